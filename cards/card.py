@@ -1,0 +1,68 @@
+"""Cards in the specification's terms (https://cds-hooks.hl7.org/2.0/#cds-service-response), without ids and without
+JSON.
+
+A card carries no uuid: ids belong to a call, and cards are the same for every call with the same input.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Coding:
+    """A Coding (R-4.39); `display` is obligatory in override reasons only."""
+
+    system: str
+    code: str
+    display: str
+
+
+@dataclass(frozen=True)
+class Source:
+    """The primary source of the guidance (R-4.35 to R-4.38)."""
+
+    label: str
+    url: str
+    topic: Coding
+
+
+@dataclass(frozen=True)
+class Link:
+    """An absolute link. `page`: a patient page of ours, to which the service gives its own address; else `url`."""
+
+    label: str
+    url: str | None = None
+    page: str | None = None
+
+
+@dataclass(frozen=True)
+class Action:
+    """One action of a suggestion (R-4.45 to R-4.48). `resource`: FHIR JSON."""
+
+    type: str
+    description: str
+    resource: bytes
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """One suggestion (R-4.40). `key` names it within its card."""
+
+    key: str
+    label: str
+    actions: tuple[Action, ...]
+
+
+@dataclass(frozen=True)
+class Card:
+    """One card (R-4.20 to R-4.34). `key` names it within its service; `detail` is GitHub-flavoured Markdown."""
+
+    key: str
+    summary: str
+    detail: str
+    indicator: str
+    source: Source
+    links: tuple[Link, ...] = ()
+    suggestions: tuple[Suggestion, ...] = ()
+    override_reasons: tuple[Coding, ...] = ()

@@ -1,0 +1,129 @@
+"""One Condition or Procedure that a value set holds: how it stands today, since when, and how sure the chart is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+
+from cards.dates import DateRange, read_date, read_period
+from cards.resources import CodeableConcept, Condition, Period, Procedure, Status
+from cards.value_set import Match
+
+_NEVER = frozenset({"refuted", "entered-in-error"})
+_UNCONFIRMED = frozenset({"unconfirmed", "provisional", "differential"})
+_CURRENT = frozenset({"active", "recurrence", "relapse"})
+_PAST = frozenset({"inactive", "remission", "resolved"})
+_PERFORMED = frozenset({"completed", "unknown", ""})
+
+
+class Standing(StrEnum):
+    """How a finding stands today."""
+
+    CURRENT = "current"
+    NOT_RECORDED = "not-recorded"  # neither a clinical status nor an abatement: counts as current, and says so
+    RESOLVED = "resolved"
+    DONE = "done"  # a Procedure
+
+
+@dataclass(frozen=True, slots=True)
+class ChartEntry:
+    """What the rest of `cards` knows of one resource. `began`: onset, or when a Procedure was performed."""
+
+    resource_type: str
+    id: str | None
+    concept: CodeableConcept
+    matches: tuple[Match, ...]
+    standing: Standing
+    confirmed: bool
+    began: DateRange | None
+    recorded: DateRange | None
+
+    @property
+    def words(self) -> str:
+        """The chart's own words: the coding the user picked, else the text, else the first display."""
+        displays = [coding for coding in self.concept.coding if coding.display]
+        picked = next((coding.display for coding in displays if coding.user_selected), None)
+        return picked or self.concept.text or next((coding.display for coding in displays), None) or ""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What an entry is, before its status and dates are read."""
+
+    resource_type: str
+    id: str | None
+    concept: CodeableConcept
+    matches: tuple[Match, ...]
+
+
+def condition_entry(identity: Identity, condition: Condition, today: date) -> ChartEntry | None:
+    """The Condition as an entry, or None where it is refuted or entered in error (clinical.md 6, rules 1 and 2)."""
+    verification = _code(condition.verification_status)
+    if verification & _NEVER:
+        return None
+    began = read_date(condition.onset_date_time or "") or _read_period(condition.onset_period)
+    recorded = condition.recorded_date or condition.asserted_date or condition.date_recorded
+    return ChartEntry(
+        identity.resource_type,
+        identity.id,
+        identity.concept,
+        identity.matches,
+        _standing(condition, today),
+        not verification & _UNCONFIRMED and all(match.certain for match in identity.matches),
+        began,
+        read_date(recorded or ""),
+    )
+
+
+def procedure_entry(identity: Identity, procedure: Procedure) -> ChartEntry | None:
+    """The Procedure as an entry, or None where it was not, or not fully, performed."""
+    status = (procedure.status or "").strip().lower()
+    if procedure.not_done or procedure.not_performed or status not in _PERFORMED:
+        return None
+    moment = procedure.performed_date_time or procedure.occurrence_date_time
+    words = procedure.performed_string or procedure.occurrence_string
+    period = procedure.performed_period or procedure.occurrence_period
+    began = read_date(moment or words or "") or _read_period(period)
+    confirmed = all(match.certain for match in identity.matches)
+    return ChartEntry(
+        identity.resource_type, identity.id, identity.concept, identity.matches, Standing.DONE, confirmed, began, None
+    )
+
+
+def _standing(condition: Condition, today: date) -> Standing:
+    """The abatement wins over the status: STU3 and DSTU2 charts say `active` beside an abatement years back."""
+    if _has_abated(condition, today):
+        return Standing.RESOLVED
+    clinical = _code(condition.clinical_status)
+    if clinical & _PAST:
+        return Standing.RESOLVED
+    return Standing.CURRENT if clinical & _CURRENT else Standing.NOT_RECORDED
+
+
+def _has_abated(condition: Condition, today: date) -> bool:
+    if (
+        condition.abatement_boolean
+        or condition.abatement_string
+        or condition.abatement_age
+        or condition.abatement_range
+    ):
+        return True
+    if condition.abatement_date_time:
+        abated = read_date(condition.abatement_date_time)
+        return abated is None or abated.first <= today  # a date that does not exist still says: it abated
+    period = condition.abatement_period
+    ended = read_date(period.end or "") if period else None
+    return ended is not None and ended.first <= today
+
+
+def _read_period(period: Period | None) -> DateRange | None:
+    return read_period(period.start, period.end) if period else None
+
+
+def _code(status: Status | None) -> frozenset[str]:
+    """The codes of a status, which is a plain code up to STU3 and a CodeableConcept since R4."""
+    if status is None:
+        return frozenset()
+    codes = [status] if isinstance(status, str) else [coding.code for coding in status.coding] or [status.text]
+    return frozenset(code.strip().lower() for code in codes if code)

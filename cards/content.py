@@ -1,0 +1,79 @@
+"""Reading content files strictly: every fault names the file and, where YAML is concerned, the line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+import yaml
+
+T = TypeVar("T")
+
+
+class ContentError(Exception):
+    """A content file that must not be served. The message is `file:line: what is wrong`."""
+
+    def __init__(self, path: Path, what: str, line: int | None = None) -> None:
+        place = f"{path.parent.name}/{path.name}" + (f":{line}" if line else "")
+        super().__init__(f"{place}: {what}")
+
+
+class _StrictLoader(yaml.SafeLoader):
+    """PyYAML keeps the last of two equal keys in silence; a content file has no use for that."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[Any] = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if key in seen:
+                raise yaml.MarkedYAMLError(problem=f"the key {key!r} stands twice", problem_mark=key_node.start_mark)
+            seen.add(key)
+        return super().construct_mapping(node, deep)
+
+
+def read_text(path: Path) -> str:
+    """The file's text. Raises ContentError where it is missing or not UTF-8."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise ContentError(path, "the file is missing") from None
+    except UnicodeDecodeError as cause:
+        raise ContentError(path, f"not UTF-8 at byte {cause.start}") from None
+
+
+def parse_yaml(path: Path, text: str, shape: type[T], first_line: int = 1) -> T:
+    """`text`, which stands in `path` from `first_line` on, as `shape`. Unknown and repeated keys are refused.
+
+    Raises ContentError.
+    """
+    try:
+        value = yaml.load(text, Loader=_StrictLoader)  # noqa: S506 - a SafeLoader, only stricter
+    except yaml.MarkedYAMLError as cause:
+        line = first_line + cause.problem_mark.line if cause.problem_mark else None
+        raise ContentError(path, cause.problem or "not YAML", line) from None
+    try:
+        return msgspec.convert(value, shape)
+    except msgspec.ValidationError as cause:
+        what, _, where = str(cause).partition(" - at ")
+        line = first_line + _line_of(text, where.strip("`"))
+        raise ContentError(path, f"{what} (at {where.strip('`') or '$'})", line) from None
+
+
+def _line_of(text: str, where: str) -> int:
+    """The line, from 0, of the deepest node on a msgspec path such as `$.evidence[...].url` that can be found."""
+    node = yaml.compose(text, Loader=yaml.SafeLoader)
+    line = 0
+    for step in where.removeprefix("$").replace("[", ".[").split("."):
+        if isinstance(node, yaml.MappingNode):
+            children = {key.value: (key, value) for key, value in node.value}
+            if step not in children:
+                return line
+            key, node = children[step]
+            line = key.start_mark.line
+        elif isinstance(node, yaml.SequenceNode) and step.strip("[]").isdigit():
+            node = node.value[int(step.strip("[]"))]
+            line = node.start_mark.line
+        elif step:
+            return line
+    return line

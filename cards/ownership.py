@@ -1,0 +1,63 @@
+"""Whose entry is this? Two people are never mixed in one answer (R-2.88)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from cards.reading import JsonBytes, Reader, Unreadable
+from cards.resources import SubjectEntry
+
+_PATIENT_REFERENCE = re.compile(r"(?:.*/)?Patient/([^/?#]+)(?:/_history/[^/]+)?")
+_ENTRY = Reader(SubjectEntry)
+
+
+class OtherPatient(Exception):
+    """An entry names a patient other than the one the call is about. `index`: its place among the entries."""
+
+    def __init__(self, index: int) -> None:
+        super().__init__(f"entry {index} is about another patient")
+        self.index = index
+
+
+class Ownership:
+    """Compares each entry's patient reference, in any form FHIR allows, with the patient of the call."""
+
+    def __init__(self, patient_id: str, entries: Sequence[JsonBytes]) -> None:
+        self._patient_id = patient_id
+        self._entries = entries
+        self._known: dict[str | None, bool] = {
+            None: True,
+            f"Patient/{patient_id}": True,
+            f"urn:uuid:{patient_id}": True,
+            patient_id: True,
+        }
+        self._patients_by_full_url: dict[str, str | None] | None = None
+
+    def is_ours(self, reference: str | None, index: int) -> bool:
+        """True for the patient of the call (or no reference at all), False where the reference cannot be resolved.
+
+        Raises OtherPatient where it certainly names somebody else.
+        """
+        known = self._known.get(reference)
+        if reference is None or known is not None:
+            return known is True
+        match = _PATIENT_REFERENCE.fullmatch(reference.strip())
+        patient_id = match[1] if match else self._resolve(reference)
+        if patient_id is not None and patient_id != self._patient_id:
+            raise OtherPatient(index)
+        self._known[reference] = patient_id is not None
+        return self._known[reference]
+
+    def _resolve(self, reference: str) -> str | None:
+        """The id of the Patient in the same Bundle whose fullUrl this is: Synthea refers by `urn:uuid:`."""
+        if self._patients_by_full_url is None:
+            self._patients_by_full_url = {}
+            for raw in self._entries:
+                try:
+                    entry, _ = _ENTRY.read(raw)
+                except Unreadable:
+                    continue
+                if entry.full_url and entry.resource and entry.resource.resource_type == "Patient":
+                    self._patients_by_full_url[entry.full_url] = entry.resource.id
+        return self._patients_by_full_url.get(reference)

@@ -1,0 +1,130 @@
+"""FHIR JSON as it is, not as it should be: bytes in, slim structs out, with the fields that were not understood.
+
+A resource is first decoded strictly into its slim struct, in one pass that skips everything we do not ask for. Only
+where that fails is it decoded a second time and mended field by field: a list where one element belongs, an object
+where a list belongs, a number where a code belongs. What cannot be mended is left out and named; the rest of the
+resource stands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Generic, TypeVar
+
+import msgspec
+from msgspec import inspect
+
+JsonBytes = bytes | msgspec.Raw
+T = TypeVar("T")
+
+
+class Unreadable(ValueError):
+    """Not JSON, or not a JSON object. The message names the shape, never the content."""
+
+
+class _Odd(Exception):
+    """This value cannot be mended into the type asked for."""
+
+
+class Reader(Generic[T]):
+    """Reads JSON objects into the slim struct `shape`, tolerantly."""
+
+    def __init__(self, shape: type[T]) -> None:
+        self._decoder = msgspec.json.Decoder(shape)
+        self._type = inspect.type_info(shape)
+
+    def read(self, raw: JsonBytes) -> tuple[T, tuple[str, ...]]:
+        """The struct, and the paths of the fields that could not be read ("code.coding[1].code").
+
+        Raises Unreadable where not even a JSON object is there.
+        """
+        try:
+            return self._decoder.decode(raw), ()
+        except msgspec.ValidationError:
+            pass
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as cause:
+            raise Unreadable("not JSON") from cause
+        notes: list[str] = []
+        try:
+            return _mend(self._type, msgspec.json.decode(raw), "", notes), tuple(notes)
+        except _Odd:
+            raise Unreadable("not a JSON object") from None
+        except (msgspec.DecodeError, RecursionError) as cause:
+            raise Unreadable("not JSON") from cause
+
+
+def _mend(kind: inspect.Type, value: Any, path: str, notes: list[str]) -> Any:
+    """`value` as `kind`, with what had to be left out added to `notes`. Raises _Odd where nothing fits."""
+    match kind:
+        case inspect.UnionType(types=arms):
+            return _mend_union(arms, value, path, notes)
+        case inspect.ListType(item_type=item):
+            values = value if isinstance(value, list) else [value]
+            return list(_mend_items(item, values, path, notes))
+        case inspect.StructType():
+            return _mend_struct(kind, _only(value), path, notes)
+        case inspect.StrType():
+            return _mend_string(_only(value))
+        case inspect.BoolType():
+            return _mend_boolean(_only(value))
+        case inspect.RawType():
+            return msgspec.Raw(msgspec.json.encode(value))
+        case inspect.NoneType() if value is None:
+            return None
+    raise _Odd
+
+
+def _mend_struct(kind: inspect.StructType, value: Any, path: str, notes: list[str]) -> Any:
+    if not isinstance(value, dict):
+        raise _Odd
+    fields: dict[str, Any] = {}
+    for field in kind.fields:
+        if field.encode_name not in value:
+            continue
+        field_path = f"{path}.{field.encode_name}" if path else field.encode_name
+        try:
+            fields[field.name] = _mend(field.type, value[field.encode_name], field_path, notes)
+        except _Odd:
+            notes.append(field_path)
+    return kind.cls(**fields)
+
+
+def _mend_items(item: inspect.Type, values: list[Any], path: str, notes: list[str]) -> Iterator[Any]:
+    for index, value in enumerate(values):
+        try:
+            yield _mend(item, value, f"{path}[{index}]", notes)
+        except _Odd:
+            notes.append(f"{path}[{index}]")
+
+
+def _mend_union(arms: tuple[inspect.Type, ...], value: Any, path: str, notes: list[str]) -> Any:
+    for arm in arms:
+        attempt: list[str] = []
+        try:
+            mended = _mend(arm, value, path, attempt)
+        except _Odd:
+            continue
+        notes.extend(attempt)
+        return mended
+    raise _Odd
+
+
+def _mend_string(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    raise _Odd
+
+
+def _mend_boolean(value: Any) -> bool:
+    if isinstance(value, bool):
+        return value
+    if value in ("true", "false"):
+        return bool(value == "true")
+    raise _Odd
+
+
+def _only(value: Any) -> Any:
+    """The one element of a list of one: some servers write a list where FHIR has a single element."""
+    return value[0] if isinstance(value, list) and len(value) == 1 else value

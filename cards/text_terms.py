@@ -1,0 +1,120 @@
+"""Recognising a finding or an order that is words only: phrases, and the guards against what words may also mean."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import msgspec
+
+
+class Phrases(msgspec.Struct, rename="kebab", forbid_unknown_fields=True, frozen=True):
+    """The phrases of one value set, as text_terms.yaml explains them."""
+
+    anchor: list[str]
+    en: list[str]
+    es: list[str]
+    patterns: list[str] = []
+    reject: list[str] = []
+    reject_before: list[str] = []
+
+
+class Guards(msgspec.Struct, rename="kebab", forbid_unknown_fields=True, frozen=True):
+    """Words that turn a phrase into its opposite, or into a suspicion, by where they stand."""
+
+    negated_before: list[str]
+    negated_after: list[str]
+    uncertain_before: list[str]
+    uncertain_after: list[str]
+
+
+class TermsFile(msgspec.Struct, rename="kebab", forbid_unknown_fields=True, frozen=True):
+    """The whole of text_terms.yaml."""
+
+    guards: Guards
+    terms: dict[str, Phrases]
+
+
+@dataclass(frozen=True, slots=True)
+class TextMatch:
+    """Words that name a member of a value set. `certain` is False for "possible", "suspected", "?"."""
+
+    value_set: str
+    certain: bool
+
+
+def fold(text: str) -> str:
+    """Case and accents folded, so that "Punción" equals "puncion"."""
+    text = text.casefold()
+    if text.isascii():
+        return text
+    return "".join(char for char in unicodedata.normalize("NFKD", text) if not unicodedata.combining(char))
+
+
+class TextTerms:
+    """Finds value sets in free text."""
+
+    def __init__(self, file: TermsFile, only: Iterable[str]) -> None:
+        """`only`: the value sets to look for."""
+        wanted = {name: file.terms[name] for name in only if name in file.terms}
+        anchors = sorted({anchor for phrases in wanted.values() for anchor in phrases.anchor})
+        # A bare alternation: re then skips ahead by first letters, which keeps a chart of a thousand texts cheap.
+        self._anchor = re.compile("|".join(map(re.escape, anchors)))
+        self._terms = {name: _either(_phrases(terms)) for name, terms in wanted.items()}
+        self._rejects = {name: _words(terms.reject) for name, terms in wanted.items() if terms.reject}
+        self._rejects_before = {
+            name: _words(terms.reject_before) for name, terms in wanted.items() if terms.reject_before
+        }
+        self._negated_before = _words(file.guards.negated_before)
+        self._negated_after = _words(file.guards.negated_after)
+        self._uncertain_before = _words(file.guards.uncertain_before)
+        self._uncertain_after = _words(file.guards.uncertain_after)
+
+    def find(self, text: str) -> Iterator[TextMatch]:
+        """The value sets that `text` names, negated and family-history phrases left out."""
+        folded = fold(text)
+        if not self._anchor.search(folded):
+            return
+        for name, pattern in self._terms.items():
+            if pattern.search(folded) and not _found(self._rejects.get(name), folded):
+                yield from self._first_meant(name, pattern, folded)
+
+    def _first_meant(self, name: str, pattern: re.Pattern[str], folded: str) -> Iterator[TextMatch]:
+        """The first phrase that is not denied in its own clause."""
+        for match in pattern.finditer(folded):
+            before, after = _clause(folded, match)
+            denied = self._negated_before.search(before) or self._negated_after.search(after)
+            if denied or _found(self._rejects_before.get(name), before):
+                continue
+            doubt = self._uncertain_before.search(before) or self._uncertain_after.search(after)
+            yield TextMatch(name, certain=not doubt)
+            return
+
+
+def _found(pattern: re.Pattern[str] | None, text: str) -> bool:
+    return pattern is not None and pattern.search(text) is not None
+
+
+def _phrases(terms: Phrases) -> Iterator[str]:
+    yield from (re.escape(phrase).replace(r"\ ", r"[\s-]+") for phrase in terms.en + terms.es)
+    yield from terms.patterns
+
+
+def _words(words: Iterable[str]) -> re.Pattern[str]:
+    return _either(re.escape(word).replace(r"\ ", r"\s+") for word in words)
+
+
+def _either(patterns: Iterable[str]) -> re.Pattern[str]:
+    """Whole words only. Lookarounds instead of \\b, because a phrase may end in ")" or begin with "?"."""
+    return re.compile(rf"(?<!\w)(?:{'|'.join(patterns)})(?!\w)")
+
+
+def _clause(text: str, match: re.Match[str]) -> tuple[str, str]:
+    """What stands before and after the match in its own clause: "No fracture; spinal stenosis" denies the fracture
+    only.
+    """
+    before = re.split(r"[.;]\s", text[: match.start()])[-1]
+    after = re.split(r"[.;,]\s", text[match.end() :])[0]
+    return before, after

@@ -1,0 +1,116 @@
+"""Findings in words: a line of a card for each, with its dates and where it comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from cards.catalogue import SectionNotes, Topic
+from cards.chart_entry import ChartEntry, Standing
+from cards.findings import UNSPECIFIED, Finding
+from cards.record import PatientRecord, SectionRead
+from cards.texts import Citations, Markdown, escape, fill, fill_plain
+
+LONGEST_SUMMARY = 139  # characters: fewer than 140 (R-4.21)
+
+
+def summary_with(template: str, findings: Sequence[Finding], topic: Topic) -> str:
+    """The summary with as many findings named as settings allow and as fit; `{findings}` is plain text of our own.
+
+    The low back goes without saying there; other levels of the spine are named.
+    """
+    foremost = topic.service.settings.levels[0]
+    names = [finding.kind.label if finding.level == foremost else _name(finding, topic) for finding in findings]
+    summary = ""
+    for count in range(min(len(names), topic.service.settings.most_findings_in_summary), 0, -1):
+        named = ", ".join(names[:count])
+        if len(names) > count:
+            named += " " + fill_plain(topic.phrases.more, {"count": str(len(names) - count)})
+        summary = fill_plain(template, {"findings": named})
+        if len(summary) <= LONGEST_SUMMARY:
+            break
+    return summary
+
+
+def list_findings(findings: Sequence[Finding], topic: Topic) -> Markdown:
+    """One bullet for each finding, at most as many as settings allow, then how many more there are."""
+    most = topic.service.settings.most_findings_listed
+    lines = [f"- {_line(finding, topic)}" for finding in findings[:most]]
+    if len(findings) > most:
+        lines.append("- " + fill_plain(topic.phrases.more, {"count": str(len(findings) - most)}))
+    return Markdown("\n".join(lines))
+
+
+def not_read(record: PatientRecord, topic: Topic) -> Markdown:
+    """What of the chart could not be read, one bullet each; empty where all of it was."""
+    sections = [(record.conditions, topic.phrases.conditions), (record.procedures, topic.phrases.procedures)]
+    return Markdown("\n".join(f"- {note}" for section, notes in sections for note in _section_notes(section, notes)))
+
+
+def list_evidence(citations: Citations, topic: Topic) -> Markdown:
+    """The cited evidence as a numbered list, each with its strength."""
+    lines = [f"**{topic.phrases.evidence}**", ""]
+    for number, key in enumerate(citations.keys, start=1):
+        evidence = topic.service.evidence[key]
+        citation = f"[{evidence.citation}]({evidence.url})" if evidence.url else evidence.citation
+        lines.append(f"{number}. {citation} ({evidence.strength})")
+    return Markdown("\n".join(lines))
+
+
+def _section_notes(section: SectionRead, notes: SectionNotes) -> Iterable[str]:
+    if not section.obtained:
+        yield notes.not_obtained
+        return
+    if not section.complete:
+        yield notes.not_complete
+    if section.unread_count:
+        yield fill_plain(notes.unread, {"count": str(section.unread_count), "total": str(section.seen_count)})
+
+
+def _name(finding: Finding, topic: Topic) -> str:
+    label = finding.kind.label
+    if finding.level == UNSPECIFIED:
+        return label
+    return fill_plain(topic.phrases.name_with_level, {"label": label, "level": topic.phrases.levels[finding.level]})
+
+
+def _line(finding: Finding, topic: Topic) -> Markdown:
+    phrases, entry, match = topic.phrases, finding.entry, finding.match
+    facts = [phrases.standings[entry.standing.value], _date(entry, topic)]
+    if not entry.confirmed:
+        facts.insert(0, phrases.unconfirmed)
+    value_set = topic.findings.value_sets[match.value_set]
+    provenance = [
+        fill(phrases.by_code, {"system": match.code_system or "", "code": match.code})
+        if match.code
+        else phrases.by_text,
+        fill(
+            phrases.from_,
+            {"resource": _resource(entry, topic), "value_set": value_set.id, "version": value_set.version},
+        ),
+    ]
+    if finding.entries[1:]:
+        others = ", ".join(_resource(other, topic) for other in finding.entries[1:])
+        provenance.append(fill(phrases.further_entries, {"resources": Markdown(others)}))
+    values = {
+        "name": Markdown(_name(finding, topic).capitalize()),
+        "facts": Markdown(", ".join(facts)),
+        "words": fill(phrases.words, {"words": entry.words}) if entry.words else "",
+        "provenance": Markdown("".join(provenance)),
+    }
+    return fill(phrases.finding, values)
+
+
+def _date(entry: ChartEntry, topic: Topic) -> Markdown:
+    phrases = topic.phrases
+    if entry.began:
+        template = phrases.performed if entry.standing is Standing.DONE else phrases.since
+        return fill(template, {"date": entry.began.text})
+    if entry.recorded:
+        return fill(phrases.recorded_on, {"date": entry.recorded.text})
+    return Markdown(phrases.no_date)
+
+
+def _resource(entry: ChartEntry, topic: Topic) -> Markdown:
+    if entry.id is None:
+        return fill(topic.phrases.without_id, {"type": entry.resource_type})
+    return Markdown(f"{entry.resource_type}/{escape(entry.id)}")

@@ -1,0 +1,1 @@
+"""Everything with a plug in it: the CDS Hooks service around `cards`."""

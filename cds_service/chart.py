@@ -1,0 +1,109 @@
+"""Puts together the record of one call: from prefetch where it answers, from the FHIR server where it does not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+
+from cards.catalogue import Topic
+from cards.reading import Unreadable
+from cards.record import OtherPatient, PatientRecord, Section, SectionRead, read_language, read_section
+from cds_service.errors import BadRequest
+from cds_service.fhir_reader import FetchResult, FhirReader
+from cds_service.prefetch import PrefetchValue, State, fill_template, sort_value
+from cds_service.wire import HookRequest
+
+_RESOURCE_TYPES = {"conditions": "Condition", "procedures": "Procedure"}
+
+
+@dataclass
+class ChartLog:
+    """How the record came about, in counts and states: what may be logged of it."""
+
+    prefetch: dict[str, str] = field(default_factory=dict)
+    fetch_failures: dict[str, str] = field(default_factory=dict)
+    resources_seen: dict[str, int] = field(default_factory=dict)
+    resources_unread: dict[str, Mapping[str, int]] = field(default_factory=dict)
+
+
+class ChartReader:
+    """Reads the record of the patient of a call."""
+
+    def __init__(self, topic: Topic, fhir_reader: FhirReader) -> None:
+        self._topic = topic
+        self._fhir_reader = fhir_reader
+
+    def read(self, request: HookRequest, needs: Sequence[str], today: date, log: ChartLog) -> PatientRecord:
+        """The record, as complete as prefetch and FHIR server allow. Raises BadRequest where it is somebody else's."""
+        values = {key: sort_value(request.prefetch.get(key)) for key in needs}
+        log.prefetch = {key: value.state.value for key, value in values.items()}
+        fetched = self._fetch_missing(request, values)
+        log.fetch_failures = {key: result.failure for key, result in fetched.items() if result.failure}
+        language = self._language(request, values["patient"], fetched.get("patient"))
+        sections = {}
+        for key, resource_type in _RESOURCE_TYPES.items():
+            read = self._section(key, request, values[key], fetched.get(key), today)
+            log.resources_seen[resource_type] = read.seen_count
+            if read.unread:
+                log.resources_unread[resource_type] = read.unread
+            sections[key] = read
+        return PatientRecord(sections["conditions"], sections["procedures"], language)
+
+    def _fetch_missing(self, request: HookRequest, values: Mapping[str, PrefetchValue]) -> dict[str, FetchResult]:
+        templates = self._topic.service.prefetch
+        urls = {
+            key: value.next_url or fill_template(templates[key], request.patient_id)
+            for key, value in values.items()
+            if value.state in (State.MISSING, State.PARTIAL)
+        }
+        return self._fhir_reader.fetch(request.fhir_server, request.access_token, urls) if urls else {}
+
+    def _section(
+        self, key: str, request: HookRequest, value: PrefetchValue, fetched: FetchResult | None, today: date
+    ) -> SectionRead:
+        resource_type = _RESOURCE_TYPES[key]
+        given = Section(
+            value.entries, obtained=value.state not in (State.FAILED, State.MISSING), complete=fetched is None
+        )
+
+        def read(section: Section) -> SectionRead:
+            return read_section(section, resource_type, request.patient_id, self._topic.findings, today)
+
+        if fetched is not None:
+            try:
+                return read(_merged(value, fetched))
+            except OtherPatient:
+                pass  # a server that ignores `patient=` answers with everybody: only what the client sent is used
+        try:
+            return read(given)
+        except OtherPatient as other:
+            raise _other_patient(f"prefetch.{key}.entry[{other.index}].resource") from None
+
+    def _language(self, request: HookRequest, value: PrefetchValue, fetched: FetchResult | None) -> str | None:
+        entries = value.entries or (fetched.entries if fetched else ())
+        try:
+            patient_id, language = read_language(entries[0]) if entries else (None, None)
+        except Unreadable:
+            return None
+        if patient_id is None or patient_id == request.patient_id:
+            return language
+        if value.entries:
+            raise _other_patient("prefetch.patient")
+        return None
+
+
+def _merged(value: PrefetchValue, fetched: FetchResult) -> Section:
+    """The first page as it was sent and the pages after it; or the whole search made anew, where no link led on."""
+    anew = value.next_url is None
+    entries = fetched.entries if anew and (fetched.entries or not value.entries) else [*value.entries, *fetched.entries]
+    obtained = value.state is State.PARTIAL or fetched.failure is None or bool(fetched.entries)
+    return Section(entries, obtained=obtained, complete=fetched.failure is None)
+
+
+def _other_patient(path: str) -> BadRequest:
+    return BadRequest(
+        f"{path} is about a patient other than context.patientId: send this patient's data only (R-2.88)",
+        expression=path,
+        issue_code="business-rule",
+    )

@@ -1,0 +1,69 @@
+"""Every way a request can go wrong, and the FHIR OperationOutcome that says what to mend (R-4.7 to R-4.17, R-4.60).
+
+ServiceError                500   processing
+├── BadRequest              400   structure, required or value: names the field
+├── UnknownService          404   not-found
+├── UnsupportedMediaType    415   not-supported
+└── NotReady                      refuses to start; never reaches a client
+
+Messages name fields, types and what to send instead. They never echo what was sent: it may be about a patient.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from fhir.resources.R4B.operationoutcome import OperationOutcome, OperationOutcomeIssue
+
+
+class ServiceError(Exception):
+    """A request that gets an OperationOutcome instead of cards. `issue_code`: FHIR IssueType."""
+
+    status: ClassVar[int] = 500
+    issue_code = "processing"
+
+    def __init__(self, diagnostics: str, *, expression: str | None = None, issue_code: str | None = None) -> None:
+        super().__init__(diagnostics)
+        self.diagnostics = diagnostics
+        self.expression = expression
+        self.issue_code = issue_code or type(self).issue_code
+
+
+class BadRequest(ServiceError):
+    """The request is not what CDS Hooks prescribes; `expression` is the JSON path of the field."""
+
+    status = 400
+    issue_code = "structure"
+
+
+class UnknownService(ServiceError):
+    """No service, or no such endpoint of it, under this id."""
+
+    status = 404
+    issue_code = "not-found"
+
+
+class UnsupportedMediaType(ServiceError):
+    """The body is not declared as plain JSON in UTF-8."""
+
+    status = 415
+    issue_code = "not-supported"
+
+
+class NotReady(Exception):
+    """The service must not start so. `reasons`: one line each, with what to do."""
+
+    def __init__(self, reasons: list[str]) -> None:
+        super().__init__("\n".join(reasons))
+        self.reasons = reasons
+
+
+def operation_outcome(diagnostics: str, issue_code: str, expression: str | None = None) -> bytes:
+    """An OperationOutcome with one error, as JSON, validated as FHIR R4B before it leaves."""
+    issue = OperationOutcomeIssue(
+        severity="error",
+        code=issue_code,
+        diagnostics=diagnostics,
+        expression=[expression] if expression else None,
+    )
+    return OperationOutcome(issue=[issue]).model_dump_json(exclude_none=True).encode()

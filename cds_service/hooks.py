@@ -1,0 +1,112 @@
+"""POST /cds-services/<id>: decode, ask whether it is ours, only then read the chart, answer. No clinical word here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from uuid import UUID, uuid5
+
+from flask import Blueprint, Response, g, request
+
+from cards.card import Card
+from cards.catalogue import Topic
+from cards.evaluate import evaluate, triage
+from cards.orders import NotABundle, OtherPatient, read_draft_orders, refuse_other_patients
+from cds_service.audit import CallLog, log_call
+from cds_service.chart import ChartReader
+from cds_service.discovery import discovery_document
+from cds_service.errors import BadRequest, UnknownService, UnsupportedMediaType
+from cds_service.wire import HookRequest, IssuedCard, decode_request, encode_response
+
+_CARD_NAMESPACE = UUID("5f0a51c4-5d1c-5d8f-9f6b-0d9e0c1f7a11")  # ours; a change would change every card's id
+_JSON = frozenset({"application/json", "application/fhir+json", "application/json+fhir"})
+
+
+class HookService:
+    """One CDS service: from the bytes of a call to the bytes of its answer."""
+
+    def __init__(self, topic: Topic, charts: ChartReader, clock: Callable[[], datetime], base_url: str) -> None:
+        self.id = topic.service.id
+        self.discovery = discovery_document(topic.service)
+        self._topic = topic
+        self._charts = charts
+        self._clock = clock
+        self._base_url = base_url
+
+    def answer(self, body: bytes, log: CallLog) -> bytes:
+        """The answer to one hook call, as JSON. Raises BadRequest.
+
+        An order that is not ours decodes no prefetch, reads no chart and calls no server.
+        """
+        call = decode_request(body, self._topic.service.hooks)
+        log.hook, log.hook_instance = call.hook, call.hook_instance
+        cards = self._cards(call, log)
+        issued = [_issue(card, call.hook_instance, self.id) for card in cards]
+        log.outcome = "cards" if cards else "silent"
+        log.cards = [card.key for card in cards]
+        log.card_uuids = [card.uuid for card in issued]
+        return encode_response(issued, self._base_url)
+
+    def _cards(self, call: HookRequest, log: CallLog) -> Sequence[Card]:
+        try:
+            orders = read_draft_orders(call.draft_orders, call.selections)
+        except NotABundle:
+            raise BadRequest(
+                "context.draftOrders is not a Bundle: send a FHIR Bundle with all unsigned orders of the session",
+                expression="context.draftOrders",
+            ) from None
+        found = triage(self._topic, orders)
+        if found is None:
+            return ()
+        try:
+            refuse_other_patients(found.lumbar_punctures, call.patient_id)
+        except OtherPatient:
+            raise BadRequest(
+                "an order in context.draftOrders is for a patient other than context.patientId: send their orders",
+                expression="context.draftOrders",
+                issue_code="business-rule",
+            ) from None
+        today = self._clock().astimezone(UTC).date()
+        record = self._charts.read(call, found.needs, today, log.chart) if found.needs else None
+        return evaluate(self._topic, found, record, today)
+
+
+def _issue(card: Card, hook_instance: str, service_id: str) -> IssuedCard:
+    """Ids that are a function of hookInstance, service and card: a call that is tried again gets the same answer."""
+    name = f"{hook_instance}/{service_id}/{card.key}"
+    suggestions = {one.key: str(uuid5(_CARD_NAMESPACE, f"{name}/{one.key}")) for one in card.suggestions}
+    return IssuedCard(card, str(uuid5(_CARD_NAMESPACE, name)), suggestions)
+
+
+def hooks_blueprint(service: HookService) -> Blueprint:
+    """The discovery endpoint and the endpoint of the service."""
+    blueprint = Blueprint("hooks", __name__)
+
+    @blueprint.get("/cds-services")
+    def discover() -> Response:
+        return Response(service.discovery, mimetype="application/json")
+
+    @blueprint.post("/cds-services/<service_id>")
+    def call(service_id: str) -> Response:
+        if service_id != service.id:
+            raise UnknownService(f"no service has this id; this server has {service.id}")
+        g.call_log = CallLog(service.id)
+        _require_json()
+        return Response(service.answer(request.get_data(), g.call_log), mimetype="application/json")
+
+    @blueprint.after_request
+    def log(response: Response) -> Response:
+        if "call_log" in g:
+            log_call(g.call_log, response.status_code)
+        return response
+
+    return blueprint
+
+
+def _require_json() -> None:
+    """Plain JSON in UTF-8 (R-2.13); compressed bodies are not taken, so that no small body unpacks into a large one."""
+    charset = request.mimetype_params.get("charset", "utf-8").lower()
+    if request.mimetype not in _JSON or charset not in ("utf-8", "utf8"):
+        raise UnsupportedMediaType("send the body with Content-Type: application/json, in UTF-8")
+    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+        raise UnsupportedMediaType("send the body without Content-Encoding: compressed bodies are not taken")

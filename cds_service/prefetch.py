@@ -1,0 +1,81 @@
+"""What a prefetch value tells us: satisfied, empty, failed, missing or partial (R-2.80 to R-2.90, R-3.13)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from urllib.parse import quote
+
+import msgspec
+
+from cards.reading import JsonBytes, Reader, Unreadable
+from cards.resources import Bundle, RawEntry
+
+_BUNDLE = Reader(Bundle)
+_WRAPPED = Reader(RawEntry)
+
+
+class State(StrEnum):
+    """The five states of a prefetch key."""
+
+    SATISFIED = "satisfied"
+    EMPTY = "empty"  # looked, nothing there: not asked again (R-2.82)
+    FAILED = "failed"  # an error instead of data: not asked again in vain (R-2.84)
+    MISSING = "missing"  # not answered: fetched by us (R-2.83)
+    PARTIAL = "partial"  # there is more: the rest is fetched by us (R-2.85)
+
+
+@dataclass(frozen=True)
+class PrefetchValue:
+    """One value, sorted. `entries` are Bundle entries or bare resources; `next_url` is where a PARTIAL one goes on."""
+
+    state: State
+    entries: Sequence[JsonBytes] = ()
+    next_url: str | None = None
+
+
+def sort_value(raw: JsonBytes | None) -> PrefetchValue:
+    """Sort one prefetch value, whatever it turns out to be; a list of resources is taken for what it holds."""
+    if raw is None:
+        return PrefetchValue(State.MISSING)
+    value = bytes(memoryview(raw)[:8]).strip()
+    if value == b"null":
+        return PrefetchValue(State.EMPTY)
+    if value[:1] != b"[":
+        return sort_resource(raw)
+    try:
+        resources = msgspec.json.decode(raw, type=list[msgspec.Raw])
+    except msgspec.DecodeError:
+        return PrefetchValue(State.FAILED)
+    return PrefetchValue(State.SATISFIED if resources else State.EMPTY, resources)
+
+
+def sort_resource(raw: JsonBytes) -> PrefetchValue:
+    """Sort what should be a FHIR resource: a prefetch value, or the answer of a FHIR server.
+
+    A `{"resource": ...}` wrapper is taken for what it holds.
+    """
+    try:
+        bundle, _ = _BUNDLE.read(raw)
+        if not bundle.resource_type:
+            wrapped, _ = _WRAPPED.read(raw)
+            return sort_resource(wrapped.resource) if wrapped.resource else PrefetchValue(State.FAILED)
+    except Unreadable:
+        return PrefetchValue(State.FAILED)
+    if bundle.resource_type == "OperationOutcome":
+        return PrefetchValue(State.FAILED)
+    return _sort_bundle(bundle) if bundle.resource_type == "Bundle" else PrefetchValue(State.SATISFIED, [raw])
+
+
+def _sort_bundle(bundle: Bundle) -> PrefetchValue:
+    next_url = next((link.url for link in bundle.link if link.relation == "next" and link.url), None)
+    fewer_than_total = bundle.total is not None and bundle.total > len(bundle.entry)
+    if next_url or fewer_than_total:
+        return PrefetchValue(State.PARTIAL, bundle.entry, next_url)
+    return PrefetchValue(State.SATISFIED if bundle.entry else State.EMPTY, bundle.entry)
+
+
+def fill_template(template: str, patient_id: str) -> str:
+    """The relative FHIR URL that a prefetch template of ours stands for, the id percent-encoded."""
+    return template.replace("{{context.patientId}}", quote(patient_id, safe=""))

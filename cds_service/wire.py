@@ -1,0 +1,188 @@
+"""Request and response JSON <-> structs. The only place that knows CDS Hooks' camelCase.
+
+The envelope and the context are decoded strictly, prefetch values stay raw bytes. What is wrong names the field and
+what to send.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from cards.card import Card, Coding, Link, Suggestion
+from cds_service.errors import BadRequest
+
+# What to send, by JSON path (R-2.1 to R-2.6, R-2.30 to R-2.43).
+_WHAT_TO_SEND = {
+    "$": "send one JSON object, as https://cds-hooks.hl7.org/2.0/#calling-a-cds-service describes",
+    "$.hook": "send the name of the hook that fired, a string",
+    "$.hookInstance": "send a UUID, one for each time the hook fires",
+    "$.fhirServer": "send the base URL of the FHIR server, a string",
+    "$.fhirAuthorization": "send an object with access_token and token_type, or leave it out",
+    "$.context": "send the context of the hook, an object",
+    "$.prefetch": "send an object with one FHIR resource, Bundle or null for each prefetch key, or leave it out",
+    "$.context.patientId": "send the bare FHIR id of the patient, a string",
+    "$.context.userId": "send the user as Type/id, a string",
+    "$.context.draftOrders": "send a FHIR Bundle with all unsigned orders of the session",
+    "$.context.selections": "send a list of Type/id, one for each order that is selected",
+}
+_MISSING = re.compile(r"Object missing required field `(\w+)`")
+
+
+class _Authorization(msgspec.Struct):
+    access_token: str
+    token_type: str = "Bearer"  # noqa: S105 - the name of a scheme, not a secret
+
+
+class _Envelope(msgspec.Struct, rename="camel"):
+    hook: str
+    hook_instance: str
+    context: msgspec.Raw
+    fhir_server: str | None = None
+    fhir_authorization: _Authorization | None = None
+    prefetch: dict[str, msgspec.Raw] | None = None
+
+
+class _Context(msgspec.Struct, rename="camel"):
+    user_id: str
+    patient_id: str
+    draft_orders: msgspec.Raw
+    selections: list[str] | None = None
+
+
+@dataclass(frozen=True)
+class HookRequest:
+    """One hook call, its envelope checked. `selections` is None for a hook that has none; the token is for this call
+    only.
+    """
+
+    hook: str
+    hook_instance: str
+    patient_id: str
+    draft_orders: msgspec.Raw
+    selections: list[str] | None
+    prefetch: Mapping[str, msgspec.Raw]
+    fhir_server: str | None
+    access_token: str | None
+
+    def __repr__(self) -> str:
+        """Never the content: it is about a patient, and may be traced or logged."""
+        return f"<HookRequest {self.hook}>"
+
+
+_ENVELOPE = msgspec.json.Decoder(_Envelope)
+_CONTEXT = msgspec.json.Decoder(_Context)
+
+
+def decode_request(body: bytes, hooks: list[str]) -> HookRequest:
+    """Decode a call to a service that has these hooks. Raises BadRequest."""
+    envelope: _Envelope = _decode(_ENVELOPE, body, "$")
+    if envelope.hook not in hooks:
+        raise BadRequest(f"hook: this service has {' and '.join(hooks)}", expression="hook", issue_code="value")
+    try:
+        hook_instance = str(UUID(envelope.hook_instance))
+    except ValueError:
+        raise _bad_field("$.hookInstance", "is not a UUID", "value") from None
+    if envelope.fhir_authorization and not envelope.fhir_server:
+        raise BadRequest(
+            "fhirServer is required where fhirAuthorization is sent (R-2.3)",
+            expression="fhirServer",
+            issue_code="required",
+        )
+    context: _Context = _decode(_CONTEXT, envelope.context, "$.context")
+    for name, text in (("patientId", context.patient_id), ("userId", context.user_id)):
+        if not text.strip():
+            raise _bad_field(f"$.context.{name}", "is empty", "required")
+    if "/" in context.patient_id:
+        raise _bad_field("$.context.patientId", "is a reference", "value")
+    selecting = envelope.hook == "order-select"
+    if selecting and context.selections is None:
+        raise _bad_field("$.context.selections", "is missing", "required")
+    return HookRequest(
+        envelope.hook,
+        hook_instance,
+        context.patient_id,
+        context.draft_orders,
+        context.selections if selecting else None,
+        envelope.prefetch or {},
+        envelope.fhir_server or None,
+        envelope.fhir_authorization.access_token if envelope.fhir_authorization else None,
+    )
+
+
+def _decode(decoder: msgspec.json.Decoder[Any], raw: bytes | msgspec.Raw, root: str) -> Any:
+    try:
+        return decoder.decode(raw)
+    except msgspec.ValidationError as cause:
+        what, _, where = str(cause).partition(" - at ")
+        path = root + where.strip("`").removeprefix("$").removeprefix("key in ")
+        missing = _MISSING.fullmatch(what)
+        if missing:
+            raise _bad_field(f"{path}.{missing[1]}", "is missing", "required") from None
+        raise _bad_field(path, f"has the wrong type ({what.replace('`', '')})", "structure") from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise BadRequest("the body is not JSON in UTF-8 (or nests too deeply): send one JSON object") from None
+
+
+def _bad_field(path: str, what: str, issue_code: str) -> BadRequest:
+    """An error that names the field by the deepest path we know advice for."""
+    known = path
+    while known not in _WHAT_TO_SEND:
+        known = known.rpartition(".")[0] or "$"
+    name = path.removeprefix("$").lstrip(".") or "the body"
+    return BadRequest(f"{name} {what}: {_WHAT_TO_SEND[known]}", expression=name, issue_code=issue_code)
+
+
+@dataclass(frozen=True)
+class IssuedCard:
+    """A card with the ids of this call: its own, and those of its suggestions by key."""
+
+    card: Card
+    uuid: str
+    suggestion_uuids: Mapping[str, str]
+
+
+def encode_response(cards: list[IssuedCard], base_url: str) -> bytes:
+    """The JSON body of an answer (R-4.1, R-4.2); `base_url` is where our patient pages are served."""
+    return msgspec.json.encode({"cards": [_card(issued, base_url) for issued in cards]})
+
+
+def _card(issued: IssuedCard, base_url: str) -> dict[str, Any]:
+    card = issued.card
+    encoded: dict[str, Any] = {
+        "uuid": issued.uuid,
+        "summary": card.summary,
+        "detail": card.detail,
+        "indicator": card.indicator,
+        "source": {"label": card.source.label, "url": card.source.url, "topic": _coding(card.source.topic)},
+    }
+    if card.suggestions:
+        encoded["selectionBehavior"] = "at-most-one"
+        encoded["suggestions"] = [_suggestion(one, issued.suggestion_uuids[one.key]) for one in card.suggestions]
+    if card.override_reasons:
+        encoded["overrideReasons"] = [_coding(reason) for reason in card.override_reasons]
+    if card.links:
+        encoded["links"] = [_link(link, base_url) for link in card.links]
+    return encoded
+
+
+def _coding(coding: Coding) -> dict[str, str]:
+    return {"system": coding.system, "code": coding.code, "display": coding.display}
+
+
+def _link(link: Link, base_url: str) -> dict[str, str]:
+    url = link.url or f"{base_url}/education/{link.page}"
+    return {"label": link.label, "url": url, "type": "absolute"}
+
+
+def _suggestion(suggestion: Suggestion, uuid: str) -> dict[str, Any]:
+    actions = [
+        {"type": action.type, "description": action.description, "resource": msgspec.Raw(action.resource)}
+        for action in suggestion.actions
+    ]
+    return {"label": suggestion.label, "uuid": uuid, "actions": actions}
