@@ -7,7 +7,8 @@ from datetime import date
 from enum import StrEnum
 
 from cards.dates import DateRange, read_date, read_period
-from cards.resources import CodeableConcept, Condition, Period, Procedure, Status
+from cards.reading import read_elements
+from cards.resources import ChartResource, CodeableConcept, Condition, Period, Procedure, Status
 from cards.value_set import Match
 
 _NEVER = frozenset({"refuted", "entered-in-error"})
@@ -47,37 +48,32 @@ class ChartEntry:
         return picked or self.concept.text or next((coding.display for coding in displays), None) or ""
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """What an entry is, before its status and dates are read."""
-
-    resource_type: str
-    id: str | None
-    concept: CodeableConcept
-    matches: tuple[Match, ...]
+def read_chart_entry(resource: ChartResource, matches: tuple[Match, ...], today: date) -> ChartEntry | None:
+    """The Condition or Procedure as an entry; None where it is refuted, entered in error, or was not performed."""
+    if resource.resource_type == "Condition":
+        return _condition(resource, matches, today)
+    return _procedure(resource, matches)
 
 
-def condition_entry(identity: Identity, condition: Condition, today: date) -> ChartEntry | None:
-    """The Condition as an entry, or None where it is refuted or entered in error (clinical.md 6, rules 1 and 2)."""
-    verification = _code(condition.verification_status)
+def _condition(resource: ChartResource, matches: tuple[Match, ...], today: date) -> ChartEntry | None:
+    """clinical.md 6, rules 1 to 3: what was never so is left out, what is unconfirmed is labelled."""
+    condition = read_elements(resource, Condition)
+    verification = _codes(condition.verification_status)
     if verification & _NEVER:
         return None
-    began = read_date(condition.onset_date_time or "") or _read_period(condition.onset_period)
-    recorded = condition.recorded_date or condition.asserted_date or condition.date_recorded
-    return ChartEntry(
-        identity.resource_type,
-        identity.id,
-        identity.concept,
-        identity.matches,
-        _standing(condition, today),
-        not verification & _UNCONFIRMED and all(match.certain for match in identity.matches),
-        began,
-        read_date(recorded or ""),
+    return _entry(
+        resource,
+        matches,
+        standing=_standing(condition, today),
+        confirmed=not verification & _UNCONFIRMED,
+        began=read_date(condition.onset_date_time or "") or _read_period(condition.onset_period),
+        recorded=read_date(condition.recorded_date or condition.asserted_date or condition.date_recorded or ""),
     )
 
 
-def procedure_entry(identity: Identity, procedure: Procedure) -> ChartEntry | None:
-    """The Procedure as an entry, or None where it was not, or not fully, performed."""
+def _procedure(resource: ChartResource, matches: tuple[Match, ...]) -> ChartEntry | None:
+    """clinical.md 6, rule 4: only what was performed; a Procedure without a status counts, DSTU2 charts have them."""
+    procedure = read_elements(resource, Procedure)
     status = (procedure.status or "").strip().lower()
     if procedure.not_done or procedure.not_performed or status not in _PERFORMED:
         return None
@@ -85,17 +81,28 @@ def procedure_entry(identity: Identity, procedure: Procedure) -> ChartEntry | No
     words = procedure.performed_string or procedure.occurrence_string
     period = procedure.performed_period or procedure.occurrence_period
     began = read_date(moment or words or "") or _read_period(period)
-    confirmed = all(match.certain for match in identity.matches)
-    return ChartEntry(
-        identity.resource_type, identity.id, identity.concept, identity.matches, Standing.DONE, confirmed, began, None
-    )
+    return _entry(resource, matches, standing=Standing.DONE, confirmed=True, began=began, recorded=None)
+
+
+def _entry(
+    resource: ChartResource,
+    matches: tuple[Match, ...],
+    *,
+    standing: Standing,
+    confirmed: bool,
+    began: DateRange | None,
+    recorded: DateRange | None,
+) -> ChartEntry:
+    concept = resource.code.resolved() if resource.code else CodeableConcept()
+    confirmed = confirmed and all(match.certain for match in matches)
+    return ChartEntry(resource.resource_type, resource.id, concept, matches, standing, confirmed, began, recorded)
 
 
 def _standing(condition: Condition, today: date) -> Standing:
     """The abatement wins over the status: STU3 and DSTU2 charts say `active` beside an abatement years back."""
     if _has_abated(condition, today):
         return Standing.RESOLVED
-    clinical = _code(condition.clinical_status)
+    clinical = _codes(condition.clinical_status)
     if clinical & _PAST:
         return Standing.RESOLVED
     return Standing.CURRENT if clinical & _CURRENT else Standing.NOT_RECORDED
@@ -121,7 +128,7 @@ def _read_period(period: Period | None) -> DateRange | None:
     return read_period(period.start, period.end) if period else None
 
 
-def _code(status: Status | None) -> frozenset[str]:
+def _codes(status: Status | None) -> frozenset[str]:
     """The codes of a status, which is a plain code up to STU3 and a CodeableConcept since R4."""
     if status is None:
         return frozenset()

@@ -14,9 +14,9 @@ import msgspec
 
 from cards.ownership import OtherPatient, Ownership
 from cards.reading import JsonBytes, Reader, Unreadable
-from cards.resources import Bundle, CodeableConcept, Order, RawEntry
+from cards.resources import CodeableConcept, Order, RawBundle, RawEntry, Reference
 
-_BUNDLE = Reader(Bundle)
+_BUNDLE = Reader(RawBundle)
 _RAW_ENTRY = Reader(RawEntry)
 _ORDER = Reader(Order)
 
@@ -52,7 +52,7 @@ class DraftOrder:
     fhir_version: FhirVersion
     concept: CodeableConcept
     priority: str | None
-    subject: str | None
+    subject: Reference | None
 
 
 def read_draft_orders(draft_orders: JsonBytes, selections: Iterable[str] | None) -> tuple[DraftOrder, ...]:
@@ -100,7 +100,7 @@ def _read_order(entry: JsonBytes) -> tuple[DraftOrder | None, str | None]:
         _fhir_version(order, raw),
         order.code.resolved(),
         (order.priority or "").strip().lower() or None,
-        order.subject.reference if order.subject else None,
+        order.subject,
     )
     return draft, wrapper.full_url
 

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 
-from cards.reading import JsonBytes, Reader, Unreadable
-from cards.resources import SubjectEntry
+from cards.bundle import Entries
+from cards.resources import Reference
 
 _PATIENT_REFERENCE = re.compile(r"(?:.*/)?Patient/([^/?#]+)(?:/_history/[^/]+)?")
-_ENTRY = Reader(SubjectEntry)
 
 
 class OtherPatient(Exception):
@@ -23,7 +21,7 @@ class OtherPatient(Exception):
 class Ownership:
     """Compares each entry's patient reference, in any form FHIR allows, with the patient of the call."""
 
-    def __init__(self, patient_id: str, entries: Sequence[JsonBytes]) -> None:
+    def __init__(self, patient_id: str, entries: Entries) -> None:
         self._patient_id = patient_id
         self._entries = entries
         self._known: dict[str | None, bool] = {
@@ -34,11 +32,12 @@ class Ownership:
         }
         self._patients_by_full_url: dict[str, str | None] | None = None
 
-    def is_ours(self, reference: str | None, index: int) -> bool:
-        """True for the patient of the call (or no reference at all), False where the reference cannot be resolved.
+    def is_ours(self, subject: Reference | None, index: int) -> bool:
+        """True for the patient of the call (or nobody at all), False where the reference cannot be resolved.
 
         Raises OtherPatient where it certainly names somebody else.
         """
+        reference = subject.reference if subject else None
         known = self._known.get(reference)
         if reference is None or known is not None:
             return known is True
@@ -52,12 +51,9 @@ class Ownership:
     def _resolve(self, reference: str) -> str | None:
         """The id of the Patient in the same Bundle whose fullUrl this is: Synthea refers by `urn:uuid:`."""
         if self._patients_by_full_url is None:
-            self._patients_by_full_url = {}
-            for raw in self._entries:
-                try:
-                    entry, _ = _ENTRY.read(raw)
-                except Unreadable:
-                    continue
-                if entry.full_url and entry.resource and entry.resource.resource_type == "Patient":
-                    self._patients_by_full_url[entry.full_url] = entry.resource.id
+            self._patients_by_full_url = {
+                entry.full_url: entry.resource.id
+                for entry in self._entries
+                if entry and entry.full_url and entry.resource and entry.resource.resource_type == "Patient"
+            }
         return self._patients_by_full_url.get(reference)

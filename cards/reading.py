@@ -9,17 +9,21 @@ resource stands.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
+from functools import cache
 from typing import Any, Generic, TypeVar
 
 import msgspec
 from msgspec import inspect
 
+ABSENT = msgspec.Raw()  # an element that is not there
 JsonBytes = bytes | msgspec.Raw
 T = TypeVar("T")
+S = TypeVar("S", bound=msgspec.Struct)
 
 
 class Unreadable(ValueError):
-    """Not JSON, or not a JSON object. The message names the shape, never the content."""
+    """Not JSON, or nothing that can be mended into what should be there. The message never holds the content."""
 
 
 class _Odd(Exception):
@@ -27,7 +31,7 @@ class _Odd(Exception):
 
 
 class Reader(Generic[T]):
-    """Reads JSON objects into the slim struct `shape`, tolerantly."""
+    """Reads JSON into `shape`, a slim struct or the type of one element, tolerantly."""
 
     def __init__(self, shape: type[T]) -> None:
         self._decoder = msgspec.json.Decoder(shape)
@@ -36,7 +40,7 @@ class Reader(Generic[T]):
     def read(self, raw: JsonBytes) -> tuple[T, tuple[str, ...]]:
         """The struct, and the paths of the fields that could not be read ("code.coding[1].code").
 
-        Raises Unreadable where not even a JSON object is there.
+        Raises Unreadable where not even the outermost shape is there.
         """
         try:
             return self._decoder.decode(raw), ()
@@ -48,9 +52,25 @@ class Reader(Generic[T]):
         try:
             return _mend(self._type, msgspec.json.decode(raw), "", notes), tuple(notes)
         except _Odd:
-            raise Unreadable("not a JSON object") from None
+            raise Unreadable("not of its type") from None
         except (msgspec.DecodeError, RecursionError) as cause:
             raise Unreadable("not JSON") from cause
+
+
+def read_elements(resource: msgspec.Struct, shape: type[S]) -> S:
+    """The elements of `shape`, from a struct that holds them as bytes under the same names; what is odd is left out."""
+    elements: dict[str, Any] = {}
+    for name, reader in _element_readers(shape).items():
+        raw = getattr(resource, name)
+        if raw is not ABSENT:
+            with suppress(Unreadable):
+                elements[name] = reader.read(raw)[0]
+    return shape(**elements)
+
+
+@cache
+def _element_readers(shape: type[msgspec.Struct]) -> dict[str, Reader[Any]]:
+    return {field.name: Reader(field.type) for field in msgspec.structs.fields(shape)}
 
 
 def _mend(kind: inspect.Type, value: Any, path: str, notes: list[str]) -> Any:

@@ -7,35 +7,30 @@ that cannot be read is counted, with the reason, and costs the others nothing.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
-from cards.chart_entry import ChartEntry, Identity, condition_entry, procedure_entry
+from cards.bundle import Entries
+from cards.chart_entry import ChartEntry, read_chart_entry
 from cards.ownership import OtherPatient, Ownership
-from cards.reading import JsonBytes, Reader, Unreadable
-from cards.resources import Condition, OperationOutcome, Patient, Procedure, RawEntry, Reference, Subject, SubjectEntry
+from cards.reading import read_elements
+from cards.resources import BundleEntry, ChartResource, CodeableConcept, OperationOutcome, Patient
 from cards.value_set import Terminology
 
-_ENTRY = Reader(SubjectEntry)
-_BARE = Reader(Subject)
-_RAW_ENTRY = Reader(RawEntry)
-_CONDITION = Reader(Condition)
-_PROCEDURE = Reader(Procedure)
-_PATIENT = Reader(Patient)
-_OUTCOME = Reader(OperationOutcome)
-
 __all__ = ["OtherPatient", "PatientRecord", "Section", "SectionRead", "read_language", "read_section"]
+
+_NO_CODE = CodeableConcept()
 
 
 @dataclass(frozen=True)
 class Section:
-    """The Conditions, or the Procedures, as they were obtained: each a Bundle entry or a bare resource.
+    """The Conditions, or the Procedures, as they were obtained.
 
     `obtained` False: nobody could tell. `complete` False: there is more than this.
     """
 
-    entries: Sequence[JsonBytes] = ()
+    entries: Entries = ()
     obtained: bool = True
     complete: bool = True
 
@@ -74,68 +69,50 @@ def read_section(
 
     Raises OtherPatient at the first entry that is certainly about somebody else.
     """
-    found: list[ChartEntry] = []
     unread: Counter[str] = Counter()
-    seen_count = 0
-    ownership = Ownership(patient_id, section.entries)
     complete = section.complete
-    for index, raw in enumerate(section.entries):
-        try:
-            subject = _read_subject(raw)
-            if subject.resource_type != resource_type:
-                complete = complete and not _reports_error(subject, raw)
-                continue
-            seen_count += 1
-            if not ownership.is_ours((subject.subject or subject.patient or _NOBODY).reference, index):
-                raise Unreadable("patient not resolved")
-            if subject.code is None or not subject.code.resolved().says_something():
-                raise Unreadable("no code")
-            matches = terminology.match(subject.code.resolved())
-            if matches:
-                identity = Identity(resource_type, subject.id, subject.code.resolved(), matches)
-                entry = _read_entry(identity, raw, today)
-                if entry is not None:
-                    found.append(entry)
-        except Unreadable as reason:
-            unread[str(reason)] += 1
-    return SectionRead(tuple(found), seen_count, dict(unread), section.obtained, complete)
+    readable: list[ChartResource] = []
+    is_ours = Ownership(patient_id, section.entries).is_ours
+    for index, entry in enumerate(section.entries):
+        resource = entry.resource if entry else None
+        if resource is None or not resource.resource_type:
+            unread["not a resource"] += 1
+        elif resource.resource_type != resource_type:
+            complete = complete and not _reports_error(resource)
+        elif is_ours(resource.subject or resource.patient, index):
+            readable.append(resource)
+        else:
+            unread["patient not resolved"] += 1
+    concepts = [resource.code.resolved() if resource.code else _NO_CODE for resource in readable]
+    found: list[ChartEntry] = []
+    for resource, concept, matches in zip(readable, concepts, terminology.match_all(concepts), strict=True):
+        if matches:
+            chart_entry = read_chart_entry(resource, matches, today)
+            if chart_entry is not None:
+                found.append(chart_entry)
+        elif not concept.says_something():
+            unread["no code"] += 1
+    seen_count = len(readable) + unread["not a resource"] + unread["patient not resolved"]
+    return SectionRead(tuple(found), seen_count, dict(+unread), section.obtained, complete)
 
 
-_NOBODY = Reference()
-
-
-def _read_subject(raw: JsonBytes) -> Subject:
-    entry, _ = _ENTRY.read(raw)
-    if entry.resource is not None:
-        return entry.resource
-    if not entry.resource_type:
-        raise Unreadable("no resource")
-    return _BARE.read(raw)[0]
-
-
-def _reports_error(subject: Subject, raw: JsonBytes) -> bool:
+def _reports_error(resource: ChartResource) -> bool:
     """Whether this is an OperationOutcome that says something went wrong, not just a remark on the search."""
-    if subject.resource_type != "OperationOutcome":
+    if resource.resource_type != "OperationOutcome":
         return False
-    outcome, _ = _OUTCOME.read(_RAW_ENTRY.read(raw)[0].resource or raw)
+    outcome = read_elements(resource, OperationOutcome)
     return any(issue.severity not in ("information", "warning") for issue in outcome.issue)
 
 
-def _read_entry(identity: Identity, raw: JsonBytes, today: date) -> ChartEntry | None:
-    resource = _RAW_ENTRY.read(raw)[0].resource or raw
-    if identity.resource_type == "Condition":
-        return condition_entry(identity, _CONDITION.read(resource)[0], today)
-    return procedure_entry(identity, _PROCEDURE.read(resource)[0])
-
-
-def read_language(patient: JsonBytes) -> tuple[str | None, str | None]:
+def read_language(entry: BundleEntry | None) -> tuple[str | None, str | None]:
     """The id of a Patient, and the language of its communication: the preferred one, else the first, two letters.
 
-    Raises Unreadable where this is no Patient.
+    Both are None where this is no Patient.
     """
-    found, _ = _PATIENT.read(patient)
-    if found.resource_type != "Patient":
-        raise Unreadable("not a Patient")
-    spoken = sorted(found.communication, key=lambda communication: not communication.preferred)
+    resource = entry.resource if entry else None
+    if resource is None or resource.resource_type != "Patient":
+        return None, None
+    communication = read_elements(resource, Patient).communication
+    spoken = sorted(communication, key=lambda one: not one.preferred)
     tags = [coding.code for one in spoken if one.language for coding in one.language.coding if coding.code]
-    return found.id, (tags[0].strip()[:2].lower() or None) if tags else None
+    return resource.id, (tags[0].strip()[:2].lower() or None) if tags else None

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import msgspec
 
+from cards.reading import ABSENT
+
 
 class _Element(msgspec.Struct, rename="camel", gc=False):
     """gc=False: these trees hold no cycles, and a thousand of them should not wake the garbage collector."""
@@ -47,27 +49,42 @@ class Period(_Element):
     end: str | None = None
 
 
-class Subject(_Element):
-    """What every entry of a chart must tell: what it is, whose it is, and what it is about."""
+class ChartResource(_Element):
+    """Any resource of a chart: what it is, whose it is, what it is about; every other element stays bytes until asked.
 
+    So one bad date never fails the decoding of a chart, and what no value set holds costs nothing more.
+    """
+
+    # in the order in which servers write them, which is the order in which msgspec looks for them
     resource_type: str = ""
     id: str | None = None
+    status: msgspec.Raw = ABSENT
+    clinical_status: msgspec.Raw = ABSENT
+    verification_status: msgspec.Raw = ABSENT
     code: CodeableReference | None = None
     subject: Reference | None = None
     patient: Reference | None = None  # Condition in DSTU2
-
-
-class SubjectEntry(_Element):
-    """A Bundle entry, or (resource None) the resource itself where an entry was expected."""
-
-    full_url: str | None = None
-    resource_type: str = ""
-    resource: Subject | None = None
-
-
-class RawEntry(_Element):
-    full_url: str | None = None
-    resource: msgspec.Raw | None = None
+    onset_date_time: msgspec.Raw = ABSENT
+    onset_period: msgspec.Raw = ABSENT
+    abatement_date_time: msgspec.Raw = ABSENT
+    recorded_date: msgspec.Raw = ABSENT
+    performed_date_time: msgspec.Raw = ABSENT
+    performed_period: msgspec.Raw = ABSENT
+    performed_string: msgspec.Raw = ABSENT
+    occurrence_date_time: msgspec.Raw = ABSENT
+    occurrence_period: msgspec.Raw = ABSENT
+    occurrence_string: msgspec.Raw = ABSENT
+    abatement_period: msgspec.Raw = ABSENT
+    abatement_boolean: msgspec.Raw = ABSENT
+    abatement_string: msgspec.Raw = ABSENT
+    abatement_age: msgspec.Raw = ABSENT
+    abatement_range: msgspec.Raw = ABSENT
+    asserted_date: msgspec.Raw = ABSENT
+    date_recorded: msgspec.Raw = ABSENT
+    not_done: msgspec.Raw = ABSENT
+    not_performed: msgspec.Raw = ABSENT
+    communication: msgspec.Raw = ABSENT  # Patient
+    issue: msgspec.Raw = ABSENT  # OperationOutcome
 
 
 class Present(_Element):
@@ -78,7 +95,7 @@ Status = CodeableConcept | str  # a code up to STU3, a CodeableConcept since R4
 
 
 class Condition(_Element):
-    """https://hl7.org/fhir/R4/condition.html and its DSTU2, STU3 and R5 sisters."""
+    """https://hl7.org/fhir/R4/condition.html and its DSTU2, STU3 and R5 sisters: the elements read once it matters."""
 
     clinical_status: Status | None = None
     verification_status: Status | None = None
@@ -96,7 +113,7 @@ class Condition(_Element):
 
 
 class Procedure(_Element):
-    """https://hl7.org/fhir/R4/procedure.html and its DSTU2, STU3 and R5 sisters."""
+    """https://hl7.org/fhir/R4/procedure.html and its DSTU2, STU3 and R5 sisters: the elements read once it matters."""
 
     status: str | None = None
     not_done: bool | None = None  # STU3
@@ -115,9 +132,15 @@ class Communication(_Element):
 
 
 class Patient(_Element):
-    resource_type: str = ""
-    id: str | None = None
     communication: list[Communication] = []
+
+
+class Issue(_Element):
+    severity: str | None = None
+
+
+class OperationOutcome(_Element):
+    issue: list[Issue] = []
 
 
 class Order(_Element):
@@ -132,21 +155,35 @@ class Order(_Element):
     subject: Reference | None = None
 
 
-class Issue(_Element):
-    severity: str | None = None
-
-
-class OperationOutcome(_Element):
-    issue: list[Issue] = []
-
-
 class BundleLink(_Element):
     relation: str | None = None
     url: str | None = None
 
 
+class BundleEntry(_Element):
+    """`resource_type` is there where a bare resource stands in the place of an entry."""
+
+    full_url: str | None = None
+    resource_type: str = ""
+    resource: ChartResource | None = None
+
+
 class Bundle(_Element):
-    """A Bundle of any type, its entries left as bytes."""
+    """A Bundle of a chart, of any type."""
+
+    resource_type: str = ""
+    total: int | None = None
+    link: list[BundleLink] = []
+    entry: list[BundleEntry] = []
+
+
+class RawEntry(_Element):
+    full_url: str | None = None
+    resource: msgspec.Raw | None = None
+
+
+class RawBundle(_Element):
+    """A Bundle whose entries stay bytes."""
 
     resource_type: str = ""
     total: int | None = None

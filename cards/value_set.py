@@ -7,13 +7,14 @@ guessed at.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import msgspec
 
-from cards.codes import ICD_10_CM, ICD_10_PCS, CodeSystem, InvalidCode, find_code_system
+from cards.codes import CODE_SYSTEMS, ICD_10_CM, ICD_10_PCS, CodeSystem, InvalidCode, find_code_system
 from cards.content import ContentError, read_text
 from cards.resources import CodeableConcept
 from cards.text_terms import TextTerms
@@ -104,47 +105,57 @@ class Terminology:
 
     def __init__(self, value_sets: Iterable[ValueSet], terms: TextTerms) -> None:
         self.value_sets = {value_set.id: value_set for value_set in value_sets}
-        self._codes: dict[CodeSystem, dict[str, tuple[str, ...]]] = {}
+        self._codes: dict[CodeSystem, dict[str, tuple[str, ...]]] = {system: {} for system in CODE_SYSTEMS}
         self._families: dict[str, tuple[str, ...]] = {}
         for name, value_set in self.value_sets.items():
             for system, members in value_set.codes.items():
-                index = self._codes.setdefault(system, {})
+                index = self._codes[system]
                 for code in members:
                     index[code] = (*index.get(code, ()), name)
-            for prefix in value_set.families:
-                self._families[prefix] = (*self._families.get(prefix, ()), name)
-        self._family_lengths = sorted({len(prefix) for prefix in self._families})
+            for family in value_set.families:
+                self._families[family] = (*self._families.get(family, ()), name)
         self._terms = terms
+        # The same few thousand codes come back in chart after chart; the cache is bounded, and codes alone name nobody.
+        self._look_up = lru_cache(maxsize=16_384)(self._value_sets_of)
 
     def match(self, concept: CodeableConcept) -> tuple[Match, ...]:
-        """Every value set that the concept belongs to: all codings count; words only where no code does.
+        """Every value set that one concept belongs to."""
+        return self.match_all([concept])[0]
+
+    def match_all(self, concepts: Sequence[CodeableConcept]) -> list[tuple[Match, ...]]:
+        """For each concept, every value set it belongs to: all codings count; words only where no code does.
 
         The words are the concept's text, and the display of codings whose code system we do not know.
         """
-        matches: list[Match] = []
-        texts: list[str] = [concept.text] if concept.text else []
-        for coding in concept.coding:
-            system = find_code_system(coding.system)
-            if system is None:
-                if coding.display:
-                    texts.append(coding.display)
-            elif coding.code:
-                found = self._value_sets_of(system, coding.code)
-                matches.extend(Match(name, found_system.name, coding.code.strip()) for name, found_system in found)
-        if matches:
-            return tuple(matches)
-        return tuple(
-            Match(term.value_set, None, None, term.certain) for text in texts for term in self._terms.find(text)
-        )
+        look_up = self._look_up
+        matches: list[tuple[Match, ...]] = []
+        wordy: list[tuple[int, str]] = []
+        for place, concept in enumerate(concepts):
+            found: tuple[Match, ...] = ()
+            words = concept.text
+            for coding in concept.coding:
+                by_code = look_up(coding.system, coding.code)
+                if by_code is not None:
+                    found += by_code
+                elif coding.display:
+                    words = f"{words}; {coding.display}" if words else coding.display
+            matches.append(found)
+            if words and not found:
+                wordy.append((place, words))
+        for place, terms in self._terms.find_in_each(wordy):
+            matches[place] = tuple(Match(term.value_set, None, None, term.certain) for term in terms)
+        return matches
 
-    def _value_sets_of(self, system: CodeSystem, code: str) -> list[tuple[str, CodeSystem]]:
-        normal = system.normalise(code)
+    def _value_sets_of(self, system_uri: str | None, code: str | None) -> tuple[Match, ...] | None:
+        """The value sets that hold a code; None where its code system is not known."""
+        system = find_code_system(system_uri)
+        if system is None:
+            return None
+        normal = system.normalise(code or "")
+        if system is ICD_10_CM and normal[:1].isdigit():
+            system = ICD_10_PCS  # no ICD-10-CM code begins with a digit: a procedure code under the wrong system
+        names: Iterable[str] = self._codes[system].get(normal, ())
         if system is ICD_10_CM:
-            if normal[:1].isdigit():  # no ICD-10-CM code begins with a digit: a procedure code under the wrong system
-                system = ICD_10_PCS
-            else:
-                families = self._families
-                hits = [families[prefix] for length in self._family_lengths if (prefix := normal[:length]) in families]
-                # a code shorter than a family's length would be tried twice
-                return [(name, system) for name in dict.fromkeys(name for hit in hits for name in hit)]
-        return [(name, system) for name in self._codes.get(system, {}).get(normal, ())]
+            lengths = range(3, len(normal) + 1)
+            names = dict.fromkeys(name for length in lengths for name in self._families.get(normal[:length], ()))
+        return tuple(Match(name, system.name, (code or "").strip()) for name in names)

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from cards.catalogue import Topic
-from cards.reading import Unreadable
 from cards.record import OtherPatient, PatientRecord, Section, SectionRead, read_language, read_section
 from cds_service.errors import BadRequest
 from cds_service.fhir_reader import FetchResult, FhirReader
@@ -82,10 +81,7 @@ class ChartReader:
 
     def _language(self, request: HookRequest, value: PrefetchValue, fetched: FetchResult | None) -> str | None:
         entries = value.entries or (fetched.entries if fetched else ())
-        try:
-            patient_id, language = read_language(entries[0]) if entries else (None, None)
-        except Unreadable:
-            return None
+        patient_id, language = read_language(entries[0]) if entries else (None, None)
         if patient_id is None or patient_id == request.patient_id:
             return language
         if value.entries:

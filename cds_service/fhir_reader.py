@@ -11,7 +11,7 @@ import re
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from http.cookiejar import DefaultCookiePolicy
 from urllib.parse import SplitResult, urljoin, urlsplit
 
@@ -19,7 +19,8 @@ import requests
 import urllib3
 from requests.adapters import BaseAdapter, HTTPAdapter
 
-from cards.reading import JsonBytes
+from cards.bundle import Entries
+from cards.resources import BundleEntry
 from cds_service.prefetch import State, sort_resource
 
 _BASE_URL = re.compile(r"https?://(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?(?:/[\w.~%/-]*)?")
@@ -35,7 +36,7 @@ class _NotRead(Exception):
 class FetchResult:
     """What a FHIR server gave for one key. `failure` None: all of it; else why `entries` is not all, or nothing."""
 
-    entries: list[JsonBytes] = field(default_factory=list)
+    entries: Entries = ()
     failure: str | None = None
 
 
@@ -71,7 +72,7 @@ class FhirReader:
         return results
 
     def _read_pages(self, base: SplitResult, token: str | None, url: str, deadline: float) -> FetchResult:
-        entries: list[JsonBytes] = []
+        entries: list[BundleEntry | None] = []
         seen: set[str] = set()
         budget_bytes = _MOST_BYTES
         page: str | None = url

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from urllib.parse import quote
 
 import msgspec
 
+from cards.bundle import BundleRead, Entries, read_bundle, read_resource
 from cards.reading import JsonBytes, Reader, Unreadable
-from cards.resources import Bundle, RawEntry
+from cards.resources import RawEntry
 
-_BUNDLE = Reader(Bundle)
 _WRAPPED = Reader(RawEntry)
 
 
@@ -28,10 +27,10 @@ class State(StrEnum):
 
 @dataclass(frozen=True)
 class PrefetchValue:
-    """One value, sorted. `entries` are Bundle entries or bare resources; `next_url` is where a PARTIAL one goes on."""
+    """One value, sorted. `next_url` is where a PARTIAL one goes on."""
 
     state: State
-    entries: Sequence[JsonBytes] = ()
+    entries: Entries = ()
     next_url: str | None = None
 
 
@@ -45,8 +44,8 @@ def sort_value(raw: JsonBytes | None) -> PrefetchValue:
     if value[:1] != b"[":
         return sort_resource(raw)
     try:
-        resources = msgspec.json.decode(raw, type=list[msgspec.Raw])
-    except msgspec.DecodeError:
+        resources = [read_resource(resource) for resource in msgspec.json.decode(raw, type=list[msgspec.Raw])]
+    except (Unreadable, msgspec.DecodeError):
         return PrefetchValue(State.FAILED)
     return PrefetchValue(State.SATISFIED if resources else State.EMPTY, resources)
 
@@ -57,23 +56,24 @@ def sort_resource(raw: JsonBytes) -> PrefetchValue:
     A `{"resource": ...}` wrapper is taken for what it holds.
     """
     try:
-        bundle, _ = _BUNDLE.read(raw)
+        bundle = read_bundle(raw)
+        if bundle.resource_type == "Bundle":
+            return _sort_bundle(bundle)
         if not bundle.resource_type:
             wrapped, _ = _WRAPPED.read(raw)
             return sort_resource(wrapped.resource) if wrapped.resource else PrefetchValue(State.FAILED)
-    except Unreadable:
+        if bundle.resource_type == "OperationOutcome":
+            return PrefetchValue(State.FAILED)
+        return PrefetchValue(State.SATISFIED, [read_resource(raw)])
+    except (Unreadable, RecursionError):
         return PrefetchValue(State.FAILED)
-    if bundle.resource_type == "OperationOutcome":
-        return PrefetchValue(State.FAILED)
-    return _sort_bundle(bundle) if bundle.resource_type == "Bundle" else PrefetchValue(State.SATISFIED, [raw])
 
 
-def _sort_bundle(bundle: Bundle) -> PrefetchValue:
-    next_url = next((link.url for link in bundle.link if link.relation == "next" and link.url), None)
-    fewer_than_total = bundle.total is not None and bundle.total > len(bundle.entry)
-    if next_url or fewer_than_total:
-        return PrefetchValue(State.PARTIAL, bundle.entry, next_url)
-    return PrefetchValue(State.SATISFIED if bundle.entry else State.EMPTY, bundle.entry)
+def _sort_bundle(bundle: BundleRead) -> PrefetchValue:
+    fewer_than_total = bundle.total is not None and bundle.total > len(bundle.entries)
+    if bundle.next_url or fewer_than_total:
+        return PrefetchValue(State.PARTIAL, bundle.entries, bundle.next_url)
+    return PrefetchValue(State.SATISFIED if bundle.entries else State.EMPTY, bundle.entries)
 
 
 def fill_template(template: str, patient_id: str) -> str:

@@ -1,0 +1,1 @@
+"""Behaviour through the real application; the network edge and the clock are the only fakes."""

@@ -1,0 +1,50 @@
+"""The application under test, a clock that stands still in a zone that is not UTC, and a FHIR server without a network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta, timezone
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from cards.catalogue import Topic, load_topic
+from cds_service.app import create_app
+from cds_service.settings import Settings
+from tests.fake_fhir_server import FakeFhirServer
+
+# Late on 22 November 2026 in New York is the 22nd there and the 23rd in UTC; the recorded calls hang on the 22nd (UTC).
+NOW = datetime(2026, 11, 22, 10, 0, tzinfo=timezone(timedelta(hours=-5)))
+
+
+@pytest.fixture
+def fhir_server() -> FakeFhirServer:
+    """Answers like a FHIR server; nothing is on it until a test puts it there."""
+    return FakeFhirServer()
+
+
+@pytest.fixture
+def make_app(fhir_server: FakeFhirServer) -> Callable[..., Flask]:
+    """Builds the application with other settings or another clock."""
+
+    def make(clock: Callable[[], datetime] = lambda: NOW, **settings: object) -> Flask:
+        return create_app(Settings(**settings), clock=clock, fhir_transport=fhir_server)  # type: ignore[arg-type]
+
+    return make
+
+
+@pytest.fixture
+def app(make_app: Callable[..., Flask]) -> Flask:
+    return make_app()
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    return app.test_client()
+
+
+@pytest.fixture(scope="session")
+def topic() -> Topic:
+    """The clinical content, as it is served."""
+    return load_topic()
