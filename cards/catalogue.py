@@ -121,6 +121,7 @@ class Phrases(_Part):
 
     evidence: str
     more: str
+    and_: str = msgspec.field(name="and")
     levels: dict[str, str]
     standings: dict[str, str]
     since: str

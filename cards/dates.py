@@ -58,7 +58,7 @@ def read_period(start: str | None, end: str | None) -> DateRange | None:
     first, last = ranges[0], ranges[-1]
     if last.last < first.first:  # end before start: the start is the better witness
         return first
-    text = first.text if first.text == last.text else f"{first.text} to {last.text}"
+    text = first.text if first.text == last.text else f"{first.text} – {last.text}"
     return DateRange(first.first, last.last, text)
 
 

@@ -73,7 +73,7 @@ class Citations:
                 if key not in self.keys:
                     self.keys.append(key)
             places = sorted(self.keys.index(key) + 1 for key in _KEY.findall(match[0]))
-            return "˒".join(str(place).translate(_SUPERSCRIPT) for place in places)
+            return ",".join(str(place).translate(_SUPERSCRIPT) for place in places)
 
         return Markdown(_CITATIONS.sub(numbers, text))
 
@@ -118,13 +118,13 @@ def load_text(path: Path) -> Text:
 def uncited_lines(text: Text, *, by_sentence: bool) -> list[int]:
     """The lines of the file that say something and cite nothing; with `by_sentence`, every sentence has to cite.
 
-    Headings and bare placeholders say nothing of their own.
+    Headings, lines that lead on to a list and bare placeholders say nothing of their own.
     """
     lines = read_text(text.path).split("\n")
     uncited = []
     for number in range(text.first_line, len(lines) + 1):
         line = lines[number - 1].strip().removeprefix("- ")
-        if line.startswith("#") or _HEADING.fullmatch(line) or not _PLACEHOLDER.sub("", line).strip():
+        if line.startswith("#") or line.endswith(":") or _HEADING.fullmatch(line) or not _PLACEHOLDER.sub("", line):
             continue
         sentences = _SENTENCE_END.split(line) if by_sentence else [line]
         if not all(_CITATIONS.search(sentence) for sentence in sentences):

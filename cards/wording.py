@@ -22,21 +22,19 @@ def summary_with(template: str, findings: Sequence[Finding], topic: Topic) -> st
     names = [finding.kind.label if finding.level == foremost else _name(finding, topic) for finding in findings]
     summary = ""
     for count in range(min(len(names), topic.service.settings.most_findings_in_summary), 0, -1):
-        named = ", ".join(names[:count])
-        if len(names) > count:
-            named += " " + fill_plain(topic.phrases.more, {"count": str(len(names) - count)})
-        summary = fill_plain(template, {"findings": named})
+        summary = fill_plain(template, {"findings": _enumerate(names[:count], len(names) - count, topic)})
         if len(summary) <= LONGEST_SUMMARY:
             break
     return summary
 
 
 def list_findings(findings: Sequence[Finding], topic: Topic) -> Markdown:
-    """One bullet for each finding, at most as many as settings allow, then how many more there are."""
+    """One bullet for each finding, at most as many as settings allow, then the others by name."""
     most = topic.service.settings.most_findings_listed
     lines = [f"- {_line(finding, topic)}" for finding in findings[:most]]
     if len(findings) > most:
-        lines.append("- " + fill_plain(topic.phrases.more, {"count": str(len(findings) - most)}))
+        rest = [finding.kind.label for finding in findings[most:]]
+        lines.append("- " + ", ".join(dict.fromkeys(rest)).capitalize())
     return Markdown("\n".join(lines))
 
 
@@ -64,6 +62,14 @@ def _section_notes(section: SectionRead, notes: SectionNotes) -> Iterable[str]:
         yield notes.not_complete
     if section.unread_count:
         yield fill_plain(notes.unread, {"count": str(section.unread_count), "total": str(section.seen_count)})
+
+
+def _enumerate(names: Sequence[str], more: int, topic: Topic) -> str:
+    if more:
+        return fill_plain(topic.phrases.more, {"names": ", ".join(names), "count": str(more)})
+    if len(names) == 1:
+        return names[0]
+    return fill_plain(topic.phrases.and_, {"names": ", ".join(names[:-1]), "last": names[-1]})
 
 
 def _name(finding: Finding, topic: Topic) -> str:

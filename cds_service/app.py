@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import os
 import re
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
@@ -31,6 +33,7 @@ _ADVICE = {
     405: "this address does not take that method; the Allow header names those it takes",
     413: "the body is larger than this server takes: send fewer resources in prefetch",
 }
+_ALLOWED_HEADERS = ["Accept", "Authorization", "Content-Type"]  # by name: the wildcard leaves Authorization out
 _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; "
     "form-action 'none'; frame-ancestors 'none'",
@@ -71,7 +74,7 @@ def create_app(
             "/cds-services*": {"origins": "*"}
         },  # the development profile; header names listed: `*` omits Authorization
         methods=["GET", "POST", "OPTIONS"],
-        allow_headers=["Accept", "Authorization", "Content-Type"],
+        allow_headers=_ALLOWED_HEADERS,
         max_age=600,
     )
     app.register_error_handler(ServiceError, _service_error)
@@ -83,10 +86,11 @@ def create_app(
 
 def create_app_from_environment() -> Flask:
     """What a server process runs: settings from the environment of the process, events to standard error."""
-    import os
-
     configure_logging()
-    return create_app(read_settings(os.environ))
+    app = create_app(read_settings(os.environ))
+    gc.collect()
+    gc.freeze()  # content and libraries live as long as the process: no collection need look at them again
+    return app
 
 
 class _OneSlash:
@@ -131,4 +135,6 @@ def _fault(error: Exception) -> Response:
 def _add_headers(response: Response) -> Response:
     for name, value in _HEADERS.items():
         response.headers.setdefault(name, value)
+    if request.method == "OPTIONS" and "Access-Control-Allow-Origin" in response.headers:
+        response.headers.setdefault("Access-Control-Allow-Headers", ", ".join(_ALLOWED_HEADERS))
     return response

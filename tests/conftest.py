@@ -13,9 +13,20 @@ from cards.catalogue import Topic, load_topic
 from cds_service.app import create_app
 from cds_service.settings import Settings
 from tests.fake_fhir_server import FakeFhirServer
+from tests.golden_answers import Golden
 
 # Late on 22 November 2026 in New York is the 22nd there and the 23rd in UTC; the recorded calls hang on the 22nd (UTC).
 NOW = datetime(2026, 11, 22, 10, 0, tzinfo=timezone(timedelta(hours=-5)))
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--accept-golden", action="store_true", help="write the golden answers anew; then read each of them")
+
+
+@pytest.fixture
+def golden(request: pytest.FixtureRequest) -> Golden:
+    """Compares an answer with the one a person has read and accepted."""
+    return Golden(accept=request.config.getoption("--accept-golden"))
 
 
 @pytest.fixture

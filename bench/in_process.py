@@ -1,0 +1,103 @@
+"""One call without HTTP, against orjson parsing the same body, and how its cost grows with the chart.
+
+A process that parses 1 MB documents pays for fresh memory on every parse, one that alternates two parsers lends each
+the other's warm memory. So every contender has a fresh process in every round, both with the same modules imported.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from datetime import UTC, datetime
+from multiprocessing import get_context
+from statistics import median
+
+import orjson
+
+from bench.bodies import lumbar_puncture_order, unrelated_order
+from bench.report import print_table, spread
+from cards.catalogue import load_topic
+from cds_service.audit import CallLog
+from cds_service.chart import ChartReader
+from cds_service.fhir_reader import FhirReader
+from cds_service.hooks import HookService
+
+_WARM_UP = 5
+_CHILD_SECONDS = 120.0
+_SILENT, _CARDS = b'{"cards":[]}', b'{"cards":[{'
+_CASES = [  # name, body, how the answer begins, the ratio we aim for
+    ("unrelated order, 1 MB prefetch", unrelated_order(1_030), _SILENT, 0.2),
+    ("LP order, 1,000 Conditions", lumbar_puncture_order(1_000), _CARDS, 0.6),
+    ("LP order, 50 Conditions", lumbar_puncture_order(50), _CARDS, None),
+    ("LP order, empty chart", lumbar_puncture_order(0), _CARDS, None),
+]
+_SIZES = (10, 100, 1_000, 5_000)
+
+
+def print_ratios(rounds: int) -> None:
+    """Print what a call costs and what orjson's parse of it costs, in turn, and their ratio within each round."""
+    rows = []
+    for name, body, beginning, aim in _CASES:
+        assert _answer_with(_service(), body).startswith(beginning), name
+        pairs = [(_in_child("ours", [body])[0], _in_child("orjson", [body])[0]) for _ in range(rounds)]
+        ours, orjsons = zip(*pairs, strict=True)
+        ratios = [our / reference for our, reference in pairs]
+        verdict = "met" if aim is not None and median(ratios) <= aim else "missed"
+        judged = ["-", ""] if aim is None else [f"{aim}", verdict]
+        rows.append([name, f"{len(body):,}", spread(ours, 3), spread(orjsons, 3), spread(ratios, 2), *judged])
+    notes = [
+        f"least / median / greatest of {rounds} rounds; an aim is met by the median",
+        "each contender in each round: a fresh process of its own, so that neither inherits the other's warm memory",
+    ]
+    head = ["", "bytes", "our answer, ms", "orjson.loads, ms", "ratio in the round", "aim", ""]
+    print_table("In process: the whole answer against orjson.loads of the same body", notes, head, rows)
+
+
+def print_growth(rounds: int) -> None:
+    """Print what one more Condition costs; every round is a fresh process that goes through all sizes."""
+    bodies = [lumbar_puncture_order(size) for size in _SIZES]
+    found = [_in_child("ours", bodies) for _ in range(rounds)]
+    rows = [
+        [f"{size:,}", f"{len(body):,}", spread(costs, 3), spread([cost / size * 1000 for cost in costs], 2)]
+        for size, body, costs in zip(_SIZES, bodies, zip(*found, strict=True), strict=True)
+    ]
+    head = ["Conditions", "bytes", "our answer, ms", "microseconds a Condition"]
+    notes = [f"least / median / greatest of {rounds} rounds"]
+    print_table("In process: how the cost of an LP order grows with the chart", notes, head, rows)
+
+
+def _in_child(contender: str, bodies: Sequence[bytes]) -> list[float]:
+    with ProcessPoolExecutor(max_workers=1, mp_context=get_context("spawn")) as child:
+        return child.submit(_medians, contender, bodies).result(timeout=_CHILD_SECONDS)
+
+
+def _medians(contender: str, bodies: Sequence[bytes]) -> list[float]:
+    """What each body costs this contender: the median of many calls, in milliseconds."""
+    service = _service()
+    contenders: dict[str, Callable[[bytes], object]] = {
+        "ours": lambda body: _answer_with(service, body),
+        "orjson": orjson.loads,
+    }
+    return [_median(contenders[contender], body) for body in bodies]
+
+
+def _median(run: Callable[[bytes], object], body: bytes) -> float:
+    for _ in range(_WARM_UP):
+        run(body)
+    durations = []
+    for _ in range(30 if len(body) > 500_000 else 300):
+        started = time.perf_counter()
+        run(body)
+        durations.append(time.perf_counter() - started)
+    return median(durations) * 1000
+
+
+def _service() -> HookService:
+    topic = load_topic()
+    nowhere = FhirReader(budget_ms=1, pool_size=1, is_allowed=lambda host: False)
+    return HookService(topic, ChartReader(topic, nowhere), lambda: datetime(2026, 11, 22, tzinfo=UTC), "http://bench")
+
+
+def _answer_with(service: HookService, body: bytes) -> bytes:
+    return service.answer(body, CallLog(service.id))

@@ -1,0 +1,118 @@
+"""A real HTTP server on loopback that answers each path as a test says, well or badly, and remembers what it was asked."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from email.message import Message
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Event, Thread
+from typing import Any
+
+Answer = Callable[["Handler"], None]
+HTTP_OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/fhir+json\r\n"
+_PAUSE_S = 0.01  # between the bytes of a drip
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One request as it arrived. `connection` tells connections apart."""
+
+    path: str
+    headers: Message
+    connection: int
+
+
+class LoopbackServer:
+    """Serves `answers`, by path and query, on a port of its own until it is closed; any other path is 404."""
+
+    def __init__(self) -> None:
+        self.answers: dict[str, Answer] = {}
+        self.requests: list[Seen] = []
+        self.stopping = Event()
+        handler = type("BoundHandler", (Handler,), {"loopback": self})
+        self._server = _QuietServer(("127.0.0.1", 0), handler)
+        self._thread = Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+        self._thread.start()
+
+    @property
+    def port(self) -> int:
+        return int(self._server.server_address[1])
+
+    @property
+    def base(self) -> str:
+        return f"http://127.0.0.1:{self.port}/fhir"
+
+    @property
+    def paths(self) -> list[str]:
+        return [request.path for request in self.requests]
+
+    def close(self) -> None:
+        self.stopping.set()
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+class _QuietServer(ThreadingHTTPServer):
+    daemon_threads = True
+    block_on_close = False
+
+    def handle_error(self, *_: Any) -> None:
+        """A client that goes away in the middle is what these tests are about."""
+
+
+class Handler(BaseHTTPRequestHandler):
+    """One connection."""
+
+    protocol_version = "HTTP/1.1"
+    loopback: LoopbackServer
+
+    def do_GET(self) -> None:  # noqa: N802 - the name http.server calls
+        self.loopback.requests.append(Seen(self.path, self.headers, self.client_address[1]))
+        self.loopback.answers.get(self.path, answer({"resourceType": "OperationOutcome"}, 404))(self)
+
+    def log_message(self, *_: Any) -> None:
+        """No log of its own."""
+
+
+def answer(value: Any, status: int = 200, **headers: str) -> Answer:
+    """A plain answer; bytes are sent as they are, anything else as JSON. Header names are written with `_` for `-`."""
+    body = value if isinstance(value, bytes) else json.dumps(value).encode()
+
+    def send(handler: Handler) -> None:
+        handler.send_response(status)
+        for name, text in (
+            {"Content_Type": "application/fhir+json", "Content_Length": str(len(body))} | headers
+        ).items():
+            handler.send_header(name.replace("_", "-"), text)
+        handler.end_headers()
+        handler.wfile.write(body)
+
+    return send
+
+
+def raw(*parts: bytes) -> Answer:
+    """These bytes, each part in a packet of its own, and then the connection is closed."""
+
+    def send(handler: Handler) -> None:
+        for part in parts:
+            handler.wfile.write(part)
+            handler.wfile.flush()
+            handler.loopback.stopping.wait(_PAUSE_S)
+        handler.close_connection = True
+
+    return send
+
+
+def never_ending(start: bytes, then: bytes = b"") -> Answer:
+    """`start`, and then one more piece every few milliseconds, or silence, until the client goes away."""
+
+    def send(handler: Handler) -> None:
+        handler.close_connection = True
+        handler.wfile.write(start)
+        while not handler.loopback.stopping.wait(_PAUSE_S):
+            handler.wfile.write(then)
+
+    return send
