@@ -31,4 +31,4 @@ def print_table(title: str, notes: Sequence[str], head: Sequence[str], rows: Seq
             cell.rjust(width) if number else cell.ljust(width)
             for number, (cell, width) in enumerate(zip(row, widths, strict=True))
         )
-        print("  " + "   ".join((first, *others)))
+        print("  " + "   ".join((first, *others)).rstrip())

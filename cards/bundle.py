@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import msgspec
 
 from cards.reading import JsonBytes, Reader, Unreadable
-from cards.resources import Bundle, BundleEntry, BundleLink, ChartResource, RawBundle
+from cards.resources import Bundle, BundleEntry, BundleLink, ChartResource, RawBundle, Reference
 
 _BUNDLE = msgspec.json.Decoder(Bundle)
 _RAW_BUNDLE = Reader(RawBundle)
@@ -16,6 +16,11 @@ _ENTRY = Reader(BundleEntry)
 _RESOURCE = Reader(ChartResource)
 
 Entries = Sequence[BundleEntry | None]  # None: an entry that could not be read
+
+
+# A patient reference that is there and cannot be read: it must not pass for one that is not there.
+_UNREADABLE = Reference(reference="")
+_REFERENCES = ("subject", "patient")
 
 
 @dataclass(frozen=True)
@@ -37,21 +42,30 @@ def read_bundle(raw: JsonBytes) -> BundleRead:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         pass
     found, _ = _RAW_BUNDLE.read(raw)
-    entries = [_read_entry(entry) for entry in found.entry]
+    entries = [read_entry(entry) for entry in found.entry]
     return BundleRead(found.resource_type, found.total, _next_url(found.link), entries)
 
 
-def read_resource(raw: JsonBytes) -> BundleEntry:
-    """Read one resource that stands alone, as an entry. Raises Unreadable where this is no JSON object."""
-    return BundleEntry(resource=_RESOURCE.read(raw)[0])
-
-
-def _read_entry(raw: JsonBytes) -> BundleEntry | None:
+def read_entry(raw: JsonBytes) -> BundleEntry | None:
+    """Read an entry, or a bare resource that stands in the place of one; None where it cannot be read."""
     try:
-        entry, _ = _ENTRY.read(raw)
-        return read_resource(raw) if entry.resource is None and entry.resource_type else entry
+        entry, odd = _ENTRY.read(raw)
+        if entry.resource is None and entry.resource_type:
+            resource, odd = _RESOURCE.read(raw)
+            entry = BundleEntry(resource=resource)
     except Unreadable:
         return None
+    for name in _REFERENCES:
+        if entry.resource and any(path.removeprefix("resource.").split(".")[0] == name for path in odd):
+            setattr(entry.resource, name, _UNREADABLE)
+    return entry
+
+
+def count_matches(entries: Entries) -> int:
+    """How many entries a search counts in its `total`: all but the remarks on the search."""
+    return sum(
+        not (entry and entry.resource and entry.resource.resource_type == "OperationOutcome") for entry in entries
+    )
 
 
 def _next_url(links: Sequence[BundleLink]) -> str | None:

@@ -13,7 +13,7 @@ from enum import StrEnum
 import msgspec
 
 from cards.ownership import OtherPatient, Ownership
-from cards.reading import JsonBytes, Reader, Unreadable
+from cards.reading import ABSENT, JsonBytes, Reader, Unreadable
 from cards.resources import CodeableConcept, Order, RawBundle, RawEntry, Reference
 
 _BUNDLE = Reader(RawBundle)
@@ -87,7 +87,7 @@ def refuse_other_patients(orders: Iterable[DraftOrder], patient_id: str) -> None
 
 def _read_order(entry: JsonBytes) -> tuple[DraftOrder | None, str | None]:
     wrapper, _ = _RAW_ENTRY.read(entry)
-    raw = entry if wrapper.resource is None else wrapper.resource
+    raw = entry if wrapper.resource is ABSENT else wrapper.resource
     order, _ = _ORDER.read(raw)
     if order.resource_type not in _SERVICE_ORDERS or order.do_not_perform:
         return None, None

@@ -24,28 +24,23 @@ class Ownership:
     def __init__(self, patient_id: str, entries: Entries) -> None:
         self._patient_id = patient_id
         self._entries = entries
-        self._known: dict[str | None, bool] = {
-            None: True,
-            f"Patient/{patient_id}": True,
-            f"urn:uuid:{patient_id}": True,
-            patient_id: True,
-        }
+        self._known = {f"Patient/{patient_id}": True, f"urn:uuid:{patient_id}": True, patient_id: True}
         self._patients_by_full_url: dict[str, str | None] | None = None
 
     def is_ours(self, subject: Reference | None, index: int) -> bool:
-        """True for the patient of the call (or nobody at all), False where the reference cannot be resolved.
+        """True for the patient of the call, or where no subject is named at all; False where it cannot be resolved.
 
         Raises OtherPatient where it certainly names somebody else.
         """
-        reference = subject.reference if subject else None
-        known = self._known.get(reference)
-        if reference is None or known is not None:
-            return known is True
-        match = _PATIENT_REFERENCE.fullmatch(reference.strip())
-        patient_id = match[1] if match else self._resolve(reference)
-        if patient_id is not None and patient_id != self._patient_id:
-            raise OtherPatient(index)
-        self._known[reference] = patient_id is not None
+        if subject is None:
+            return True
+        reference = subject.reference or ""
+        if reference not in self._known:
+            match = _PATIENT_REFERENCE.fullmatch(reference.strip())
+            patient_id = match[1] if match else self._resolve(reference)
+            if patient_id is not None and patient_id != self._patient_id:
+                raise OtherPatient(index)
+            self._known[reference] = patient_id is not None
         return self._known[reference]
 
     def _resolve(self, reference: str) -> str | None:
@@ -56,4 +51,6 @@ class Ownership:
                 for entry in self._entries
                 if entry and entry.full_url and entry.resource and entry.resource.resource_type == "Patient"
             }
+        if reference.lower() == f"urn:uuid:{self._patient_id}".lower():
+            return self._patient_id
         return self._patients_by_full_url.get(reference)

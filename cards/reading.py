@@ -53,7 +53,7 @@ class Reader(Generic[T]):
             return _mend(self._type, msgspec.json.decode(raw), "", notes), tuple(notes)
         except _Odd:
             raise Unreadable("not of its type") from None
-        except (msgspec.DecodeError, RecursionError) as cause:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as cause:
             raise Unreadable("not JSON") from cause
 
 
@@ -79,12 +79,14 @@ def _mend(kind: inspect.Type, value: Any, path: str, notes: list[str]) -> Any:
         case inspect.UnionType(types=arms):
             return _mend_union(arms, value, path, notes)
         case inspect.ListType(item_type=item):
-            values = value if isinstance(value, list) else [value]
+            values = value if isinstance(value, list) else [] if value is None else [value]
             return list(_mend_items(item, values, path, notes))
         case inspect.StructType():
             return _mend_struct(kind, _only(value), path, notes)
         case inspect.StrType():
             return _mend_string(_only(value))
+        case inspect.IntType():
+            return _mend_integer(_only(value))
         case inspect.BoolType():
             return _mend_boolean(_only(value))
         case inspect.RawType():
@@ -134,6 +136,14 @@ def _mend_string(value: Any) -> str:
         return value
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
+    raise _Odd
+
+
+def _mend_integer(value: Any) -> int:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    if isinstance(value, str) and value.isdecimal():
+        return int(value)
     raise _Odd
 
 

@@ -15,7 +15,7 @@ from cards.bundle import Entries
 from cards.chart_entry import ChartEntry, read_chart_entry
 from cards.ownership import OtherPatient, Ownership
 from cards.reading import read_elements
-from cards.resources import BundleEntry, ChartResource, CodeableConcept, OperationOutcome, Patient
+from cards.resources import BundleEntry, ChartResource, CodeableConcept, OperationOutcome, Patient, Reference
 from cards.value_set import Terminology
 
 __all__ = ["OtherPatient", "PatientRecord", "Section", "SectionRead", "read_language", "read_section"]
@@ -71,15 +71,18 @@ def read_section(
     """
     unread: Counter[str] = Counter()
     complete = section.complete
+    other_types = False
     readable: list[ChartResource] = []
     is_ours = Ownership(patient_id, section.entries).is_ours
     for index, entry in enumerate(section.entries):
         resource = entry.resource if entry else None
         if resource is None or not resource.resource_type:
             unread["not a resource"] += 1
-        elif resource.resource_type != resource_type:
+        elif resource.resource_type == "OperationOutcome":
             complete = complete and not _reports_error(resource)
-        elif is_ours(resource.subject or resource.patient, index):
+        elif resource.resource_type != resource_type:
+            other_types = True
+        elif is_ours(_subject(resource), index):
             readable.append(resource)
         else:
             unread["patient not resolved"] += 1
@@ -93,15 +96,21 @@ def read_section(
         elif not concept.says_something():
             unread["no code"] += 1
     seen_count = len(readable) + unread["not a resource"] + unread["patient not resolved"]
-    return SectionRead(tuple(found), seen_count, dict(+unread), section.obtained, complete)
+    obtained = section.obtained and (seen_count > 0 or not other_types)  # the answer to another question is no answer
+    return SectionRead(tuple(found), seen_count, dict(+unread), obtained, complete)
+
+
+def _subject(resource: ChartResource) -> Reference | None:
+    """The reference to the patient: `subject`, or `patient` in DSTU2; one that says nothing gives way to the other."""
+    if resource.subject is None or (resource.subject.reference is None and resource.patient is not None):
+        return resource.patient
+    return resource.subject
 
 
 def _reports_error(resource: ChartResource) -> bool:
-    """Whether this is an OperationOutcome that says something went wrong, not just a remark on the search."""
-    if resource.resource_type != "OperationOutcome":
-        return False
-    outcome = read_elements(resource, OperationOutcome)
-    return any(issue.severity not in ("information", "warning") for issue in outcome.issue)
+    """Whether an OperationOutcome says that something went wrong, and is not just a remark on the search."""
+    issues = read_elements(resource, OperationOutcome).issue
+    return not issues or any(issue.severity not in ("information", "warning") for issue in issues)
 
 
 def read_language(entry: BundleEntry | None) -> tuple[str | None, str | None]:

@@ -179,7 +179,7 @@ class Bundle(_Element):
 
 class RawEntry(_Element):
     full_url: str | None = None
-    resource: msgspec.Raw | None = None
+    resource: msgspec.Raw = ABSENT  # not `Raw | None`: msgspec then refuses every value
 
 
 class RawBundle(_Element):

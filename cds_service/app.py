@@ -68,6 +68,7 @@ def create_app(
     service = HookService(topic, ChartReader(topic, reader), clock, settings.base_url)
     app.register_blueprint(hooks_blueprint(service))
     app.register_blueprint(pages_blueprint(topic, settings.base_url))
+    app.after_request(_add_headers)  # before CORS in order to run after it
     CORS(
         app,
         resources={
@@ -80,7 +81,6 @@ def create_app(
     app.register_error_handler(ServiceError, _service_error)
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(Exception, _fault)
-    app.after_request(_add_headers)
     return app
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
+from cards.bundle import count_matches
 from cards.catalogue import Topic
 from cards.record import OtherPatient, PatientRecord, Section, SectionRead, read_language, read_section
 from cds_service.errors import BadRequest
@@ -39,14 +40,14 @@ class ChartReader:
         log.prefetch = {key: value.state.value for key, value in values.items()}
         fetched = self._fetch_missing(request, values)
         log.fetch_failures = {key: result.failure for key, result in fetched.items() if result.failure}
-        language = self._language(request, values["patient"], fetched.get("patient"))
         sections = {}
         for key, resource_type in _RESOURCE_TYPES.items():
-            read = self._section(key, request, values[key], fetched.get(key), today)
+            read = self._section(key, request, values[key], fetched.get(key), today, log)
             log.resources_seen[resource_type] = read.seen_count
             if read.unread:
                 log.resources_unread[resource_type] = read.unread
             sections[key] = read
+        language = self._language(request, values["patient"], fetched.get("patient"))
         return PatientRecord(sections["conditions"], sections["procedures"], language)
 
     def _fetch_missing(self, request: HookRequest, values: Mapping[str, PrefetchValue]) -> dict[str, FetchResult]:
@@ -59,25 +60,29 @@ class ChartReader:
         return self._fhir_reader.fetch(request.fhir_server, request.access_token, urls) if urls else {}
 
     def _section(
-        self, key: str, request: HookRequest, value: PrefetchValue, fetched: FetchResult | None, today: date
+        self,
+        key: str,
+        request: HookRequest,
+        value: PrefetchValue,
+        fetched: FetchResult | None,
+        today: date,
+        log: ChartLog,
     ) -> SectionRead:
-        resource_type = _RESOURCE_TYPES[key]
-        given = Section(
-            value.entries, obtained=value.state not in (State.FAILED, State.MISSING), complete=fetched is None
-        )
-
         def read(section: Section) -> SectionRead:
-            return read_section(section, resource_type, request.patient_id, self._topic.findings, today)
+            return read_section(section, _RESOURCE_TYPES[key], request.patient_id, self._topic.findings, today)
 
-        if fetched is not None:
-            try:
-                return read(_merged(value, fetched))
-            except OtherPatient:
-                pass  # a server that ignores `patient=` answers with everybody: only what the client sent is used
+        obtained = value.state not in (State.FAILED, State.MISSING)
         try:
-            return read(given)
+            given = read(Section(value.entries, obtained=obtained, complete=fetched is None))
         except OtherPatient as other:
-            raise _other_patient(f"prefetch.{key}.entry[{other.index}].resource") from None
+            raise _other_patient(f"prefetch.{key}", other.index) from None
+        if fetched is None:
+            return given
+        try:
+            return read(_merged(value, fetched))
+        except OtherPatient:  # a server that ignores `patient=` answers with everybody: none of it is used
+            log.fetch_failures[key] = "the server answered with another patient's data"
+            return given
 
     def _language(self, request: HookRequest, value: PrefetchValue, fetched: FetchResult | None) -> str | None:
         entries = value.entries or (fetched.entries if fetched else ())
@@ -85,21 +90,23 @@ class ChartReader:
         if patient_id is None or patient_id == request.patient_id:
             return language
         if value.entries:
-            raise _other_patient("prefetch.patient")
+            raise _other_patient("prefetch.patient", 0)
         return None
 
 
 def _merged(value: PrefetchValue, fetched: FetchResult) -> Section:
-    """The first page as it was sent and the pages after it; or the whole search made anew, where no link led on."""
-    anew = value.next_url is None
-    entries = fetched.entries if anew and (fetched.entries or not value.entries) else [*value.entries, *fetched.entries]
+    """The first page as it was sent and the pages after it; or, where no link led on, the search made anew."""
+    anew = value.next_url is None and len(fetched.entries) >= len(value.entries)
+    entries = fetched.entries if anew else [*value.entries, *fetched.entries]
+    enough = count_matches(entries) >= max(value.total, fetched.total)
     obtained = value.state is State.PARTIAL or fetched.failure is None or bool(fetched.entries)
-    return Section(entries, obtained=obtained, complete=fetched.failure is None)
+    return Section(entries, obtained=obtained, complete=fetched.failure is None and enough)
 
 
-def _other_patient(path: str) -> BadRequest:
+def _other_patient(path: str, index: int) -> BadRequest:
     return BadRequest(
-        f"{path} is about a patient other than context.patientId: send this patient's data only (R-2.88)",
+        f"{path}: entry {index} (counted from 0) is about a patient other than context.patientId: "
+        "send this patient's data only (R-2.88)",
         expression=path,
         issue_code="business-rule",
     )

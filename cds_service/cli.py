@@ -15,6 +15,7 @@ from cds_service.settings import PREFIX, Settings, read_settings
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(package_name="lumbar-puncture-back-pain", prog_name="cds-service")
 def main() -> None:
     """A CDS Hooks service about lumbar puncture and back pain.
 

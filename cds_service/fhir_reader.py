@@ -11,15 +11,14 @@ import re
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from http.cookiejar import DefaultCookiePolicy
-from urllib.parse import SplitResult, urljoin, urlsplit
+from urllib.parse import SplitResult, unquote, urljoin, urlsplit
 
 import requests
 import urllib3
 from requests.adapters import BaseAdapter, HTTPAdapter
 
-from cards.bundle import Entries
 from cards.resources import BundleEntry
 from cds_service.prefetch import State, sort_resource
 
@@ -32,12 +31,30 @@ class _NotRead(Exception):
     """Why a key could not be read; the message is logged, so it names no address and no content."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class FetchResult:
-    """What a FHIR server gave for one key. `failure` None: all of it; else why `entries` is not all, or nothing."""
+    """What a FHIR server gave for one key. `failure` None: all of it; else why `entries` is not all, or nothing.
 
-    entries: Entries = ()
-    failure: str | None = None
+    `total` is how many entries the server counted for the whole search, 0 where it did not say.
+    """
+
+    entries: list[BundleEntry | None] = field(default_factory=list)
+    total: int = 0
+    failure: str | None = "time budget spent"
+
+
+class _Session(requests.Session):
+    """A session that leaves nothing behind: no cookie kept, no redirect looked at, nothing of the environment used."""
+
+    def __init__(self, adapter: BaseAdapter) -> None:
+        super().__init__()
+        self.trust_env = False
+        self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        self.mount("http://", adapter)
+        self.mount("https://", adapter)
+
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """None: a redirect is an answer like any other, and its body is not read either."""
 
 
 class FhirReader:
@@ -48,12 +65,7 @@ class FhirReader:
     ) -> None:
         self._budget_s = budget_ms / 1000
         self._is_allowed = is_allowed
-        self._session = requests.Session()
-        self._session.trust_env = False
-        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        adapter = transport or HTTPAdapter(pool_maxsize=pool_size)
-        self._session.mount("http://", adapter)
-        self._session.mount("https://", adapter)
+        self._session = _Session(transport or HTTPAdapter(pool_maxsize=pool_size))
 
     def fetch(self, server: str | None, token: str | None, urls: Mapping[str, str]) -> dict[str, FetchResult]:
         """Read each URL (relative to `server`, or a `next` link below it), all at once; one result for each key."""
@@ -62,17 +74,16 @@ class FhirReader:
             reason = "no FHIR server given" if not server else "FHIR server not allowed"
             return {key: FetchResult(failure=reason) for key in urls}
         deadline = time.monotonic() + self._budget_s
-        results = {key: FetchResult(failure="time budget spent") for key in urls}
+        results = {key: FetchResult() for key in urls}
         pool = ThreadPoolExecutor(max_workers=len(urls), thread_name_prefix="fhir-reader")
-        tasks = {pool.submit(self._read_pages, base, token, url, deadline): key for key, url in urls.items()}
-        done, _ = wait(tasks, timeout=self._budget_s)
-        for task in done:
-            results[tasks[task]] = task.result()
-        pool.shutdown(wait=False, cancel_futures=True)  # a straggler ends by its own deadline
-        return results
+        tasks = [pool.submit(self._read_pages, base, token, urls[key], deadline, results[key]) for key in urls]
+        wait(tasks, timeout=self._budget_s)
+        pool.shutdown(wait=False)  # a straggler ends with its next piece of data after the deadline
+        # As each stands now: what a straggler still reads comes too late for this call.
+        return {key: replace(result, entries=list(result.entries)) for key, result in results.items()}
 
-    def _read_pages(self, base: SplitResult, token: str | None, url: str, deadline: float) -> FetchResult:
-        entries: list[BundleEntry | None] = []
+    def _read_pages(self, base: SplitResult, token: str | None, url: str, deadline: float, result: FetchResult) -> None:
+        """Fill `result` page by page, so that the pages read so far are there whenever time runs out."""
         seen: set[str] = set()
         budget_bytes = _MOST_BYTES
         page: str | None = url
@@ -87,11 +98,12 @@ class FhirReader:
                 value = sort_resource(body)
                 if value.state is State.FAILED:
                     raise _NotRead("the server answered with an error or with no FHIR resource")
-                entries.extend(value.entries)
+                result.entries.extend(value.entries)
+                result.total = max(result.total, value.total)
                 page = value.next_url
+            result.failure = None
         except _NotRead as reason:
-            return FetchResult(entries, str(reason))
-        return FetchResult(entries)
+            result.failure = str(reason)
 
     def _download(self, address: str, token: str | None, deadline: float, most_bytes: int) -> bytes:
         headers = {"Accept": "application/fhir+json", "User-Agent": "cds-service"}
@@ -133,18 +145,23 @@ def _parse_base(server: str) -> SplitResult | None:
 
 
 def _below(base: SplitResult, url: str) -> str:
-    """`url` as an absolute address below `base`. Raises _NotRead where it points anywhere else."""
-    absolute = urljoin(base.geturl() + "/", url)
+    """`url` as an absolute address below `base`. Raises _NotRead where it points anywhere else, or up the path."""
     try:
+        absolute = urljoin(base.geturl() + "/", url)
         parts = urlsplit(absolute)
-        same_server = (parts.scheme, parts.hostname, parts.port) == (base.scheme, base.hostname, base.port)
+        same_server = _origin(parts) == _origin(base)
+        steps = unquote(urlsplit(url).path).replace("\\", "/").split("/")
     except ValueError:
         same_server = False
     if (
         not same_server
         or "@" in parts.netloc
         or not (parts.path + "/").startswith(base.path + "/")
-        or ".." in parts.path
+        or {".", ".."} & set(steps)
     ):
-        raise _NotRead("a next link leaves the FHIR server")
+        raise _NotRead("a link leaves the FHIR server")
     return absolute
+
+
+def _origin(parts: SplitResult) -> tuple[str, str | None, int | None]:
+    return parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}.get(parts.scheme)

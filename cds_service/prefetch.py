@@ -8,8 +8,8 @@ from urllib.parse import quote
 
 import msgspec
 
-from cards.bundle import BundleRead, Entries, read_bundle, read_resource
-from cards.reading import JsonBytes, Reader, Unreadable
+from cards.bundle import BundleRead, Entries, count_matches, read_bundle, read_entry
+from cards.reading import ABSENT, JsonBytes, Reader, Unreadable
 from cards.resources import RawEntry
 
 _WRAPPED = Reader(RawEntry)
@@ -27,11 +27,12 @@ class State(StrEnum):
 
 @dataclass(frozen=True)
 class PrefetchValue:
-    """One value, sorted. `next_url` is where a PARTIAL one goes on."""
+    """One value, sorted. `next_url` is where a PARTIAL one goes on; `total` is how many entries the server counted."""
 
     state: State
     entries: Entries = ()
     next_url: str | None = None
+    total: int = 0
 
 
 def sort_value(raw: JsonBytes | None) -> PrefetchValue:
@@ -44,10 +45,10 @@ def sort_value(raw: JsonBytes | None) -> PrefetchValue:
     if value[:1] != b"[":
         return sort_resource(raw)
     try:
-        resources = [read_resource(resource) for resource in msgspec.json.decode(raw, type=list[msgspec.Raw])]
-    except (Unreadable, msgspec.DecodeError):
+        entries = [read_entry(item) for item in msgspec.json.decode(raw, type=list[msgspec.Raw])]
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return PrefetchValue(State.FAILED)
-    return PrefetchValue(State.SATISFIED if resources else State.EMPTY, resources)
+    return _sort_list(entries) if entries else PrefetchValue(State.EMPTY)
 
 
 def sort_resource(raw: JsonBytes) -> PrefetchValue:
@@ -61,19 +62,24 @@ def sort_resource(raw: JsonBytes) -> PrefetchValue:
             return _sort_bundle(bundle)
         if not bundle.resource_type:
             wrapped, _ = _WRAPPED.read(raw)
-            return sort_resource(wrapped.resource) if wrapped.resource else PrefetchValue(State.FAILED)
+            return PrefetchValue(State.FAILED) if wrapped.resource is ABSENT else sort_resource(wrapped.resource)
         if bundle.resource_type == "OperationOutcome":
             return PrefetchValue(State.FAILED)
-        return PrefetchValue(State.SATISFIED, [read_resource(raw)])
+        return _sort_list([read_entry(raw)])
     except (Unreadable, RecursionError):
         return PrefetchValue(State.FAILED)
 
 
+def _sort_list(entries: Entries) -> PrefetchValue:
+    """Resources without a Bundle around them; where not one can be read, something else was meant."""
+    return PrefetchValue(State.SATISFIED, entries) if any(entries) else PrefetchValue(State.FAILED)
+
+
 def _sort_bundle(bundle: BundleRead) -> PrefetchValue:
-    fewer_than_total = bundle.total is not None and bundle.total > len(bundle.entries)
-    if bundle.next_url or fewer_than_total:
-        return PrefetchValue(State.PARTIAL, bundle.entries, bundle.next_url)
-    return PrefetchValue(State.SATISFIED if bundle.entries else State.EMPTY, bundle.entries)
+    total = bundle.total or 0
+    if bundle.next_url or total > count_matches(bundle.entries):
+        return PrefetchValue(State.PARTIAL, bundle.entries, bundle.next_url, total)
+    return PrefetchValue(State.SATISFIED if bundle.entries else State.EMPTY, bundle.entries, total=total)
 
 
 def fill_template(template: str, patient_id: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from granian import Granian
 from granian.constants import Interfaces
+from granian.log import LogLevels
 
 from cds_service.settings import Settings
 
@@ -18,5 +19,6 @@ def run(settings: Settings) -> None:
         interface=Interfaces.WSGI,
         workers=settings.workers,
         blocking_threads=settings.threads,
+        log_level=LogLevels.error,  # our own events tell more, and tell it without a word about patients
         log_access=False,
     ).serve()

@@ -1,4 +1,4 @@
-"""The application under test, a clock that stands still in a zone that is not UTC, and a FHIR server without a network."""
+"""The application under test, a clock that stands still in a zone that is not UTC, a FHIR server without a network."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from cds_service.settings import Settings
 from tests.fake_fhir_server import FakeFhirServer
 from tests.golden_answers import Golden
 
-# Late on 22 November 2026 in New York is the 22nd there and the 23rd in UTC; the recorded calls hang on the 22nd (UTC).
-NOW = datetime(2026, 11, 22, 10, 0, tzinfo=timezone(timedelta(hours=-5)))
+# Still 21 November in New York, already the 22nd in UTC, by which we count: the day on which the recorded calls hang.
+NOW = datetime(2026, 11, 21, 21, 30, tzinfo=timezone(timedelta(hours=-5)))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--accept-golden", action="store_true", help="write the golden answers anew; then read each of them")
+    parser.addoption("--accept-golden", action="store_true", help="write the golden answers anew; then read them all")
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ BASE = "http://127.0.0.1:8113/fhir/R4"
 
 
 class FakeFhirServer(BaseAdapter):
-    """`answers`: by path and query below BASE ("Condition?patient=1&_count=500"), a JSON value, bytes, or an exception."""
+    """`answers`, by path and query below BASE ("Condition?patient=1&_count=500"): JSON values, bytes or exceptions."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -27,7 +27,7 @@ class Golden:
 
 
 def _readable(response: TestResponse) -> dict[str, Any]:
-    headers = {name: response.headers[name] for name in _HEADERS if name in response.headers}
+    headers = {name: sorted(response.headers[name].split(", ")) for name in _HEADERS if name in response.headers}
     body = response.get_json() if response.is_json else response.get_data(as_text=True)
     for card in body.get("cards", []) if isinstance(body, dict) else []:
         card["detail"] = card["detail"].split("\n")

@@ -1,4 +1,4 @@
-"""A real HTTP server on loopback that answers each path as a test says, well or badly, and remembers what it was asked."""
+"""A real HTTP server on loopback that answers each path as a test says, well or badly, and remembers the requests."""
 
 from __future__ import annotations
 
@@ -48,6 +48,19 @@ class LoopbackServer:
     def paths(self) -> list[str]:
         return [request.path for request in self.requests]
 
+    def note_when_over(self, path: str, one: Answer) -> Event:
+        """Answer so at this path; the event is set once the answer is over, or its client has gone away."""
+        over = Event()
+
+        def send(handler: Handler) -> None:
+            try:
+                one(handler)
+            finally:
+                over.set()
+
+        self.answers[path] = send
+        return over
+
     def close(self) -> None:
         self.stopping.set()
         self._server.shutdown()
@@ -69,7 +82,7 @@ class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     loopback: LoopbackServer
 
-    def do_GET(self) -> None:  # noqa: N802 - the name http.server calls
+    def do_GET(self) -> None:
         self.loopback.requests.append(Seen(self.path, self.headers, self.client_address[1]))
         self.loopback.answers.get(self.path, answer({"resourceType": "OperationOutcome"}, 404))(self)
 
@@ -83,9 +96,8 @@ def answer(value: Any, status: int = 200, **headers: str) -> Answer:
 
     def send(handler: Handler) -> None:
         handler.send_response(status)
-        for name, text in (
-            {"Content_Type": "application/fhir+json", "Content_Length": str(len(body))} | headers
-        ).items():
+        usual = {"Content_Type": "application/fhir+json", "Content_Length": str(len(body))}
+        for name, text in (usual | headers).items():
             handler.send_header(name.replace("_", "-"), text)
         handler.end_headers()
         handler.wfile.write(body)

@@ -1,4 +1,4 @@
-"""Every recorded call of the reference client and of HealthChain, replayed byte for byte with its own token and headers."""
+"""Every recorded call of the reference client and of HealthChain, replayed byte for byte with its token and headers."""
 
 from __future__ import annotations
 
