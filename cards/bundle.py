@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import msgspec
 
-from cards.reading import JsonBytes, Reader, Unreadable
-from cards.resources import Bundle, BundleEntry, BundleLink, ChartResource, RawBundle, Reference
+from cards.reading import ABSENT, JsonBytes, Reader, Unreadable, read_elements
+from cards.resources import Bundle, BundleEntry, BundleLink, BundleSearch, ChartResource, RawBundle, Reference
 
 _BUNDLE = msgspec.json.Decoder(Bundle)
 _RAW_BUNDLE = Reader(RawBundle)
@@ -42,8 +42,21 @@ def read_bundle(raw: JsonBytes) -> BundleRead:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         pass
     found, _ = _RAW_BUNDLE.read(raw)
-    entries = [read_entry(entry) for entry in found.entry]
-    return BundleRead(found.resource_type, found.total, _next_url(found.link), entries)
+    search = read_elements(found, BundleSearch)
+    entries = [read_entry(entry) for entry in split_entries(found)]
+    return BundleRead(found.resource_type, search.total, _next_url(search.link), entries)
+
+
+def split_entries(bundle: RawBundle) -> list[msgspec.Raw]:
+    """The entries as the bytes they are; a single one where a list belongs is taken for a list of one."""
+    if bundle.entry is ABSENT:
+        return []
+    try:
+        return msgspec.json.decode(bundle.entry, type=list[msgspec.Raw])
+    except msgspec.ValidationError:
+        return [] if bytes(bundle.entry) == b"null" else [bundle.entry]
+    except (msgspec.DecodeError, RecursionError):
+        raise Unreadable("not JSON") from None
 
 
 def read_entry(raw: JsonBytes) -> BundleEntry | None:

@@ -15,7 +15,7 @@ _NEVER = frozenset({"refuted", "entered-in-error"})
 _UNCONFIRMED = frozenset({"unconfirmed", "provisional", "differential"})
 _CURRENT = frozenset({"active", "recurrence", "relapse"})
 _PAST = frozenset({"inactive", "remission", "resolved"})
-_PERFORMED = frozenset({"completed", "unknown", ""})
+_PERFORMED = frozenset({"completed", ""})
 
 
 class Standing(StrEnum):
@@ -132,5 +132,7 @@ def _codes(status: Status | None) -> frozenset[str]:
     """The codes of a status, which is a plain code up to STU3 and a CodeableConcept since R4."""
     if status is None:
         return frozenset()
-    codes = [status] if isinstance(status, str) else [coding.code for coding in status.coding] or [status.text]
-    return frozenset(code.strip().lower() for code in codes if code)
+    if isinstance(status, str):
+        return frozenset({status.strip().lower()})
+    codes = [coding.code for coding in status.coding if coding.code] or [status.text or ""]
+    return frozenset(code.strip().lower() for code in codes)

@@ -22,14 +22,19 @@ class CodeSystem:
     uri: str
     aliases: tuple[str, ...]
     pattern: re.Pattern[str]
-    dotted: bool = False
+    dotted: bool = False  # the dot is only for the eye
+    dot_after: int = 0  # the dot matters, and a code without one has it after so many characters
     by_prefix: bool = False
     has_valid_check_digit: Callable[[str], bool] = field(default=lambda code: True)
 
     def normalise(self, code: str) -> str:
-        """The one spelling under which codes of this system are compared: no blanks, upper case, no dot."""
+        """The one spelling under which codes of this system are compared: no blanks, upper case, dots made equal."""
         code = code.strip().upper()
-        return code.replace(".", "") if self.dotted else code
+        if self.dotted:
+            return code.replace(".", "").strip()
+        if self.dot_after and len(code) > self.dot_after and code.isdigit():
+            return f"{code[: self.dot_after]}.{code[self.dot_after :]}"
+        return code
 
     def validate(self, code: str) -> None:
         """Raise InvalidCode unless the code is written as its system prescribes, check digit included."""
@@ -95,7 +100,7 @@ ICD_9_CM = CodeSystem(
         "2.16.840.1.113883.6.104",
     ),
     re.compile(r"\d\d(\.\d{1,2})?"),
-    dotted=True,
+    dot_after=2,  # of a procedure, the only codes we hold: 03.31 is a spinal tap, 033.1 is whooping cough
 )
 CPT = CodeSystem("CPT", "http://www.ama-assn.org/go/cpt", ("2.16.840.1.113883.6.12",), re.compile(r"\d{4}[0-9A-Z]"))
 LOINC = CodeSystem(

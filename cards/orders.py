@@ -12,6 +12,7 @@ from enum import StrEnum
 
 import msgspec
 
+from cards.bundle import split_entries
 from cards.ownership import OtherPatient, Ownership
 from cards.reading import ABSENT, JsonBytes, Reader, Unreadable
 from cards.resources import CodeableConcept, Order, RawBundle, RawEntry, Reference
@@ -63,13 +64,14 @@ def read_draft_orders(draft_orders: JsonBytes, selections: Iterable[str] | None)
     """
     try:
         bundle, _ = _BUNDLE.read(draft_orders)
+        entries = split_entries(bundle)
     except Unreadable:
         raise NotABundle from None
     if bundle.resource_type != "Bundle":
         raise NotABundle
     selected = None if selections is None else frozenset(selections)
     orders = []
-    for entry in bundle.entry:
+    for entry in entries:
         try:
             order, full_url = _read_order(entry)
         except Unreadable:
@@ -102,7 +104,14 @@ def _read_order(entry: JsonBytes) -> tuple[DraftOrder | None, str | None]:
         (order.priority or "").strip().lower() or None,
         order.subject,
     )
-    return draft, wrapper.full_url
+    return draft, _read_full_url(wrapper)
+
+
+def _read_full_url(entry: RawEntry) -> str | None:
+    try:
+        return msgspec.json.decode(entry.full_url, type=str) if entry.full_url is not ABSENT else None
+    except msgspec.DecodeError:
+        return None
 
 
 def _is_selected(order: DraftOrder, full_url: str | None, selected: frozenset[str]) -> bool:

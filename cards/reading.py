@@ -150,8 +150,8 @@ def _mend_integer(value: Any) -> int:
 def _mend_boolean(value: Any) -> bool:
     if isinstance(value, bool):
         return value
-    if value in ("true", "false"):
-        return bool(value == "true")
+    if isinstance(value, str) and value.lower() in ("true", "false"):
+        return value.lower() == "true"
     raise _Odd
 
 

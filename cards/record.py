@@ -6,6 +6,7 @@ that cannot be read is counted, with the reason, and costs the others nothing.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -54,7 +55,7 @@ class SectionRead:
 class PatientRecord:
     """One patient in one call: the conditions and procedures that matter, and how much of the chart was seen.
 
-    `language`: the patient's preferred language, two letters, or None where the chart does not say.
+    `language`: the patient's preferred language as a primary subtag ("es"), None where the chart does not say.
     """
 
     conditions: SectionRead
@@ -114,14 +115,20 @@ def _reports_error(resource: ChartResource) -> bool:
 
 
 def read_language(entry: BundleEntry | None) -> tuple[str | None, str | None]:
-    """The id of a Patient, and the language of its communication: the preferred one, else the first, two letters.
+    """The id of a Patient, and the language it prefers, as its primary subtag ("es"); else the first one it names.
 
-    Both are None where this is no Patient.
+    Both are None where this is no Patient; the language is None where it is given in words only.
     """
     resource = entry.resource if entry else None
     if resource is None or resource.resource_type != "Patient":
         return None, None
     communication = read_elements(resource, Patient).communication
     spoken = sorted(communication, key=lambda one: not one.preferred)
-    tags = [coding.code for one in spoken if one.language for coding in one.language.coding if coding.code]
-    return resource.id, (tags[0].strip()[:2].lower() or None) if tags else None
+    tags = [coding.code for coding in spoken[0].language.coding if coding.code] if spoken and spoken[0].language else []
+    if not tags:
+        return resource.id, None
+    subtag = re.split("[-_]", tags[0].strip().lower())[0]
+    return resource.id, _ISO_639_2.get(subtag, subtag)
+
+
+_ISO_639_2 = {"eng": "en", "spa": "es"}  # three-letter codes of the languages we have pages in

@@ -178,14 +178,23 @@ class Bundle(_Element):
 
 
 class RawEntry(_Element):
-    full_url: str | None = None
-    resource: msgspec.Raw = ABSENT  # not `Raw | None`: msgspec then refuses every value
+    """Raw, not `Raw | None`: msgspec refuses every value of such a union."""
+
+    full_url: msgspec.Raw = ABSENT
+    resource: msgspec.Raw = ABSENT
 
 
 class RawBundle(_Element):
-    """A Bundle whose entries stay bytes."""
+    """A Bundle whose elements stay bytes, whatever they turn out to be."""
 
     resource_type: str = ""
+    total: msgspec.Raw = ABSENT
+    link: msgspec.Raw = ABSENT
+    entry: msgspec.Raw = ABSENT
+
+
+class BundleSearch(_Element):
+    """What a RawBundle says of the search it answers."""
+
     total: int | None = None
     link: list[BundleLink] = []
-    entry: list[msgspec.Raw] = []

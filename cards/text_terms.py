@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import msgspec
 
+_CLAUSE_END = re.compile(r"[.;]\s|\n")
 _SEPARATORS = bytes.maketrans(string.punctuation.encode(), b" " * len(string.punctuation))
 
 
@@ -49,11 +50,12 @@ class TextMatch:
 
 
 def fold(text: str) -> str:
-    """Case and accents folded, so that "Punción" equals "puncion"."""
+    """Case and accents folded, so that "Punción" equals "puncion"; signs beyond ASCII ("¿", "—", "«") are blanks."""
     text = text.casefold()
     if text.isascii():
         return text
-    return "".join(char for char in unicodedata.normalize("NFKD", text) if not unicodedata.combining(char))
+    plain = (char for char in unicodedata.normalize("NFKD", text) if not unicodedata.combining(char))
+    return "".join(char if char.isascii() or char.isalnum() else " " for char in plain)
 
 
 class TextTerms:
@@ -94,13 +96,23 @@ class TextTerms:
     def _first_meant(self, name: str, pattern: re.Pattern[str], folded: str) -> Iterator[TextMatch]:
         """The first phrase that is not denied in its own clause."""
         for match in pattern.finditer(folded):
-            before, after = _clause(folded, match)
+            before, after = self._clause(folded, match)
             denied = self._negated_before.search(before) or self._negated_after.search(after)
             if denied or _found(self._rejects_before.get(name), before):
                 continue
             doubt = self._uncertain_before.search(before) or self._uncertain_after.search(after)
             yield TextMatch(name, certain=not doubt)
             return
+
+    def _clause(self, folded: str, match: re.Match[str]) -> tuple[str, str]:
+        """What stands before and after the match in its own clause: "No fracture; spinal stenosis" denies the fracture.
+
+        Behind the match a comma ends the clause, too, unless nothing but a guard follows: "Scoliosis, family history".
+        """
+        before = _CLAUSE_END.split(folded[: match.start()])[-1]
+        after, _, remark = _CLAUSE_END.split(folded[match.end() :])[0].partition(",")
+        is_guard = self._negated_after.fullmatch(remark.strip()) or self._uncertain_after.fullmatch(remark.strip())
+        return before, f"{after} {remark}" if is_guard else after
 
 
 def _found(pattern: re.Pattern[str] | None, text: str) -> bool:
@@ -132,12 +144,3 @@ def _words(words: Iterable[str]) -> re.Pattern[str]:
 def _either(patterns: Iterable[str]) -> re.Pattern[str]:
     """Whole words only. Lookarounds instead of \\b, because a phrase may end in ")" or begin with "?"."""
     return re.compile(rf"(?<!\w)(?:{'|'.join(patterns)})(?!\w)")
-
-
-def _clause(text: str, match: re.Match[str]) -> tuple[str, str]:
-    """What stands before and after the match in its own clause: "No fracture; spinal stenosis" denies the fracture
-    only.
-    """
-    before = re.split(r"[.;]\s", text[: match.start()])[-1]
-    after = re.split(r"[.;,]\s", text[match.end() :])[0]
-    return before, after

@@ -154,8 +154,8 @@ class Terminology:
         normal = system.normalise(code or "")
         if system is ICD_10_CM and normal[:1].isdigit():
             system = ICD_10_PCS  # no ICD-10-CM code begins with a digit: a procedure code under the wrong system
-        names: Iterable[str] = self._codes[system].get(normal, ())
-        if system is ICD_10_CM:
-            lengths = range(3, len(normal) + 1)
-            names = dict.fromkeys(name for length in lengths for name in self._families.get(normal[:length], ()))
+        names = dict.fromkeys(self._codes[system].get(normal, ()))
+        if system.by_prefix:
+            for length in range(3, len(normal) + 1):
+                names |= dict.fromkeys(self._families.get(normal[:length], ()))
         return tuple(Match(name, system.name, (code or "").strip()) for name in names)

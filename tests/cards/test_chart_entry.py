@@ -104,7 +104,6 @@ def test_an_abatement_outweighs_an_active_status(abatement: Any, standing: Stand
         pytest.param(
             {"coding": [{"display": "Refuted"}], "text": "refuted"},
             id="in words beside a coding without code",
-            marks=pytest.mark.xfail(reason="bug: the text is not looked at (chart_entry.py:_codes)"),
         ),
     ],
 )

@@ -72,7 +72,6 @@ def test_the_shape_of_an_order_tells_its_fhir_version(draft: Any, version: FhirV
         pytest.param(
             {"doNotPerform": "TRUE"},
             id="doNotPerform in capital letters",
-            marks=pytest.mark.xfail(reason="doubtful: only lower-case true is read (reading.py:_mend_boolean)"),
         ),
         pytest.param({"code": 7}, id="a number for a code"),
         pytest.param({"resourceType": "MedicationRequest"}, id="a medication"),

@@ -147,23 +147,22 @@ def tag(code: str) -> dict[str, Any]:
             spoken((tag("spa"), True)),
             "es",
             id="Spanish in three letters",
-            marks=pytest.mark.xfail(reason=THREE_LETTERS),
         ),
         pytest.param(
             spoken((tag("est"), True)),
-            "et",
+            "est",
             id="Estonian in three letters is not Spanish",
-            marks=pytest.mark.xfail(reason=THREE_LETTERS),
         ),
         pytest.param(
             spoken(({"text": "English"}, True), (tag("es"), None)),
             None,
             id="a preferred one in words only",
-            marks=pytest.mark.xfail(reason="doubtful: a language that is not preferred is taken (record.py:117)"),
         ),
     ],
 )
-def test_the_language_is_the_preferred_one_in_two_letters(elements: dict[str, Any], language: str | None) -> None:
+def test_the_language_is_the_preferred_one_as_its_primary_subtag(
+    elements: dict[str, Any], language: str | None
+) -> None:
     (entry,) = read_bundle(json.dumps(searchset(patient(**elements))).encode()).entries
     assert read_language(entry) == (PATIENT, language)
 

@@ -95,9 +95,6 @@ def test_a_file_that_is_not_json_is_refused(tmp_path: Path, content: bytes) -> N
         load_value_set(path)
 
 
-@pytest.mark.xfail(
-    reason="bug: codes listed one by one in ICD-10-CM are loaded, then never looked up (value_set.py:157)"
-)
 def test_an_icd_10_cm_code_that_is_listed_by_itself_belongs_to_the_value_set(tmp_path: Path) -> None:
     listed = {"system": ICD_10_CM_URI, "concept": [{"code": "M48.061"}]}
     terminology = Terminology([load_value_set(write(tmp_path, listed))], TextTerms(TermsFile(NO_GUARDS, {}), []))

@@ -23,7 +23,7 @@ GOOD = hook_call(
 )
 GOOD["context"]["selections"] = ["ServiceRequest/order-1"]
 
-ten_times_as_wild = settings(
+widely = settings(
     max_examples=300, deadline=None, database=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
@@ -70,28 +70,28 @@ def test_the_call_that_is_spoilt_below_is_good(client: FlaskClient) -> None:
     assert len(places_in(GOOD)) > 80
 
 
-@ten_times_as_wild
+@widely
 @given(place=st.sampled_from(places_in(GOOD)), value=any_json)
 def test_any_json_in_any_place_of_a_call(client: FlaskClient, place: tuple[Any, ...], value: Any) -> None:
     """R-2.9, R-2.29, R-2.70."""
     assert_answered(client, json.dumps(spoilt(GOOD, place, value)).encode())
 
 
-@ten_times_as_wild
+@widely
 @given(body=st.binary(max_size=200))
 def test_any_bytes_as_a_body(client: FlaskClient, body: bytes) -> None:
     """R-2.8."""
     assert_answered(client, body)
 
 
-@ten_times_as_wild
+@widely
 @given(values=st.dictionaries(st.sampled_from(["patient", "conditions", "procedures", "x"]), any_json))
 def test_any_prefetch(client: FlaskClient, values: dict[str, Any]) -> None:
     """R-2.89: and a lumbar puncture gets its card, unless the data is about somebody else."""
     assert assert_answered(client, json.dumps(GOOD | {"prefetch": values}).encode()) in (200, 400)
 
 
-@ten_times_as_wild
+@widely
 @given(elements=st.dictionaries(names, any_json, max_size=3), kind=st.sampled_from(["Condition", "Procedure"]))
 def test_any_resource_in_a_chart(client: FlaskClient, elements: dict[str, Any], kind: str) -> None:
     """R-2.89."""
@@ -100,7 +100,7 @@ def test_any_resource_in_a_chart(client: FlaskClient, elements: dict[str, Any], 
     assert_answered(client, json.dumps(GOOD | {"prefetch": chart}).encode())
 
 
-@ten_times_as_wild
+@widely
 @given(instruction=any_json, name=st.sampled_from(["patientInstruction", "note", "notes", "reason", "intent"]))
 def test_any_draft_that_is_to_be_updated(client: FlaskClient, instruction: Any, name: str) -> None:
     """R-2.35: in the shape of every FHIR version."""
@@ -195,13 +195,19 @@ def test_odd_json_never_breaks_the_service(client: FlaskClient, place: tuple[Any
     assert_answered(client, with_bytes(place, value))
 
 
+DRAFT = ("context", "draftOrders", "entry", 0, "resource")
+not_utf8 = pytest.mark.xfail(reason="wire.py:118: nobody checks that the body is UTF-8; 500, or an answer that is not")
+
+
 @pytest.mark.parametrize(
     ("place", "value"),
     [
         pytest.param(PLACES[0], b'["\xff"]', id="in a list of patients"),
         pytest.param(PLACES[1], b'{"resourceType": "Bundle", "total": "\xff"}', id="in the total of a Bundle"),
         pytest.param(PLACES[1], b'{"resource": {"\xff": 1, "resource": 5}}', id="in the name of a member"),
-        pytest.param(PLACES[4], b'"\xff"', id="in a draft order"),
+        pytest.param((*DRAFT, "patientInstruction"), b'"\xff"', id="in what we add to", marks=not_utf8),
+        pytest.param((*DRAFT, "priority"), b'"routine", "\xff": 1', id="in the name of an element", marks=not_utf8),
+        pytest.param((*DRAFT, "note"), b'"\xff"', id="in a draft that is sent back", marks=not_utf8),
     ],
 )
 def test_a_string_that_is_not_utf8_never_breaks_the_service(
@@ -211,7 +217,6 @@ def test_a_string_that_is_not_utf8_never_breaks_the_service(
     assert assert_answered(client, with_bytes(place, value)) in (200, 400)
 
 
-@pytest.mark.xfail(reason="resources.py:182: `Raw | None` refuses every value, so 1e999 loses the order", strict=True)
 def test_a_number_beyond_all_floats_does_not_lose_the_order(client: FlaskClient) -> None:
     """R-2.35: an odd element that nobody reads costs nothing."""
     body = with_bytes(("context", "draftOrders", "entry", 0, "resource", "quantity"), b"1e999")

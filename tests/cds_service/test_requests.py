@@ -127,7 +127,7 @@ def test_a_wrong_call_is_told_which_field_to_mend(
     """R-2.9 to R-2.12, R-2.15, R-2.20 to R-2.44, R-2.70, R-2.71, R-2.88: 400 with the field, and no echo."""
     issue = outcome(post(client, changed(canary_call("order-select"), path, value)), 400)
     assert (issue["code"], issue["expression"]) == (code, [field])
-    assert field.partition("[")[0].rpartition(".")[2] in issue["diagnostics"] + field
+    assert field.partition("[")[0].rpartition(".")[2] in issue["diagnostics"]
 
 
 def test_the_call_that_these_rows_spoil_is_good(client: FlaskClient) -> None:
