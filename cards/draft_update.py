@@ -16,7 +16,7 @@ def with_patient_instruction(order: DraftOrder, instruction: str) -> bytes | Non
     stands there already is kept and comes first. None where there is nothing to do or no safe way to do it: the draft
     has no id to update by (R-4.48), holds this instruction already, or its element has a shape of no FHIR version.
     """
-    if order.id is None:
+    if not order.id:
         return None
     try:
         elements = msgspec.json.decode(order.raw, type=Elements)

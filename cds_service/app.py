@@ -118,10 +118,11 @@ def _http_error(error: HTTPException) -> Response:
     status = error.code or 500
     if error.response is not None:
         return Response(status=status)
-    if not request.path.startswith("/cds-services"):
-        return error_page(status)
-    advice = _ADVICE.get(status, "this request cannot be answered")
-    response = _outcome(status, advice, _ISSUE_CODES.get(status, "processing"))
+    if request.path.startswith("/cds-services"):
+        advice = _ADVICE.get(status, "this request cannot be answered")
+        response = _outcome(status, advice, _ISSUE_CODES.get(status, "processing"))
+    else:
+        response = error_page(status)
     headers: list[Any] = error.get_headers()
     response.headers.extend([(name, value) for name, value in headers if name == "Allow"])
     return response

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from uuid import UUID, uuid5
 
-from flask import Blueprint, Response, g, request
+from flask import Blueprint, Response, current_app, g, request
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from cards.card import Card
@@ -99,6 +99,8 @@ def hooks_blueprint(service: HookService) -> Blueprint:
     @blueprint.after_request
     def log(response: Response) -> Response:
         if "call_log" in g:
+            if response.status_code >= 500:
+                g.call_log.outcome = "fault"
             log_call(g.call_log, response.status_code)
         return response
 
@@ -110,13 +112,15 @@ def _read_body() -> bytes:
 
     Raises RequestEntityTooLarge (413), and BadRequest where the client hung up early.
     """
-    length = request.content_length
-    if length is None:  # chunked: Flask's reader, which counts as it reads
-        return request.get_data()
-    if length > request.max_content_length:  # type: ignore[operator]  # create_app always sets it
+    most, length = current_app.config["MAX_CONTENT_LENGTH"], request.content_length
+    if length is None and "chunked" not in request.headers.get("Transfer-Encoding", "").lower():
+        return b""
+    body: bytes = b""
+    if length is None or length <= most:
+        body = request.environ["wsgi.input"].read(most + 1 if length is None else length)
+    if (length or len(body)) > most:
         raise RequestEntityTooLarge
-    body: bytes = request.environ["wsgi.input"].read(length)
-    if len(body) < length:
+    if length is not None and len(body) < length:
         raise BadRequest("the body is shorter than its Content-Length")
     return body
 

@@ -51,10 +51,10 @@ def sort_value(raw: JsonBytes | None) -> PrefetchValue:
     return _sort_list(entries) if entries else PrefetchValue(State.EMPTY)
 
 
-def sort_resource(raw: JsonBytes) -> PrefetchValue:
+def sort_resource(raw: JsonBytes, *, unwrap: bool = True) -> PrefetchValue:
     """Sort what should be a FHIR resource: a prefetch value, or the answer of a FHIR server.
 
-    A `{"resource": ...}` wrapper is taken for what it holds.
+    A `{"resource": ...}` wrapper is taken for what it holds; one wrapper, not a nest of them.
     """
     try:
         bundle = read_bundle(raw)
@@ -62,7 +62,9 @@ def sort_resource(raw: JsonBytes) -> PrefetchValue:
             return _sort_bundle(bundle)
         if not bundle.resource_type:
             wrapped, _ = _WRAPPED.read(raw)
-            return PrefetchValue(State.FAILED) if wrapped.resource is ABSENT else sort_resource(wrapped.resource)
+            if not unwrap or wrapped.resource is ABSENT:
+                return PrefetchValue(State.FAILED)
+            return sort_resource(wrapped.resource, unwrap=False)
         if bundle.resource_type == "OperationOutcome":
             return PrefetchValue(State.FAILED)
         return _sort_list([read_entry(raw)])

@@ -41,13 +41,17 @@ def _profile(text: str) -> str:
 def _loopback(text: str) -> str:
     if not is_loopback(text):
         raise ValueError("must be a loopback address (127.0.0.1, ::1 or localhost) in the development profile")
-    return text
+    return text.strip("[]")
 
 
 def _public_url(text: str) -> str:
-    parts = urlsplit(text)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
-        raise ValueError("must be an http or https address without query, such as http://127.0.0.1:8080")
+    try:
+        parts = urlsplit(text)
+        plain = parts.port != 0 and not set("@?# \\") & set(text)
+    except ValueError:  # a port that is none
+        plain = False
+    if not plain or parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("must be an http or https address without user or query, such as http://127.0.0.1:8080")
     return text.rstrip("/")
 
 

@@ -15,6 +15,7 @@ from uuid import UUID
 import msgspec
 
 from cards.card import Card, Coding, Link, Suggestion
+from cards.reading import ABSENT
 from cds_service.errors import BadRequest
 
 # What to send, by JSON path (R-2.1 to R-2.6, R-2.30 to R-2.43).
@@ -24,6 +25,7 @@ _WHAT_TO_SEND = {
     "$.hookInstance": "send a UUID, one for each time the hook fires",
     "$.fhirServer": "send the base URL of the FHIR server, a string",
     "$.fhirAuthorization": "send an object with access_token and token_type, or leave it out",
+    "$.fhirAuthorization.token_type": "send Bearer, the one type of token CDS Hooks has",
     "$.context": "send the context of the hook, an object",
     "$.prefetch": "send an object with one FHIR resource, Bundle or null for each prefetch key, or leave it out",
     "$.context.patientId": "send the bare FHIR id of the patient, a string",
@@ -31,6 +33,7 @@ _WHAT_TO_SEND = {
     "$.context.draftOrders": "send a FHIR Bundle with all unsigned orders of the session",
     "$.context.selections": "send a list of Type/id, one for each order that is selected",
 }
+_LAST_STEP = re.compile(r"(?:\.[^.\[]*|\[[^\]]*\])$")
 _MISSING = re.compile(r"Object missing required field `(\w+)`")
 
 
@@ -52,7 +55,7 @@ class _Context(msgspec.Struct, rename="camel"):
     user_id: str
     patient_id: str
     draft_orders: msgspec.Raw
-    selections: list[str] | None = None
+    selections: msgspec.Raw = ABSENT  # read for order-select only: no other hook has it
 
 
 @dataclass(frozen=True)
@@ -77,10 +80,15 @@ class HookRequest:
 
 _ENVELOPE = msgspec.json.Decoder(_Envelope)
 _CONTEXT = msgspec.json.Decoder(_Context)
+_SELECTIONS = msgspec.json.Decoder(list[str])
 
 
 def decode_request(body: bytes, hooks: list[str]) -> HookRequest:
-    """Decode a call to a service that has these hooks. Raises BadRequest."""
+    """Decode a call to a service that has these hooks. Of equal keys the last counts. Raises BadRequest."""
+    try:
+        body.isascii() or body.decode()  # prefetch stays bytes: only here is all of it looked at
+    except UnicodeDecodeError:
+        raise BadRequest("the body is not UTF-8: send JSON in UTF-8") from None
     envelope: _Envelope = _decode(_ENVELOPE, body, "$")
     if envelope.hook not in hooks:
         raise BadRequest(f"hook: this service has {' and '.join(hooks)}", expression="hook", issue_code="value")
@@ -94,21 +102,25 @@ def decode_request(body: bytes, hooks: list[str]) -> HookRequest:
             expression="fhirServer",
             issue_code="required",
         )
+    if envelope.fhir_authorization and envelope.fhir_authorization.token_type.lower() != "bearer":
+        raise _bad_field("$.fhirAuthorization.token_type", "is not Bearer", "value")
     context: _Context = _decode(_CONTEXT, envelope.context, "$.context")
     for name, text in (("patientId", context.patient_id), ("userId", context.user_id)):
         if not text.strip():
             raise _bad_field(f"$.context.{name}", "is empty", "required")
     if "/" in context.patient_id:
         raise _bad_field("$.context.patientId", "is a reference", "value")
-    selecting = envelope.hook == "order-select"
-    if selecting and context.selections is None:
-        raise _bad_field("$.context.selections", "is missing", "required")
+    selections: list[str] | None = None
+    if envelope.hook == "order-select":
+        if context.selections is ABSENT or bytes(context.selections) == b"null":
+            raise _bad_field("$.context.selections", "is missing", "required")
+        selections = _decode(_SELECTIONS, context.selections, "$.context.selections")
     return HookRequest(
         envelope.hook,
         hook_instance,
         context.patient_id,
         context.draft_orders,
-        context.selections if selecting else None,
+        selections,
         envelope.prefetch or {},
         envelope.fhir_server or None,
         envelope.fhir_authorization.access_token if envelope.fhir_authorization else None,
@@ -133,9 +145,10 @@ def _bad_field(path: str, what: str, issue_code: str) -> BadRequest:
     """An error that names the field by the deepest path we know advice for."""
     known = path
     while known not in _WHAT_TO_SEND:
-        known = known.rpartition(".")[0] or "$"
-    name = path.removeprefix("$").lstrip(".") or "the body"
-    return BadRequest(f"{name} {what}: {_WHAT_TO_SEND[known]}", expression=name, issue_code=issue_code)
+        known = _LAST_STEP.sub("", known)
+    name = path.removeprefix("$").lstrip(".")
+    diagnostics = f"{name or 'the body'} {what}: {_WHAT_TO_SEND[known]}"
+    return BadRequest(diagnostics, expression=name or None, issue_code=issue_code)
 
 
 @dataclass(frozen=True)

@@ -265,7 +265,10 @@ def test_both_sections_are_told_of_when_both_are_lost(client: FlaskClient) -> No
         pytest.param([searchset(condition(), total=3)], True, id="fewer than the server counted"),
         pytest.param([searchset(condition(), total=1)], False, id="as many as the server counted"),
         pytest.param(
-            [searchset(condition(), total=2, link=[{"relation": "next", "url": "more"}]), searchset(condition(), total=2)],
+            [
+                searchset(condition(), total=2, link=[{"relation": "next", "url": "more"}]),
+                searchset(condition(), total=2),
+            ],
             False,
             id="as many as the server counted, on two pages",
         ),

@@ -114,7 +114,6 @@ def test_only_static_files_are_served(client: FlaskClient, path: str) -> None:
     assert client.get(path).status_code == 404
 
 
-@pytest.mark.xfail(reason="app.py:117-118 leaves out Allow, which RFC 9110 requires on every 405", strict=True)
 def test_a_wrong_method_on_a_page_says_which_are_taken(client: FlaskClient) -> None:
     """R-4.13."""
     assert "GET" in client.post("/").headers["Allow"]

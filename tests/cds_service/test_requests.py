@@ -179,7 +179,7 @@ def test_json_is_taken_by_all_its_names(client: FlaskClient, content_type: str) 
     "chunked",
     [
         pytest.param(False, id="with its length"),
-        pytest.param(True, id="in chunks", marks=pytest.mark.xfail(reason="hooks.py:95 reads up to the limit: 400")),
+        pytest.param(True, id="in chunks"),
     ],
 )
 def test_a_body_over_the_limit_is_413(make_app: Any, chunked: bool) -> None:

@@ -235,9 +235,7 @@ def test_only_drafts_that_lack_the_instruction_are_updated(client: FlaskClient) 
     "elements",
     [
         pytest.param({"id": None}, id="has no id"),
-        pytest.param(
-            {"id": ""}, id="has an empty id", marks=pytest.mark.xfail(reason="draft_update.py:19 asks for None only")
-        ),
+        pytest.param({"id": ""}, id="has an empty id"),
         pytest.param({"priority": "stat"}, id="is urgent"),
         pytest.param({"patientInstruction": {"a": 1}}, id="has an instruction of no known shape"),
     ],
