@@ -36,6 +36,7 @@ class OrderSettings(_Part):
 class Settings(_Part):
     most_findings_listed: int
     most_findings_in_summary: int
+    most_entries_named: int
     levels: list[str]
 
 

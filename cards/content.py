@@ -64,7 +64,8 @@ def _line_of(text: str, where: str) -> int:
     """The line, from 0, of the deepest node on a msgspec path such as `$.evidence[...].url` that can be found."""
     node = yaml.compose(text, Loader=yaml.SafeLoader)
     line = 0
-    for step in where.removeprefix("$").replace("[", ".[").split("."):
+    steps = where.removeprefix("$").replace("[...]", "").replace("[", ".[").split(".")
+    for step in filter(None, steps):
         if isinstance(node, yaml.MappingNode):
             children = {key.value: (key, value) for key, value in node.value}
             if step not in children:
@@ -74,6 +75,6 @@ def _line_of(text: str, where: str) -> int:
         elif isinstance(node, yaml.SequenceNode) and step.strip("[]").isdigit():
             node = node.value[int(step.strip("[]"))]
             line = node.start_mark.line
-        elif step:
+        else:
             return line
     return line

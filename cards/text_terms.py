@@ -7,10 +7,15 @@ import string
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import msgspec
 
 _CLAUSE_END = re.compile(r"[.;]\s|\n")
+# Bounds on one text, so that no chart can be slow on purpose: what is longer is a letter, not the name of a problem.
+_LONGEST_TEXT = 1_000  # characters
+_LONGEST_CLAUSE = 120  # characters on either side of a phrase in which a guard is looked for
+_MOST_PHRASES = 5  # of one value set, in one text
 _SEPARATORS = bytes.maketrans(string.punctuation.encode(), b" " * len(string.punctuation))
 
 
@@ -88,14 +93,14 @@ class TextTerms:
 
     def find(self, text: str) -> Iterator[TextMatch]:
         """The value sets that `text` names, negated and family-history phrases left out."""
-        folded = fold(text)
+        folded = fold(text[:_LONGEST_TEXT])
         for name, pattern in self._terms.items():
             if pattern.search(folded) and not _found(self._rejects.get(name), folded):
                 yield from self._first_meant(name, pattern, folded)
 
     def _first_meant(self, name: str, pattern: re.Pattern[str], folded: str) -> Iterator[TextMatch]:
         """The first phrase that is not denied in its own clause."""
-        for match in pattern.finditer(folded):
+        for match in islice(pattern.finditer(folded), _MOST_PHRASES):
             before, after = self._clause(folded, match)
             denied = self._negated_before.search(before) or self._negated_after.search(after)
             if denied or _found(self._rejects_before.get(name), before):
@@ -109,8 +114,9 @@ class TextTerms:
 
         Behind the match a comma ends the clause, too, unless nothing but a guard follows: "Scoliosis, family history".
         """
-        before = _CLAUSE_END.split(folded[: match.start()])[-1]
-        after, _, remark = _CLAUSE_END.split(folded[match.end() :])[0].partition(",")
+        start, end = match.span()
+        before = _CLAUSE_END.split(folded[max(start - _LONGEST_CLAUSE, 0) : start])[-1]
+        after, _, remark = _CLAUSE_END.split(folded[end : end + _LONGEST_CLAUSE])[0].partition(",")
         is_guard = self._negated_after.fullmatch(remark.strip()) or self._uncertain_after.fullmatch(remark.strip())
         return before, f"{after} {remark}" if is_guard else after
 

@@ -131,7 +131,7 @@ class Terminology:
         matches: list[tuple[Match, ...]] = []
         wordy: list[tuple[int, str]] = []
         for place, concept in enumerate(concepts):
-            found: tuple[Match, ...] = ()
+            found: list[Match] = []
             words = concept.text
             for coding in concept.coding:
                 by_code = look_up(coding.system, coding.code)
@@ -139,7 +139,7 @@ class Terminology:
                     found += by_code
                 elif coding.display:
                     words = f"{words}; {coding.display}" if words else coding.display
-            matches.append(found)
+            matches.append(tuple(found))
             if words and not found:
                 wordy.append((place, words))
         for place, terms in self._terms.find_in_each(wordy):

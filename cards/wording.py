@@ -95,8 +95,7 @@ def _line(finding: Finding, topic: Topic) -> Markdown:
         ),
     ]
     if finding.entries[1:]:
-        others = ", ".join(_resource(other, topic) for other in finding.entries[1:])
-        provenance.append(fill(phrases.further_entries, {"resources": Markdown(others)}))
+        provenance.append(_further_entries(finding.entries[1:], topic))
     values = {
         "name": Markdown(_name(finding, topic).capitalize()),
         "facts": Markdown(", ".join(facts)),
@@ -104,6 +103,15 @@ def _line(finding: Finding, topic: Topic) -> Markdown:
         "provenance": Markdown("".join(provenance)),
     }
     return fill(phrases.finding, values)
+
+
+def _further_entries(entries: Sequence[ChartEntry], topic: Topic) -> Markdown:
+    """The other entries of the same problem, the first few of them by name."""
+    most = topic.service.settings.most_entries_named
+    resources = Markdown(", ".join(_resource(entry, topic) for entry in entries[:most]))
+    if len(entries) > most:
+        resources = fill(topic.phrases.more, {"names": resources, "count": str(len(entries) - most)})
+    return fill(topic.phrases.further_entries, {"resources": resources})
 
 
 def _date(entry: ChartEntry, topic: Topic) -> Markdown:

@@ -71,9 +71,8 @@ def create_app(
     app.after_request(_add_headers)  # before CORS in order to run after it
     CORS(
         app,
-        resources={
-            "/cds-services*": {"origins": "*"}
-        },  # the development profile; header names listed: `*` omits Authorization
+        resources=["/cds-services*"],
+        origins="*",  # the development profile has no registered clients to name
         methods=["GET", "POST", "OPTIONS"],
         allow_headers=_ALLOWED_HEADERS,
         max_age=600,

@@ -77,7 +77,8 @@ class FhirReader:
         results = {key: FetchResult() for key in urls}
         pool = ThreadPoolExecutor(max_workers=len(urls), thread_name_prefix="fhir-reader")
         tasks = [pool.submit(self._read_pages, base, token, urls[key], deadline, results[key]) for key in urls]
-        wait(tasks, timeout=self._budget_s)
+        for task in wait(tasks, timeout=self._budget_s).done:
+            task.result()  # raises what went wrong on our side; what went wrong on theirs is in the result
         pool.shutdown(wait=False)  # a straggler ends with its next piece of data after the deadline
         # As each stands now: what a straggler still reads comes too late for this call.
         return {key: replace(result, entries=list(result.entries)) for key, result in results.items()}

@@ -63,7 +63,7 @@ class HookService:
             refuse_other_patients(found.lumbar_punctures, call.patient_id)
         except OtherPatient:
             raise BadRequest(
-                "an order in context.draftOrders is for a patient other than context.patientId: send their orders",
+                "an order in context.draftOrders is for another patient: send orders for context.patientId only",
                 expression="context.draftOrders",
                 issue_code="business-rule",
             ) from None

@@ -14,7 +14,6 @@ from cards.record import OtherPatient, Section, SectionRead, read_language, read
 from tests.charts import ASTHMA, PATIENT, STENOSIS, condition, patient, procedure, searchset
 
 TODAY = date(2026, 11, 22)
-THREE_LETTERS = "bug: three-letter tags are cut to their first two letters (record.py:118)"
 
 
 def read(topic: Topic, bundle: Any, resource_type: str = "Condition", **section: bool) -> SectionRead:
