@@ -15,7 +15,7 @@ from statistics import median
 
 import orjson
 
-from bench.bodies import lumbar_puncture_order, unrelated_order
+from bench.bodies import CARDS, SILENT, lumbar_puncture_order, unrelated_order
 from bench.report import print_table, spread
 from cards.catalogue import load_topic
 from cds_service.audit import CallLog
@@ -25,12 +25,11 @@ from cds_service.hooks import HookService
 
 _WARM_UP = 5
 _CHILD_SECONDS = 120.0
-_SILENT, _CARDS = b'{"cards":[]}', b'{"cards":[{'
 _CASES = [  # name, body, how the answer begins, the ratio we aim for
-    ("unrelated order, 1 MB prefetch", unrelated_order(1_030), _SILENT, 0.2),
-    ("LP order, 1,000 Conditions", lumbar_puncture_order(1_000), _CARDS, 0.6),
-    ("LP order, 50 Conditions", lumbar_puncture_order(50), _CARDS, None),
-    ("LP order, empty chart", lumbar_puncture_order(0), _CARDS, None),
+    ("unrelated order, 1 MB prefetch", unrelated_order(1_030), SILENT, 0.2),
+    ("LP order, 1,000 Conditions", lumbar_puncture_order(1_000), CARDS, 0.6),
+    ("LP order, 50 Conditions", lumbar_puncture_order(50), CARDS, None),
+    ("LP order, empty chart", lumbar_puncture_order(0), CARDS, None),
 ]
 _SIZES = (10, 100, 1_000, 5_000)
 

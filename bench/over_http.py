@@ -10,13 +10,12 @@ from dataclasses import dataclass
 from multiprocessing import get_context
 from statistics import median, quantiles
 
-from bench.bodies import lumbar_puncture_order, unrelated_order
+from bench.bodies import CARDS, SILENT, lumbar_puncture_order, unrelated_order
 from bench.client import CONNECTIONS, Load, Request, load
 from bench.report import print_table, spread
 from bench.server import Server, running_server
 
 _CLIENTS = 2
-_SILENT, _CARDS = b'{"cards":[]}', b'{"cards":[{'
 
 
 @dataclass(frozen=True)
@@ -61,11 +60,11 @@ def _requests(server: Server) -> dict[str, Request]:
     address = f"/cds-services/{server.service_id}"
     return {
         "GET /cds-services (reference)": Request.get("/cds-services", b'{"services":[{'),
-        "unrelated order, empty chart": Request.post(address, unrelated_order(0), _SILENT),
-        "unrelated order, 1 MB prefetch": Request.post(address, unrelated_order(1_030), _SILENT),
-        "LP order, empty chart": Request.post(address, lumbar_puncture_order(0), _CARDS),
-        "LP order, 50 Conditions": Request.post(address, lumbar_puncture_order(50), _CARDS),
-        "LP order, 1,000 Conditions": Request.post(address, lumbar_puncture_order(1_000), _CARDS),
+        "unrelated order, empty chart": Request.post(address, unrelated_order(0), SILENT),
+        "unrelated order, 1 MB prefetch": Request.post(address, unrelated_order(1_030), SILENT),
+        "LP order, empty chart": Request.post(address, lumbar_puncture_order(0), CARDS),
+        "LP order, 50 Conditions": Request.post(address, lumbar_puncture_order(50), CARDS),
+        "LP order, 1,000 Conditions": Request.post(address, lumbar_puncture_order(1_000), CARDS),
     }
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from cards.reading import ABSENT, JsonBytes, Reader, Unreadable, read_elements
+from cards.reading import ABSENT, JsonBytes, Reader, Unreadable, is_null, read_elements
 from cards.resources import Bundle, BundleEntry, BundleLink, BundleSearch, ChartResource, RawBundle, Reference
 
 _BUNDLE = msgspec.json.Decoder(Bundle)
@@ -54,7 +54,7 @@ def split_entries(bundle: RawBundle) -> list[msgspec.Raw]:
     try:
         return msgspec.json.decode(bundle.entry, type=list[msgspec.Raw])
     except msgspec.ValidationError:
-        return [] if bytes(bundle.entry) == b"null" else [bundle.entry]
+        return [] if is_null(bundle.entry) else [bundle.entry]
     except (msgspec.DecodeError, RecursionError):
         raise Unreadable("not JSON") from None
 

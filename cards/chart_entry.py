@@ -93,8 +93,8 @@ def _entry(
     began: DateRange | None,
     recorded: DateRange | None,
 ) -> ChartEntry:
-    concept = resource.code.resolved() if resource.code else CodeableConcept()
     confirmed = confirmed and all(match.certain for match in matches)
+    concept = resource.concept()
     return ChartEntry(resource.resource_type, resource.id, concept, matches, standing, confirmed, began, recorded)
 
 

@@ -14,8 +14,8 @@ import msgspec
 
 from cards.bundle import split_entries
 from cards.ownership import OtherPatient, Ownership
-from cards.reading import ABSENT, JsonBytes, Reader, Unreadable
-from cards.resources import CodeableConcept, Order, RawBundle, RawEntry, Reference
+from cards.reading import ABSENT, JsonBytes, Reader, Unreadable, read_elements
+from cards.resources import CodeableConcept, EntryAddress, Order, RawBundle, RawEntry, Reference
 
 _BUNDLE = Reader(RawBundle)
 _RAW_ENTRY = Reader(RawEntry)
@@ -83,8 +83,9 @@ def read_draft_orders(draft_orders: JsonBytes, selections: Iterable[str] | None)
 
 def refuse_other_patients(orders: Iterable[DraftOrder], patient_id: str) -> None:
     """Raise OtherPatient where one of these orders certainly names another patient (R-4.51)."""
+    is_ours = Ownership(patient_id, ()).is_ours
     for index, order in enumerate(orders):
-        Ownership(patient_id, ()).is_ours(order.subject, index)
+        is_ours(order.subject, index)
 
 
 def _read_order(entry: JsonBytes) -> tuple[DraftOrder | None, str | None]:
@@ -104,14 +105,7 @@ def _read_order(entry: JsonBytes) -> tuple[DraftOrder | None, str | None]:
         (order.priority or "").strip().lower() or None,
         order.subject,
     )
-    return draft, _read_full_url(wrapper)
-
-
-def _read_full_url(entry: RawEntry) -> str | None:
-    try:
-        return msgspec.json.decode(entry.full_url, type=str) if entry.full_url is not ABSENT else None
-    except msgspec.DecodeError:
-        return None
+    return draft, read_elements(wrapper, EntryAddress).full_url
 
 
 def _is_selected(order: DraftOrder, full_url: str | None, selected: frozenset[str]) -> bool:

@@ -44,13 +44,13 @@ class Ownership:
         return self._known[reference]
 
     def _resolve(self, reference: str) -> str | None:
-        """The id of the Patient in the same Bundle whose fullUrl this is: Synthea refers by `urn:uuid:`."""
+        """The id of the Patient whose UUID, or whose fullUrl in the same Bundle, this is: Synthea refers by both."""
+        if reference.lower() == f"urn:uuid:{self._patient_id}".lower():
+            return self._patient_id
         if self._patients_by_full_url is None:
             self._patients_by_full_url = {
                 entry.full_url: entry.resource.id
                 for entry in self._entries
                 if entry and entry.full_url and entry.resource and entry.resource.resource_type == "Patient"
             }
-        if reference.lower() == f"urn:uuid:{self._patient_id}".lower():
-            return self._patient_id
         return self._patients_by_full_url.get(reference)

@@ -57,6 +57,11 @@ class Reader(Generic[T]):
             raise Unreadable("not JSON") from cause
 
 
+def is_null(raw: JsonBytes) -> bool:
+    """Whether these bytes are JSON's null."""
+    return bytes(memoryview(raw)[:8]).strip() == b"null"
+
+
 def read_elements(resource: msgspec.Struct, shape: type[S]) -> S:
     """The elements of `shape`, from a struct that holds them as bytes under the same names; what is odd is left out."""
     elements: dict[str, Any] = {}

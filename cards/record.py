@@ -16,12 +16,10 @@ from cards.bundle import Entries
 from cards.chart_entry import ChartEntry, read_chart_entry
 from cards.ownership import OtherPatient, Ownership
 from cards.reading import read_elements
-from cards.resources import BundleEntry, ChartResource, CodeableConcept, OperationOutcome, Patient, Reference
+from cards.resources import BundleEntry, ChartResource, OperationOutcome, Patient, Reference
 from cards.value_set import Terminology
 
 __all__ = ["OtherPatient", "PatientRecord", "Section", "SectionRead", "read_language", "read_section"]
-
-_NO_CODE = CodeableConcept()
 
 
 @dataclass(frozen=True)
@@ -87,7 +85,7 @@ def read_section(
             readable.append(resource)
         else:
             unread["patient not resolved"] += 1
-    concepts = [resource.code.resolved() if resource.code else _NO_CODE for resource in readable]
+    concepts = [resource.concept() for resource in readable]
     found: list[ChartEntry] = []
     for resource, concept, matches in zip(readable, concepts, terminology.match_all(concepts), strict=True):
         if matches:

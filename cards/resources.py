@@ -49,6 +49,9 @@ class Period(_Element):
     end: str | None = None
 
 
+_NO_CODE = CodeableConcept()
+
+
 class ChartResource(_Element):
     """Any resource of a chart: what it is, whose it is, what it is about; every other element stays bytes until asked.
 
@@ -85,6 +88,10 @@ class ChartResource(_Element):
     not_performed: msgspec.Raw = ABSENT
     communication: msgspec.Raw = ABSENT  # Patient
     issue: msgspec.Raw = ABSENT  # OperationOutcome
+
+    def concept(self) -> CodeableConcept:
+        """What the resource is about; a concept that says nothing where it has no code."""
+        return self.code.resolved() if self.code else _NO_CODE
 
 
 class Present(_Element):
@@ -182,6 +189,12 @@ class RawEntry(_Element):
 
     full_url: msgspec.Raw = ABSENT
     resource: msgspec.Raw = ABSENT
+
+
+class EntryAddress(_Element):
+    """Where a RawEntry says its resource lives."""
+
+    full_url: str | None = None
 
 
 class RawBundle(_Element):

@@ -113,14 +113,17 @@ def _read_body() -> bytes:
     Raises RequestEntityTooLarge (413), and BadRequest where the client hung up early.
     """
     most, length = current_app.config["MAX_CONTENT_LENGTH"], request.content_length
-    if length is None and "chunked" not in request.headers.get("Transfer-Encoding", "").lower():
-        return b""
-    body: bytes = b""
-    if length is None or length <= most:
-        body = request.environ["wsgi.input"].read(most + 1 if length is None else length)
-    if (length or len(body)) > most:
+    incoming = request.environ["wsgi.input"]
+    if length is None:
+        chunked = "chunked" in request.headers.get("Transfer-Encoding", "").lower()
+        body: bytes = incoming.read(most + 1) if chunked else b""
+        if len(body) > most:
+            raise RequestEntityTooLarge
+        return body
+    if length > most:
         raise RequestEntityTooLarge
-    if length is not None and len(body) < length:
+    body = incoming.read(length)
+    if len(body) < length:
         raise BadRequest("the body is shorter than its Content-Length")
     return body
 

@@ -9,7 +9,7 @@ from urllib.parse import quote
 import msgspec
 
 from cards.bundle import BundleRead, Entries, count_matches, read_bundle, read_entry
-from cards.reading import ABSENT, JsonBytes, Reader, Unreadable
+from cards.reading import ABSENT, JsonBytes, Reader, Unreadable, is_null
 from cards.resources import RawEntry
 
 _WRAPPED = Reader(RawEntry)
@@ -39,10 +39,9 @@ def sort_value(raw: JsonBytes | None) -> PrefetchValue:
     """Sort one prefetch value, whatever it turns out to be; a list of resources is taken for what it holds."""
     if raw is None:
         return PrefetchValue(State.MISSING)
-    value = bytes(memoryview(raw)[:8]).strip()
-    if value == b"null":
+    if is_null(raw):
         return PrefetchValue(State.EMPTY)
-    if value[:1] != b"[":
+    if bytes(memoryview(raw)[:8]).lstrip()[:1] != b"[":
         return sort_resource(raw)
     try:
         entries = [read_entry(item) for item in msgspec.json.decode(raw, type=list[msgspec.Raw])]

@@ -15,7 +15,7 @@ from uuid import UUID
 import msgspec
 
 from cards.card import Card, Coding, Link, Suggestion
-from cards.reading import ABSENT
+from cards.reading import ABSENT, is_null
 from cds_service.errors import BadRequest
 
 # What to send, by JSON path.
@@ -112,7 +112,7 @@ def decode_request(body: bytes, hooks: list[str]) -> HookRequest:
         raise _bad_field("$.context.patientId", "is a reference", "value")
     selections: list[str] | None = None
     if envelope.hook == "order-select":
-        if context.selections is ABSENT or bytes(context.selections) == b"null":
+        if context.selections is ABSENT or is_null(context.selections):
             raise _bad_field("$.context.selections", "is missing", "required")
         selections = _decode(_SELECTIONS, context.selections, "$.context.selections")
     return HookRequest(
