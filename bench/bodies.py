@@ -16,6 +16,14 @@ _ORDINARY = [
     ("49436004", "Atrial fibrillation", "I48.91", "Unspecified atrial fibrillation"),
 ]
 _SPINE = ("18347007", "Spinal stenosis of lumbar region", "M48.061", "Spinal stenosis, lumbar region")
+_PUNCTURE = {
+    "resourceType": "Procedure",
+    "id": "procedure-1",
+    "status": "completed",
+    "code": {"coding": [{"system": "http://snomed.info/sct", "code": "277762005", "display": "Lumbar puncture"}]},
+    "subject": {"reference": "Patient/bench"},
+    "performedDateTime": "2026-06-22",
+}
 _STATUS = "http://terminology.hl7.org/CodeSystem/condition-"
 
 
@@ -29,7 +37,12 @@ def unrelated_order(conditions: int) -> bytes:
     return _call(("http://loinc.org", "36643-5", "XR Chest 2 Views"), conditions)
 
 
-def _call(order: tuple[str, str, str], conditions: int) -> bytes:
+def work_up_order(conditions: int) -> bytes:
+    """The same call for an MRI of the lumbar spine, five months after a lumbar puncture."""
+    return _call(("http://loinc.org", "24968-0", "MR Lumbar spine"), conditions, [_PUNCTURE])
+
+
+def _call(order: tuple[str, str, str], conditions: int, procedures: list[dict[str, Any]] | None = None) -> bytes:
     system, code, display = order
     draft = {
         "resourceType": "ServiceRequest",
@@ -51,7 +64,7 @@ def _call(order: tuple[str, str, str], conditions: int) -> bytes:
         "prefetch": {
             "patient": {"resourceType": "Patient", "id": "bench", "birthDate": "1957-05-11"},
             "conditions": _searchset([_condition(number) for number in range(conditions)]),
-            "procedures": _searchset([]),
+            "procedures": _searchset(procedures or []),
         },
     }
     return json.dumps(call, separators=(",", ":")).encode()

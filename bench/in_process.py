@@ -15,7 +15,7 @@ from statistics import median
 
 import orjson
 
-from bench.bodies import CARDS, SILENT, lumbar_puncture_order, unrelated_order
+from bench.bodies import CARDS, SILENT, lumbar_puncture_order, unrelated_order, work_up_order
 from bench.report import print_table, spread
 from cards.catalogue import load_topic
 from cds_service.audit import CallLog
@@ -29,6 +29,8 @@ _CASES = [  # name, body, how the answer begins, the ratio we aim for
     ("unrelated order, 1 MB prefetch", unrelated_order(1_030), SILENT, 0.2),
     ("LP order, 1,000 Conditions", lumbar_puncture_order(1_000), CARDS, 0.6),
     ("LP order, 50 Conditions", lumbar_puncture_order(50), CARDS, None),
+    ("work-up after an LP, 1,000 Conditions", work_up_order(1_000), CARDS, None),
+    ("work-up after an LP, 50 Conditions", work_up_order(50), CARDS, None),
     ("LP order, empty chart", lumbar_puncture_order(0), CARDS, None),
 ]
 _SIZES = (10, 100, 1_000, 5_000)
@@ -101,4 +103,4 @@ def _service() -> HookService:
 
 
 def _answer_with(service: HookService, body: bytes) -> bytes:
-    return service.answer(body, CallLog(service.id))
+    return service.answer(body, CallLog(service.id, service.content_version))

@@ -34,6 +34,7 @@ class Link:
     label: str
     url: str | None = None
     page: str | None = None
+    language: str = "en"
 
 
 @dataclass(frozen=True)
@@ -55,8 +56,28 @@ class Suggestion:
 
 
 @dataclass(frozen=True)
+class Provenance:
+    """One chart entry that a card speaks of, for machines: why it is there. `resource`: "Condition/1" or its type.
+
+    `role`: contributor, serious, complaint, puncture or red-flag. `date`: onset or performed, else recorded, as the
+    chart has it. `system` and `code` are None where words were recognised.
+    """
+
+    role: str
+    resource: str
+    system: str | None
+    code: str | None
+    date: str | None
+    value_set: str
+    version: str
+
+
+@dataclass(frozen=True)
 class Card:
-    """One card (R-4.20 to R-4.34). `key` names it within its service; `detail` is GitHub-flavoured Markdown."""
+    """One card (R-4.20 to R-4.34). `key` names it within its service; `detail` is GitHub-flavoured Markdown.
+
+    `content_version`, `provenance` and `classification` (the class of pain, if any) travel in its `extension`.
+    """
 
     key: str
     summary: str
@@ -66,3 +87,6 @@ class Card:
     links: tuple[Link, ...] = ()
     suggestions: tuple[Suggestion, ...] = ()
     override_reasons: tuple[Coding, ...] = ()
+    content_version: str = ""
+    provenance: tuple[Provenance, ...] = ()
+    classification: str | None = None

@@ -2,193 +2,166 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
 
-import msgspec
-
-from cards.card import Coding
-from cards.content import ContentError, parse_yaml, read_text
+from cards.content import ContentError, line_of, parse_yaml, read_text
+from cards.service import PageWords, Phrases, Service
+from cards.site_codes import load_site_codes
 from cards.text_terms import TermsFile, TextTerms
 from cards.texts import Text, load_text
-from cards.value_set import Terminology, ValueSet, load_value_set
+from cards.value_set import Terminology, load_value_set, with_local_codes
 
 _ROOT = Path(__file__).parent
 TOPICS = _ROOT / "topics"
 VALUE_SETS = _ROOT / "value_sets"
 PATIENT_PAGES = _ROOT / "patient_pages"
-
-
-class _Part(msgspec.Struct, rename="kebab", forbid_unknown_fields=True):
-    """A part of service.yaml: kebab-case keys, unknown ones refused."""
-
-
-class OrderSettings(_Part):
-    lumbar_puncture: str
-    unless_into_a_device: str
-    device_words: list[str]
-    near_miss: str
-    urgent_priorities: list[str]
-
-
-class Settings(_Part):
-    most_findings_listed: int
-    most_findings_in_summary: int
-    most_entries_named: int
-    levels: list[str]
-
-
-class CardSettings(_Part):
-    indicator: str
-    pages: list[str] = []
-    links: list[str] = []
-
-
-class SourceSettings(_Part):
-    label: str
-    evidence: str
-
-
-class OverrideReasons(_Part):
-    system: str
-    codes: dict[str, str]
-
-
-class ContributorKind(_Part):
-    """A kind of finding, as service.yaml explains it."""
-
-    value_set: str
-    label: str
-    lasting: bool
-    look_back_days: int | None = None
-    link: str | None = None
-    serious: bool = False
-    enabled: bool = True
-
-
-class PageLink(_Part):
-    label: str
-    url: str
-
-
-class PatientLink(_Part):
-    """A page for the patient, by language."""
-
-    en: PageLink
-    checked_on: date
-    es: PageLink | None = None
-
-
-class Evidence(_Part):
-    citation: str
-    strength: str
-    checked_on: date
-    url: str | None = None
-
-
-class Service(_Part):
-    """The whole of service.yaml."""
-
-    id: str
-    title: str
-    description: str
-    usage_requirements: str
-    hooks: list[str]
-    prefetch: dict[str, str]
-    owner: str
-    reviewed_on: date
-    orders: OrderSettings
-    settings: Settings
-    levels: dict[str, str]
-    cards: dict[str, CardSettings]
-    source: SourceSettings
-    topic: Coding
-    override_reasons: OverrideReasons
-    contributors: list[ContributorKind]
-    links: dict[str, PatientLink]
-    evidence: dict[str, Evidence]
-
-
-class SectionNotes(_Part):
-    not_obtained: str
-    not_complete: str
-    unread: str
-
-
-class Phrases(_Part):
-    """The whole of text/phrases.<lang>.yaml."""
-
-    evidence: str
-    more: str
-    and_: str = msgspec.field(name="and")
-    levels: dict[str, str]
-    standings: dict[str, str]
-    since: str
-    performed: str
-    recorded_on: str
-    no_date: str
-    unconfirmed: str
-    finding: str
-    name_with_level: str
-    words: str
-    by_code: str
-    by_text: str
-    from_: str = msgspec.field(name="from")
-    further_entries: str
-    without_id: str
-    conditions: SectionNotes
-    procedures: SectionNotes
+VIGNETTES = "vignettes.yaml"
+LUMBAR_PUNCTURE = TOPICS / "lumbar_puncture"
 
 
 @dataclass(frozen=True)
 class Topic:
-    """One clinical question: its settings, its words, and the value sets it asks."""
+    """One clinical question: its settings, its words, and the value sets it asks.
+
+    `texts`: the texts of the cards, by name. `orders`, `chart`, `levels`: what is asked of an order, of a Condition or
+    Procedure, and of the level of the spine. `patient_pages`: by page, then by language. `version`: of the content, a
+    hash over every file it comes from.
+    """
 
     service: Service
     phrases: Phrases
     texts: Mapping[str, Text]
     orders: Terminology
-    findings: Terminology
+    chart: Terminology
     levels: Terminology
-    patient_pages: Mapping[str, Text]
+    patient_pages: Mapping[str, Mapping[str, Text]]
+    page_words: Mapping[str, PageWords]
+    version: str
+
+    def __repr__(self) -> str:
+        """Not the content, which is long."""
+        return f"<Topic {self.service.id} {self.version}>"
 
 
-def load_topic(folder: Path = TOPICS / "lumbar_puncture", value_sets: Path = VALUE_SETS) -> Topic:
-    """Load one topic folder. Raises ContentError at the first fault."""
+def load_topic(
+    folder: Path = LUMBAR_PUNCTURE,
+    value_sets: Path = VALUE_SETS,
+    *,
+    local_value_sets: Path | None = None,
+    drafts: bool = False,
+) -> Topic:
+    """Load one topic folder. Raises ContentError at the first fault.
+
+    `local_value_sets`: a site's own folder of codes. `drafts`: also the patient pages that await their translator.
+    """
     path = folder / "service.yaml"
-    service = parse_yaml(path, read_text(path), Service)
+    source = read_text(path)
+    service = parse_yaml(path, source, Service)
+    _check_references(service, path, source)
     words = folder / "text" / "phrases.en.yaml"
     phrases = parse_yaml(words, read_text(words), Phrases)
-    texts = {name: load_text(folder / "text" / f"{name}.en.md") for name in (*service.cards, "patient-instruction")}
-    pages = {name: load_text(PATIENT_PAGES / f"{name}.en.md") for card in service.cards.values() for name in card.pages}
-    orders = service.orders
-    order_sets = [orders.lumbar_puncture, orders.unless_into_a_device, orders.near_miss]
+    texts = {name: load_text(folder / "text" / f"{name}.en.md") for name in text_names(service)}
     terms_path = value_sets / "text_terms.yaml"
     terms = parse_yaml(terms_path, read_text(terms_path), TermsFile)
+    known = {*order_value_sets(service), *chart_value_sets(service), *service.levels.values()}
+    local = load_site_codes(local_value_sets, known, service.orders, value_sets) if local_value_sets else {}
+    local_files = [local_value_sets / f"{name}.json" for name in local] if local_value_sets else []
 
-    def terminology(names: list[str]) -> Terminology:
-        sets: list[ValueSet] = [load_value_set(value_sets / f"{name}.json") for name in names]
-        return Terminology(sets, TextTerms(terms, names))
+    def terminology(names: Iterable[str]) -> Terminology:
+        sets = [load_value_set(value_sets / f"{name}.json") for name in dict.fromkeys(names)]
+        merged = [with_local_codes(one, local[one.id]) if one.id in local else one for one in sets]
+        return Terminology(merged, TextTerms(terms, [one.id for one in sets]))
 
-    for card in service.cards.values():
-        for link in card.links:
-            _require(link in service.links, path, f"a card links to {link!r}, which is not among the links")
-    for kind in service.contributors:
-        _require(kind.link is None or kind.link in service.links, path, f"no link {kind.link!r} for {kind.value_set}")
-    _require(service.source.evidence in service.evidence, path, "source.evidence is not among the evidence")
     return Topic(
         service,
         phrases,
         texts,
-        orders=terminology(order_sets),
-        findings=terminology([kind.value_set for kind in service.contributors if kind.enabled]),
-        levels=terminology(list(service.levels.values())),
-        patient_pages=pages,
+        orders=terminology(order_value_sets(service)),
+        chart=terminology(chart_value_sets(service)),
+        levels=terminology(service.levels.values()),
+        patient_pages={page: _load_pages(page, service, drafts=drafts) for page in page_names(service)},
+        page_words={language: _load_words(language) for language in service.patient_languages},
+        version=_hash([*(one for one in content_files(folder, value_sets) if one.name != VIGNETTES), *local_files]),
     )
 
 
-def _require(holds: bool, path: Path, what: str) -> None:
-    if not holds:
-        raise ContentError(path, what)
+def content_files(folder: Path = LUMBAR_PUNCTURE, value_sets: Path = VALUE_SETS) -> Iterator[Path]:
+    """Every file of content that a clinician may change, vignettes and patient pages included."""
+    for place in (folder, folder / "text", value_sets, PATIENT_PAGES):
+        yield from (path for path in place.iterdir() if path.suffix in (".yaml", ".md", ".json"))
+
+
+def text_names(service: Service) -> Iterator[str]:
+    """The names of all texts a service needs."""
+    yield from service.cards
+    yield from (f"pain-class-{name}" for name in service.after_puncture.classes)
+    yield from ("patient-instruction", "contributors", "nerve-irritation", "referral")
+
+
+def page_names(service: Service) -> Iterator[str]:
+    """The names of all patient pages that cards link to."""
+    yield from dict.fromkeys(page for card in service.cards.values() for page in card.pages)
+
+
+def order_value_sets(service: Service) -> Iterator[str]:
+    """The value sets that are asked of an order and of its reasons."""
+    orders = service.orders
+    yield from (orders.lumbar_puncture, orders.unless_into_a_device, orders.near_miss)
+    yield from (*orders.work_up, *orders.work_up_reasons)
+    yield from (referral.value_set for referral in service.after_puncture.referrals.values())
+
+
+def chart_value_sets(service: Service) -> Iterator[str]:
+    """The value sets that are asked of a Condition or a Procedure."""
+    orders, after = service.orders, service.after_puncture
+    yield from (orders.lumbar_puncture, orders.unless_into_a_device, orders.near_miss)
+    yield from (after.pain, after.nerve_symptom)
+    yield from (flag.value_set for flag in service.red_flags)
+    yield from (kind.value_set for kind in service.contributors if kind.enabled)
+
+
+def _load_pages(page: str, service: Service, *, drafts: bool) -> dict[str, Text]:
+    """One patient page in each language it may be shown in."""
+    pages = {language: load_text(PATIENT_PAGES / f"{page}.{language}.md") for language in service.patient_languages}
+    return {language: text for language, text in pages.items() if drafts or text.head.get("status") != "draft"}
+
+
+def _load_words(language: str) -> PageWords:
+    path = PATIENT_PAGES / f"words.{language}.yaml"
+    return parse_yaml(path, read_text(path), PageWords)
+
+
+def _check_references(service: Service, path: Path, source: str) -> None:
+    """Every link, evidence and class that service.yaml speaks of has to stand in it."""
+
+    def require(holds: bool, what: str, words: str) -> None:
+        if not holds:
+            raise ContentError(path, what, line_of(source, words))
+
+    for card in service.cards.values():
+        for link in (*card.links, *card.fallback_links):
+            require(link in service.links, f"a card links to {link!r}, which is not among the links", link)
+    for kind in service.contributors:
+        found = kind.link is None or kind.link in service.links
+        require(found, f"no link {kind.link!r} for {kind.value_set}", f"value-set: {kind.value_set}")
+    require(service.source.evidence in service.evidence, "source.evidence is not among the evidence", "\nsource:")
+    for name in ("what-to-expect", "confounders", "pain-after-puncture", "nerve-symptoms", "red-flags"):
+        require(name in service.cards, f"cards: {name} is missing", "\ncards:")
+    for name in ("pre-existing", "late-onset", "unknown", "expected", "chronic", "lingering"):
+        require(name in service.after_puncture.classes, f"after-puncture.classes: {name} is missing", "classes:")
+    indicators = [card.indicator for card in service.cards.values()]
+    indicators += [one.indicator for one in service.after_puncture.classes.values()]
+    for indicator in (*indicators, *(flag.indicator for flag in service.red_flags)):
+        allowed = indicator in ("info", "warning", "critical")
+        require(allowed, f"an indicator is info, warning or critical: {indicator}", f"indicator: {indicator}")
+
+
+def _hash(files: Iterable[Path]) -> str:
+    digest = hashlib.sha256()
+    for path in sorted(files, key=lambda one: (one.parent.name, one.name)):
+        digest.update(f"{path.parent.name}/{path.name}\n".encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]

@@ -8,14 +8,17 @@ from enum import StrEnum
 
 from cards.dates import DateRange, read_date, read_period
 from cards.reading import read_elements
-from cards.resources import ChartResource, CodeableConcept, Condition, Period, Procedure, Status
+from cards.resources import ChartResource, CodeableConcept, Condition, Period, Procedure, Reasons, Status
 from cards.value_set import Match
 
 _NEVER = frozenset({"refuted", "entered-in-error"})
 _UNCONFIRMED = frozenset({"unconfirmed", "provisional", "differential"})
 _CURRENT = frozenset({"active", "recurrence", "relapse"})
 _PAST = frozenset({"inactive", "remission", "resolved"})
-_PERFORMED = frozenset({"completed", ""})
+_DONE = frozenset({"completed", ""})
+# Begun and not finished, or nobody knows: in R4 and R5, and under the names of DSTU2 and STU3.
+_UNFINISHED = frozenset({"in-progress", "stopped", "aborted", "on-hold", "suspended", "unknown"})
+_NO_REASONS = Reasons()
 
 
 class Standing(StrEnum):
@@ -25,11 +28,18 @@ class Standing(StrEnum):
     NOT_RECORDED = "not-recorded"  # neither a clinical status nor an abatement: counts as current, and says so
     RESOLVED = "resolved"
     DONE = "done"  # a Procedure
+    UNFINISHED = "unfinished"  # a Procedure in progress or stopped: counts where something may have come of it
+
+
+ACTIVE = frozenset({Standing.CURRENT, Standing.NOT_RECORDED})
 
 
 @dataclass(frozen=True, slots=True)
 class ChartEntry:
-    """What the rest of `cards` knows of one resource. `began`: onset, or when a Procedure was performed."""
+    """What the rest of `cards` knows of one resource.
+
+    `began`: onset, or when a Procedure was performed. `reasons`, `reason_references`: why a Procedure was done.
+    """
 
     resource_type: str
     id: str | None
@@ -39,13 +49,31 @@ class ChartEntry:
     confirmed: bool
     began: DateRange | None
     recorded: DateRange | None
+    reasons: tuple[CodeableConcept, ...] = ()
+    reason_references: tuple[str, ...] = ()
+
+    @property
+    def is_active(self) -> bool:
+        """Whether the chart shows this as a problem of today."""
+        return self.standing in ACTIVE
+
+    @property
+    def witness(self) -> DateRange | None:
+        """The best date there is: when it began, else when it was recorded, by which it had begun."""
+        return self.began or self.recorded
+
+    def match_in(self, value_set: str) -> Match | None:
+        """Why this belongs to a value set, by its longest code, for codings have no order. None: it does not."""
+        found = [match for match in self.matches if match.value_set == value_set]
+        return min(found, key=lambda one: (one.code_system or "", -len(one.code or ""), one.code or ""), default=None)
 
     @property
     def words(self) -> str:
-        """The chart's own words: the coding the user picked, else the text, else the first display."""
-        displays = [coding for coding in self.concept.coding if coding.display]
-        picked = next((coding.display for coding in displays if coding.user_selected), None)
-        return picked or self.concept.text or next((coding.display for coding in displays), None) or ""
+        """The chart's own words: the coding the user picked, else the text, else the longest display: it says most."""
+        displays = [(bool(one.user_selected), one.display) for one in self.concept.coding if one.display]
+        picked = [display for is_picked, display in displays if is_picked]
+        choice = picked or ([self.concept.text] if self.concept.text else [display for _, display in displays])
+        return max(choice, key=lambda words: (len(words), words), default="")
 
 
 def read_chart_entry(resource: ChartResource, matches: tuple[Match, ...], today: date) -> ChartEntry | None:
@@ -72,16 +100,25 @@ def _condition(resource: ChartResource, matches: tuple[Match, ...], today: date)
 
 
 def _procedure(resource: ChartResource, matches: tuple[Match, ...]) -> ChartEntry | None:
-    """clinical.md 6, rule 4: only what was performed; a Procedure without a status counts, DSTU2 charts have them."""
+    """clinical.md 6, rule 4: only what was begun; a Procedure without a status counts as done, as DSTU2 has them."""
     procedure = read_elements(resource, Procedure)
     status = (procedure.status or "").strip().lower()
-    if procedure.not_done or procedure.not_performed or status not in _PERFORMED:
+    if procedure.not_done or procedure.not_performed or status not in _DONE | _UNFINISHED:
         return None
     moment = procedure.performed_date_time or procedure.occurrence_date_time
     words = procedure.performed_string or procedure.occurrence_string
     period = procedure.performed_period or procedure.occurrence_period
     began = read_date(moment or words or "") or _read_period(period)
-    return _entry(resource, matches, standing=Standing.DONE, confirmed=True, began=began, recorded=None)
+    why = read_elements(resource, Reasons)
+    return _entry(
+        resource,
+        matches,
+        standing=Standing.DONE if status in _DONE else Standing.UNFINISHED,
+        confirmed=True,
+        began=began,
+        recorded=None,
+        why=why,
+    )
 
 
 def _entry(
@@ -92,10 +129,20 @@ def _entry(
     confirmed: bool,
     began: DateRange | None,
     recorded: DateRange | None,
+    why: Reasons = _NO_REASONS,
 ) -> ChartEntry:
-    confirmed = confirmed and all(match.certain for match in matches)
-    concept = resource.concept()
-    return ChartEntry(resource.resource_type, resource.id, concept, matches, standing, confirmed, began, recorded)
+    return ChartEntry(
+        resource.resource_type,
+        resource.id,
+        resource.concept(),
+        matches,
+        standing,
+        confirmed and all(match.certain for match in matches),
+        began,
+        recorded,
+        why.concepts(),
+        why.references(),
+    )
 
 
 def _standing(condition: Condition, today: date) -> Standing:

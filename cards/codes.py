@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
 
 
 class InvalidCode(ValueError):
@@ -115,14 +116,24 @@ OPCS_4 = CodeSystem("OPCS-4", "https://fhir.hl7.org.uk/Id/opcs-4", (), re.compil
 CODE_SYSTEMS = (SNOMED_CT, ICD_10_CM, ICD_10_PCS, ICD_9_CM, CPT, LOINC, OPCS_4)
 
 
-def _fold(uri: str) -> str:
+def fold_uri(uri: str) -> str:
     """One spelling of a system's name: OIDs bare, web addresses without scheme, case and trailing slash."""
     uri = uri.strip().lower().removeprefix("urn:oid:")
     return uri.removeprefix("https://").removeprefix("http://").rstrip("/")
 
 
 _BY_URI = {system.uri: system for system in CODE_SYSTEMS}
-_BY_FOLDED = {_fold(uri): system for system in CODE_SYSTEMS for uri in (system.uri, *system.aliases)}
+_BY_FOLDED = {fold_uri(uri): system for system in CODE_SYSTEMS for uri in (system.uri, *system.aliases)}
+
+
+def local_code_system(uri: str) -> CodeSystem:
+    """The code system of this name that only one site knows; the same one for every spelling of the name."""
+    return _local_code_system(fold_uri(uri))
+
+
+@cache
+def _local_code_system(folded: str) -> CodeSystem:
+    return CodeSystem("local code", folded, (), re.compile(r"\S(?:.*\S)?"))
 
 
 def find_code_system(uri: str | None) -> CodeSystem | None:
@@ -135,5 +146,5 @@ def find_code_system(uri: str | None) -> CodeSystem | None:
     exact = _BY_URI.get(uri)
     if exact is not None:
         return exact
-    folded = _fold(uri)
+    folded = fold_uri(uri)
     return SNOMED_CT if folded.startswith("snomed.info/sct/") else _BY_FOLDED.get(folded)

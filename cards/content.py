@@ -42,6 +42,12 @@ def read_text(path: Path) -> str:
         raise ContentError(path, f"not UTF-8 at byte {cause.start}") from None
 
 
+def line_of(text: str, words: str) -> int | None:
+    """The line, from 1, where these words first stand; None where they do not."""
+    before, found, _ = text.partition(words)
+    return before.count("\n") + 1 if found else None
+
+
 def parse_yaml(path: Path, text: str, shape: type[T], first_line: int = 1) -> T:
     """`text`, which stands in `path` from `first_line` on, as `shape`. Unknown and repeated keys are refused.
 

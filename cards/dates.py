@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import calendar
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 _DATE = re.compile(r"(\d{4})(?:-(\d\d)(?:-(\d\d))?)?")
 _DATE_TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d\S*")
@@ -25,6 +26,52 @@ class DateRange:
         if self.last < day:
             return True
         return False if self.first >= day else None
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether this is one day."""
+        return self.first == self.last
+
+
+@dataclass(frozen=True, slots=True)
+class Days:
+    """How many days lie between two dates, as far as these are known: both ends included."""
+
+    least: int
+    most: int
+
+    def exceed(self, limit: int) -> bool | None:
+        """Whether there are more than `limit` days; None where the dates are too imprecise to tell."""
+        if self.least > limit:
+            return True
+        return False if self.most <= limit else None
+
+
+def days_from(start: DateRange, end: DateRange) -> Days:
+    """The days from `start` to `end`; negative where the end comes first."""
+    return Days((end.first - start.last).days, (end.last - start.first).days)
+
+
+def earliest(ranges: Iterable[DateRange]) -> DateRange | None:
+    """When the first of these things happened; imprecise where it is not clear which was the first."""
+    known = sorted(ranges, key=lambda one: (one.first, one.last, one.text))
+    return DateRange(known[0].first, min(one.last for one in known), known[0].text) if known else None
+
+
+def latest(ranges: Iterable[DateRange]) -> DateRange | None:
+    """When the last of these things happened; imprecise where it is not clear which was the last."""
+    known = sorted(ranges, key=lambda one: (one.last, one.first, one.text))
+    return DateRange(max(one.first for one in known), known[-1].last, known[-1].text) if known else None
+
+
+def until(found: DateRange | None, today: date) -> DateRange | None:
+    """What of a range has come to pass by today; None where all of it lies ahead, so that it can be no record.
+
+    Tomorrow still counts as today: a chart east of Greenwich may be a day ahead of UTC.
+    """
+    if found is None or found.first > today + timedelta(days=1):
+        return None
+    return DateRange(min(found.first, today), min(found.last, today), found.text)
 
 
 def read_date(text: str) -> DateRange | None:

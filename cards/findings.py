@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from cards.catalogue import ContributorKind, Topic
+from cards.catalogue import Topic
 from cards.chart_entry import ChartEntry, Standing
 from cards.record import PatientRecord
-from cards.value_set import Match
+from cards.service import ContributorKind
 
 UNSPECIFIED = "unspecified"
 
@@ -25,11 +25,6 @@ class Finding:
     @property
     def entry(self) -> ChartEntry:
         return self.entries[0]
-
-    @property
-    def match(self) -> Match:
-        """Why the best witness is of this kind."""
-        return next(match for match in self.entry.matches if match.value_set == self.kind.value_set)
 
 
 def find_contributors(record: PatientRecord, topic: Topic, today: date) -> tuple[Finding, ...]:
@@ -63,14 +58,15 @@ def _kind_of(entry: ChartEntry, kinds: Sequence[ContributorKind]) -> int | None:
 
 def _counts(entry: ChartEntry, kind: ContributorKind, today: date) -> bool:
     """Structural disease counts for life; what heals counts while it lasts, and an injury for its look-back."""
+    if entry.standing is Standing.UNFINISHED:
+        return False
     if kind.lasting:
         return True
     if entry.standing is Standing.RESOLVED:
         return False
     if kind.look_back_days is None:
         return True
-    witness = entry.began or entry.recorded
-    return witness is None or witness.is_before(today - timedelta(days=kind.look_back_days)) is not True
+    return entry.witness is None or entry.witness.is_before(today - timedelta(days=kind.look_back_days)) is not True
 
 
 def _level_of(entry: ChartEntry, topic: Topic) -> str:
@@ -91,7 +87,7 @@ def _without_twins(
     return joined
 
 
-_STANDINGS = [Standing.CURRENT, Standing.NOT_RECORDED, Standing.DONE, Standing.RESOLVED]
+_STANDINGS = [Standing.CURRENT, Standing.NOT_RECORDED, Standing.DONE, Standing.RESOLVED, Standing.UNFINISHED]
 
 
 def _worth(entry: ChartEntry) -> tuple[object, ...]:

@@ -56,6 +56,7 @@ class PatientRecord:
     `language`: the patient's preferred language as a primary subtag ("es"), None where the chart does not say.
     """
 
+    patient_id: str
     conditions: SectionRead
     procedures: SectionRead
     language: str | None = None

@@ -44,6 +44,13 @@ class Reference(_Element):
     reference: str | None = None
 
 
+class Reason(CodeableConcept):
+    """Why an order was placed or a Procedure done: a CodeableConcept, or since R5 a CodeableReference."""
+
+    concept: CodeableConcept | None = None
+    reference: Reference | None = None
+
+
 class Period(_Element):
     start: str | None = None
     end: str | None = None
@@ -86,6 +93,10 @@ class ChartResource(_Element):
     date_recorded: msgspec.Raw = ABSENT
     not_done: msgspec.Raw = ABSENT
     not_performed: msgspec.Raw = ABSENT
+    reason_code: msgspec.Raw = ABSENT  # Procedure, as the three below
+    reason_reference: msgspec.Raw = ABSENT
+    reason: msgspec.Raw = ABSENT
+    reason_codeable_concept: msgspec.Raw = ABSENT
     communication: msgspec.Raw = ABSENT  # Patient
     issue: msgspec.Raw = ABSENT  # OperationOutcome
 
@@ -133,6 +144,27 @@ class Procedure(_Element):
     occurrence_string: str | None = None
 
 
+class Reasons(_Element):
+    """Why, under the names it has had: `reason` is DSTU2 (ReferralRequest) and R5, reasonCodeableConcept is DSTU2."""
+
+    reason_code: list[CodeableConcept] = []
+    reason_reference: list[Reference] = []
+    reason: list[Reason] = []
+    reason_codeable_concept: CodeableConcept | None = None
+
+    def concepts(self) -> tuple[CodeableConcept, ...]:
+        """Every reason that is told by code or in words."""
+        told = [*self.reason_code, *(one.concept or one for one in self.reason)]
+        if self.reason_codeable_concept is not None:
+            told.append(self.reason_codeable_concept)
+        return tuple(concept for concept in told if concept.says_something())
+
+    def references(self) -> tuple[str, ...]:
+        """Every reference to a reason."""
+        referred = [*self.reason_reference, *(one.reference for one in self.reason if one.reference)]
+        return tuple(one.reference for one in referred if one.reference)
+
+
 class Communication(_Element):
     language: CodeableConcept | None = None
     preferred: bool | None = None
@@ -150,8 +182,15 @@ class OperationOutcome(_Element):
     issue: list[Issue] = []
 
 
-class Order(_Element):
-    """ServiceRequest (R4, R5: https://hl7.org/fhir/R5/servicerequest.html), ProcedureRequest (DSTU2, STU3)."""
+class OrderItem(_Element):
+    code: CodeableConcept | None = None
+
+
+class Order(Reasons):
+    """ServiceRequest (R4, R5), ProcedureRequest and ReferralRequest (DSTU2, STU3), DiagnosticOrder (DSTU2).
+
+    https://hl7.org/fhir/R5/servicerequest.html and the pages of its forerunners.
+    """
 
     resource_type: str = ""
     id: str | None = None
@@ -159,7 +198,19 @@ class Order(_Element):
     priority: str | None = None
     do_not_perform: bool | None = None
     code: CodeableReference | None = None
+    item: list[OrderItem] = []  # DiagnosticOrder
+    type: CodeableConcept | None = None  # ReferralRequest, as the two below
+    service_requested: list[CodeableConcept] = []
+    specialty: CodeableConcept | None = None
     subject: Reference | None = None
+    patient: Reference | None = None  # ReferralRequest in DSTU2
+    contained: list[msgspec.Raw] = []
+
+    def what(self) -> tuple[CodeableConcept, ...]:
+        """What is ordered, under each name it has."""
+        told = [self.code.resolved() if self.code else None, *(item.code for item in self.item)]
+        told += [*self.service_requested, self.type, self.specialty]
+        return tuple(concept for concept in told if concept is not None and concept.says_something())
 
 
 class BundleLink(_Element):

@@ -98,6 +98,11 @@ class TextTerms:
             if pattern.search(folded) and not _found(self._rejects.get(name), folded):
                 yield from self._first_meant(name, pattern, folded)
 
+    def mentioned_in(self, text: str) -> Iterator[str]:
+        """The value sets whose phrases stand in `text`, denied and doubted ones, too."""
+        folded = fold(text[:_LONGEST_TEXT])
+        return (name for name, pattern in self._terms.items() if pattern.search(folded))
+
     def _first_meant(self, name: str, pattern: re.Pattern[str], folded: str) -> Iterator[TextMatch]:
         """The first phrase that is not denied in its own clause."""
         for match in islice(pattern.finditer(folded), _MOST_PHRASES):

@@ -2,7 +2,8 @@
 
 What we read of a ValueSet (https://hl7.org/fhir/R4/valueset.html): `compose.include` with listed concepts, or with the
 one filter `concept is-a X` in a code system whose codes are families by prefix. Anything else is refused at load, not
-guessed at.
+guessed at. A set without `compose` lives by its words alone. A site adds its own codes to a set by a file of the same
+name (docs/site-codes.md); only there may a code system be one that we do not know.
 """
 
 from __future__ import annotations
@@ -14,8 +15,17 @@ from pathlib import Path
 
 import msgspec
 
-from cards.codes import CODE_SYSTEMS, ICD_10_CM, ICD_10_PCS, CodeSystem, InvalidCode, find_code_system
-from cards.content import ContentError, read_text
+from cards.codes import (
+    CODE_SYSTEMS,
+    ICD_10_CM,
+    ICD_10_PCS,
+    CodeSystem,
+    InvalidCode,
+    find_code_system,
+    fold_uri,
+    local_code_system,
+)
+from cards.content import ContentError, line_of, read_text
 from cards.resources import CodeableConcept
 from cards.text_terms import TextTerms
 
@@ -37,8 +47,8 @@ class _Include(msgspec.Struct):
     filter: list[_Filter] = []
 
 
-class _Compose(msgspec.Struct):
-    include: list[_Include]
+class _Compose(msgspec.Struct, frozen=True):
+    include: list[_Include] = []
 
 
 class _ValueSetFile(msgspec.Struct, rename="camel"):
@@ -47,7 +57,7 @@ class _ValueSetFile(msgspec.Struct, rename="camel"):
     version: str
     title: str
     date: str
-    compose: _Compose
+    compose: _Compose = _Compose()
 
 
 @dataclass(frozen=True)
@@ -71,33 +81,43 @@ class Match:
     certain: bool = True
 
 
-def load_value_set(path: Path) -> ValueSet:
-    """Read one ValueSet file. Raises ContentError."""
+def load_value_set(path: Path, *, local: bool = False) -> ValueSet:
+    """Read one ValueSet file; `local`: a site's own, whose code systems may be unknown to us. Raises ContentError."""
+    text = read_text(path)
     try:
-        file = msgspec.json.decode(read_text(path), type=_ValueSetFile)
+        file = msgspec.json.decode(text, type=_ValueSetFile)
     except msgspec.DecodeError as cause:
         raise ContentError(path, str(cause)) from None
     if file.resource_type != "ValueSet" or file.id != path.stem:
-        raise ContentError(path, "resourceType must be ValueSet, and id the name of the file")
+        raise ContentError(path, "resourceType must be ValueSet, and id the name of the file", 1)
     codes: dict[CodeSystem, set[str]] = {}
     families: set[str] = set()
     for include in file.compose.include:
-        system = find_code_system(include.system)
+        system = find_code_system(include.system) or (local_code_system(include.system) if local else None)
         if system is None or not include.concept + include.filter:
-            raise ContentError(path, f"an include needs a known code system and codes: {include.system}")
-        try:
-            for concept in include.concept:
-                system.validate(concept.code)
-                codes.setdefault(system, set()).add(system.normalise(concept.code))
-            for only in include.filter:
-                if not system.by_prefix or (only.property, only.op) != ("concept", "is-a") or len(include.filter) > 1:
-                    raise ContentError(path, f"only one filter `concept is-a`, only in ICD-10-CM: {only.value}")
-                system.validate(only.value)
-                families.add(system.normalise(only.value))
-        except InvalidCode as cause:
-            raise ContentError(path, str(cause)) from None
-    frozen = {system: frozenset(members) for system, members in codes.items()}
+            what = f"an include needs a known code system and codes: {include.system}"
+            raise ContentError(path, what, line_of(text, include.system))
+        codes.setdefault(system, set()).update(system.normalise(concept.code) for concept in include.concept)
+        for only in include.filter:
+            if not system.by_prefix or (only.property, only.op) != ("concept", "is-a") or len(include.filter) > 1:
+                what = f"only one filter `concept is-a`, only in ICD-10-CM: {only.value}"
+                raise ContentError(path, what, line_of(text, f'"{only.value}"'))
+            families.add(system.normalise(only.value))
+        for code in (*(concept.code for concept in include.concept), *(only.value for only in include.filter)):
+            try:
+                system.validate(code)
+            except InvalidCode as cause:
+                raise ContentError(path, str(cause), line_of(text, f'"{code}"')) from None
+    frozen = {system: frozenset(members) for system, members in codes.items() if members}
     return ValueSet(file.id, file.version, file.title, frozen, frozenset(families))
+
+
+def with_local_codes(ours: ValueSet, local: ValueSet) -> ValueSet:
+    """A value set of ours and a site's own codes for it, as one; the version names both."""
+    systems = {*ours.codes, *local.codes}
+    codes = {one: ours.codes.get(one, frozenset()) | local.codes.get(one, frozenset()) for one in systems}
+    version = f"{ours.version}+{local.version}"
+    return ValueSet(ours.id, version, ours.title, codes, ours.families | local.families)
 
 
 class Terminology:
@@ -106,10 +126,13 @@ class Terminology:
     def __init__(self, value_sets: Iterable[ValueSet], terms: TextTerms) -> None:
         self.value_sets = {value_set.id: value_set for value_set in value_sets}
         self._codes: dict[CodeSystem, dict[str, tuple[str, ...]]] = {system: {} for system in CODE_SYSTEMS}
+        self._local: dict[str, CodeSystem] = {}
         self._families: dict[str, tuple[str, ...]] = {}
         for name, value_set in self.value_sets.items():
             for system, members in value_set.codes.items():
-                index = self._codes[system]
+                index = self._codes.setdefault(system, {})
+                if system not in CODE_SYSTEMS:
+                    self._local[fold_uri(system.uri)] = system
                 for code in members:
                     index[code] = (*index.get(code, ()), name)
             for family in value_set.families:
@@ -121,6 +144,12 @@ class Terminology:
     def match(self, concept: CodeableConcept) -> tuple[Match, ...]:
         """Every value set that one concept belongs to."""
         return self.match_all([concept])[0]
+
+    def mentioned(self, concept: CodeableConcept) -> frozenset[str]:
+        """Every value set that a concept so much as speaks of, by code or in words, be it to deny or to doubt it."""
+        words = [concept.text, *(coding.display for coding in concept.coding)]
+        by_words = (name for text in words if text for name in self._terms.mentioned_in(text))
+        return frozenset(match.value_set for match in self.match(concept)).union(by_words)
 
     def match_all(self, concepts: Sequence[CodeableConcept]) -> list[tuple[Match, ...]]:
         """For each concept, every value set it belongs to: all codings count; words only where no code does.
@@ -150,7 +179,7 @@ class Terminology:
         """The value sets that hold a code; None where its code system is not known."""
         system = find_code_system(system_uri)
         if system is None:
-            return None
+            return self._local_value_sets_of(system_uri, code)
         normal = system.normalise(code or "")
         if system is ICD_10_CM and normal[:1].isdigit():
             system = ICD_10_PCS  # no ICD-10-CM code begins with a digit: a procedure code under the wrong system
@@ -158,4 +187,12 @@ class Terminology:
         if system.by_prefix:
             for length in range(3, len(normal) + 1):
                 names |= dict.fromkeys(self._families.get(normal[:length], ()))
+        return tuple(Match(name, system.name, (code or "").strip()) for name in names)
+
+    def _local_value_sets_of(self, system_uri: str | None, code: str | None) -> tuple[Match, ...] | None:
+        """As above, in a site's own code system; None for a code that the site did not list, whose words then count."""
+        system = self._local.get(fold_uri(system_uri)) if system_uri and self._local else None
+        names = self._codes[system].get(system.normalise(code or "")) if system else None
+        if system is None or not names:
+            return None
         return tuple(Match(name, system.name, (code or "").strip()) for name in names)

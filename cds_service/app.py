@@ -58,7 +58,7 @@ def create_app(
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False  # done by _OneSlash instead: a redirect would fail a CORS preflight
     app.wsgi_app = _OneSlash(app.wsgi_app)  # type: ignore[method-assign]
-    topic = load_topic()
+    topic = load_topic(local_value_sets=settings.value_sets_dir, drafts=settings.draft_translations)
     reader = FhirReader(
         budget_ms=settings.fhir_budget_ms,
         pool_size=settings.threads,

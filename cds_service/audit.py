@@ -21,6 +21,7 @@ class CallLog:
     """One hook call, as it will be logged. Filled while the call goes its way."""
 
     service: str
+    content_version: str
     hook: str | None = None
     hook_instance: str | None = None
     outcome: str = "refused"
@@ -50,6 +51,7 @@ def log_call(call: CallLog, status: int) -> None:
     structlog.get_logger().info(
         "hook_call",
         service=call.service,
+        content_version=call.content_version,
         hook=call.hook,
         hook_instance=call.hook_instance,
         outcome=call.outcome,
@@ -58,6 +60,7 @@ def log_call(call: CallLog, status: int) -> None:
         card_uuids=call.card_uuids,
         prefetch=chart.prefetch,
         fetch_failures=chart.fetch_failures,
+        reasons_looked_up=chart.reasons_looked_up,
         resources_seen=chart.resources_seen,
         resources_unread=chart.resources_unread,
         duration_ms=round((time.perf_counter() - call.started) * 1000, 2),

@@ -8,7 +8,10 @@ from datetime import date
 
 from cards.bundle import count_matches
 from cards.catalogue import Topic
+from cards.orders import condition_id
+from cards.ownership import Ownership
 from cards.record import OtherPatient, PatientRecord, Section, SectionRead, read_language, read_section
+from cards.resources import ChartResource, CodeableConcept
 from cds_service.errors import BadRequest
 from cds_service.fhir_reader import FetchResult, FhirReader
 from cds_service.prefetch import PrefetchValue, State, fill_template, sort_value
@@ -25,6 +28,7 @@ class ChartLog:
     fetch_failures: dict[str, str] = field(default_factory=dict)
     resources_seen: dict[str, int] = field(default_factory=dict)
     resources_unread: dict[str, Mapping[str, int]] = field(default_factory=dict)
+    reasons_looked_up: dict[str, int] = field(default_factory=dict)
 
 
 class ChartReader:
@@ -34,11 +38,20 @@ class ChartReader:
         self._topic = topic
         self._fhir_reader = fhir_reader
 
-    def read(self, request: HookRequest, needs: Sequence[str], today: date, log: ChartLog) -> PatientRecord:
-        """The record, as complete as prefetch and FHIR server allow. Raises BadRequest where it is somebody else's."""
+    def deadline(self) -> float:
+        """When a call that begins now has to stop reading from its FHIR server, on the monotonic clock."""
+        return self._fhir_reader.deadline()
+
+    def read(
+        self, request: HookRequest, needs: Sequence[str], today: date, log: ChartLog, deadline: float | None
+    ) -> PatientRecord:
+        """The record, as complete as prefetch and FHIR server allow; from prefetch alone where `deadline` is None.
+
+        Raises BadRequest where it is somebody else's.
+        """
         values = {key: sort_value(request.prefetch.get(key)) for key in needs}
         log.prefetch = {key: value.state.value for key, value in values.items()}
-        fetched = self._fetch_missing(request, values)
+        fetched = self._fetch_missing(request, values, deadline) if deadline is not None else {}
         log.fetch_failures = {key: result.failure for key, result in fetched.items() if result.failure}
         sections = {}
         for key, resource_type in _RESOURCE_TYPES.items():
@@ -48,16 +61,40 @@ class ChartReader:
                 log.resources_unread[resource_type] = read.unread
             sections[key] = read
         language = self._language(request, values["patient"], fetched.get("patient"))
-        return PatientRecord(sections["conditions"], sections["procedures"], language)
+        return PatientRecord(request.patient_id, sections["conditions"], sections["procedures"], language)
 
-    def _fetch_missing(self, request: HookRequest, values: Mapping[str, PrefetchValue]) -> dict[str, FetchResult]:
+    def look_up(
+        self, request: HookRequest, references: Sequence[str], log: ChartLog, deadline: float
+    ) -> dict[str, CodeableConcept]:
+        """What each of these references to a Condition says, from prefetch or else from the FHIR server, one by one.
+
+        A Condition that cannot be had, or is not certainly this patient's, is left out.
+        """
+        wanted = {reference: condition_id(reference) for reference in references}
+        value = sort_value(request.prefetch.get("conditions"))
+        resources = [one.resource for one in value.entries if one and one.resource]
+        known = {one.id: one for one in resources if one.resource_type == "Condition"}
+        missing = [one for one in references if wanted[one] not in known]
+        urls = {one: f"Condition/{wanted[one]}" for one in missing}
+        fetched = self._fhir_reader.fetch(request.fhir_server, request.access_token, urls, deadline) if urls else {}
+        found = {one: known[wanted[one]] for one in references if wanted[one] in known}
+        for one, result in fetched.items():
+            answers = [entry.resource for entry in result.entries if entry and entry.resource]
+            found.update((one, answer) for answer in answers[:1])
+        told = {one: resource.concept() for one, resource in found.items() if _is_condition_of(resource, request)}
+        log.reasons_looked_up = {"wanted": len(references), "fetched": len(urls), "found": len(told)}
+        return told
+
+    def _fetch_missing(
+        self, request: HookRequest, values: Mapping[str, PrefetchValue], deadline: float
+    ) -> dict[str, FetchResult]:
         templates = self._topic.service.prefetch
         urls = {
             key: value.next_url or fill_template(templates[key], request.patient_id)
             for key, value in values.items()
             if value.state in (State.MISSING, State.PARTIAL)
         }
-        return self._fhir_reader.fetch(request.fhir_server, request.access_token, urls) if urls else {}
+        return self._fhir_reader.fetch(request.fhir_server, request.access_token, urls, deadline) if urls else {}
 
     def _section(
         self,
@@ -69,11 +106,11 @@ class ChartReader:
         log: ChartLog,
     ) -> SectionRead:
         def read(section: Section) -> SectionRead:
-            return read_section(section, _RESOURCE_TYPES[key], request.patient_id, self._topic.findings, today)
+            return read_section(section, _RESOURCE_TYPES[key], request.patient_id, self._topic.chart, today)
 
         obtained = value.state not in (State.FAILED, State.MISSING)
         try:
-            given = read(Section(value.entries, obtained=obtained, complete=fetched is None))
+            given = read(Section(value.entries, obtained=obtained, complete=value.state is not State.PARTIAL))
         except OtherPatient as other:
             raise _other_patient(f"prefetch.{key}", other.index) from None
         if fetched is None:
@@ -92,6 +129,16 @@ class ChartReader:
         if value.entries:
             raise _other_patient("prefetch.patient", 0)
         return None
+
+
+def _is_condition_of(resource: ChartResource, request: HookRequest) -> bool:
+    """Whether this is a Condition, and of the patient of the call."""
+    if resource.resource_type != "Condition":
+        return False
+    try:
+        return Ownership(request.patient_id, ()).is_ours(resource.subject or resource.patient, 0)
+    except OtherPatient:
+        return False
 
 
 def _merged(value: PrefetchValue, fetched: FetchResult) -> Section:

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from dataclasses import fields
-from typing import Any
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from cards.content import ContentError
-from cds_service.errors import NotReady
+from cds_service.errors import BadRequest, NotReady
 from cds_service.settings import PREFIX, Settings, read_settings
+
+if TYPE_CHECKING:
+    from cards.catalogue import Topic
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -20,8 +26,11 @@ def main() -> None:
     """A CDS Hooks service about lumbar puncture and back pain.
 
     \b
-    cds-service serve     start it, then open http://127.0.0.1:8080
-    cds-service check     is the clinical content fit to be served?
+    cds-service serve                   start it, then open http://127.0.0.1:8080
+    cds-service check                   is the clinical content fit to be served?
+    cds-service test                    do the clinician's vignettes get the cards they should?
+    cds-service show --vignette NAME    the cards of a vignette, as a clinician would see them
+    cds-service explain REQUEST.json    what a request was taken for, and why each card came or did not
     """
 
 
@@ -29,7 +38,8 @@ def _settings_as_options(command: Any) -> Any:
     """Every setting as a flag: --fhir-budget-ms is CDS_FHIR_BUDGET_MS."""
     for setting in reversed(fields(Settings)):
         about = f"{setting.metadata['about']} [{PREFIX}{setting.name.upper()}"
-        about += f"; default: {setting.default}]" if setting.default != "" else "]"
+        default = {True: "yes", False: "no", None: "", "": ""}.get(setting.default, setting.default)
+        about += f"; default: {default}]" if default != "" else "]"
         command = click.option("--" + setting.name.replace("_", "-"), help=about, metavar="VALUE")(command)
     return command
 
@@ -44,11 +54,13 @@ def serve(**flags: str | None) -> None:
     for name, text in flags.items():
         if text is not None:
             os.environ[PREFIX + name.upper()] = text  # the server's own processes read their settings from there
-    try:
-        settings = read_settings(os.environ)
-    except NotReady as fault:
-        _refuse("cannot start", fault.reasons)
-    faults = _content_faults()
+    settings = _settings("cannot start")
+    faults, overdue = _content_faults(settings)
+    if settings.stale_review == "warn":
+        for line in overdue:
+            click.echo(f"cds-service: overdue for review: {line}", err=True)
+    else:
+        faults += overdue
     if faults:
         _refuse("cannot start: the clinical content has faults", faults)
     from cds_service.server import run
@@ -59,25 +71,147 @@ def serve(**flags: str | None) -> None:
 
 @main.command()
 def check() -> None:
-    """Check the clinical content: texts, evidence, value sets, settings. Changes nothing.
+    """Check the clinical content: texts, translations, evidence, value sets, numbers, pages. Changes nothing.
 
-    Exit status 1 and one line per fault, with file and line, where something must not be served.
+    A site's own codes (CDS_VALUE_SETS_DIR) are checked with it. Exit status 1 and one line per fault, with file and
+    line, where something must not be served.
     """
-    faults = _content_faults(strict=True)
-    if faults:
-        _refuse(f"{len(faults)} fault(s)", faults)
+    faults, overdue = _content_faults(_settings("cannot check"), strict=True)
+    if faults + overdue:
+        _refuse(f"{len(faults + overdue)} fault(s)", faults + overdue)
     click.echo("content: no faults")
 
 
-def _content_faults(*, strict: bool = False) -> list[str]:
-    """Faults of the content. `strict` adds what is too slow for a start: the value sets as valid FHIR."""
-    from cards.catalogue import load_topic
-    from cards.content_check import find_faults, find_invalid_value_sets
+@main.command("test")
+@click.option("--watch", is_flag=True, help="Run again whenever a content file changes, until interrupted.")
+def run_vignettes(watch: bool) -> None:
+    """Run the clinician's vignettes, and say in clinical words which did not get their cards.
+
+    Exit status 1 where one failed.
+    """
+    passed = _run_vignettes()
+    if watch:
+        _watch(_run_vignettes)
+    if not passed:
+        sys.exit(1)
+
+
+@main.command()
+@click.option(
+    "--vignette", "name", required=True, metavar="NAME", help="The vignette's name, or words that stand in it."
+)
+@click.option("--language", metavar="CODE", help="As if the patient preferred this language, such as es.")
+def show(name: str, language: str | None) -> None:
+    """Show the cards of a vignette as a clinician would see them."""
+    import msgspec
+    from rich.console import Console
+
+    from cards.vignettes import load_vignettes
+    from cds_service.terminal import show_cards
+
+    casebook = load_vignettes()
+    exact = casebook.find(name)
+    found = [exact] if exact else [one for one in casebook.vignettes if name.lower() in one.name.lower()]
+    if len(found) != 1:
+        _refuse(f"{len(found)} vignettes have {name!r} in their name", [one.name for one in found])
+    vignette = msgspec.structs.replace(found[0], language=language) if language else found[0]
+    click.echo(vignette.name)
+    show_cards(casebook.run(vignette, _topic(_settings("cannot show"))).cards, Console())
+
+
+@main.command()
+@click.argument("request", metavar="REQUEST.json", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def explain(request: Path) -> None:
+    """Explain a hook request: what each order and resource was taken for, why each card came or did not.
+
+    Nothing is sent anywhere. What stands in the request is printed here, and it may be about a patient.
+    """
+    from cds_service.explain import explain as explain_request
 
     try:
-        return find_faults(load_topic()) + (find_invalid_value_sets() if strict else [])
+        click.echo(explain_request(request.read_bytes(), _topic(_settings("cannot explain")), datetime.now(UTC).date()))
+    except BadRequest as fault:
+        _refuse("the service would answer 400", [fault.diagnostics])
+
+
+def _settings(what: str) -> Settings:
+    try:
+        return read_settings(os.environ)
+    except NotReady as fault:
+        _refuse(what, fault.reasons)
+        raise
+
+
+def _topic(settings: Settings) -> Topic:
+    from cards.catalogue import load_topic
+
+    try:
+        return load_topic(local_value_sets=settings.value_sets_dir, drafts=settings.draft_translations)
     except ContentError as fault:
-        return [str(fault)]
+        _refuse("the clinical content has faults", [str(fault)])
+        raise
+
+
+def _content_faults(settings: Settings, *, strict: bool = False) -> tuple[list[str], list[str]]:
+    """Faults of the content, and what of it is overdue for review. `strict` adds what is too slow for a start."""
+    from cards.catalogue import load_topic
+    from cards.content_check import find_faults, find_stale
+    from cards.value_set_check import find_invalid_value_sets
+
+    today = datetime.now(UTC).date()
+    try:
+        topic = load_topic(local_value_sets=settings.value_sets_dir, drafts=True)
+        faults = find_faults(topic) + (find_invalid_value_sets() + _boundary_faults(topic) if strict else [])
+        return faults, find_stale(topic, today)
+    except ContentError as fault:
+        return [str(fault)], []
+
+
+def _boundary_faults(topic: Topic) -> list[str]:
+    from cards.content_check import find_missing_boundaries
+    from cards.vignettes import load_vignettes
+
+    return find_missing_boundaries(topic, load_vignettes().marked_boundaries())
+
+
+def _run_vignettes() -> bool:
+    from cards.catalogue import load_topic
+    from cards.vignettes import load_vignettes
+
+    try:
+        topic, casebook = load_topic(), load_vignettes()
+    except ContentError as fault:
+        click.echo(f"cds-service: {fault}", err=True)
+        return False
+    failed = 0
+    for vignette in casebook.vignettes:
+        failures = casebook.find_failures(vignette, topic)
+        failed += bool(failures)
+        if failures:
+            click.echo(f"✗ {vignette.name}")
+        for failure in failures:
+            click.echo(f"    {failure}")
+    count = len(casebook.vignettes)
+    click.echo(f"{count} vignettes, all as expected" if not failed else f"{failed} of {count} vignettes failed")
+    return not failed
+
+
+def _watch(run: Any) -> None:
+    """Run again whenever a content file changes, until interrupted."""
+    from cards.catalogue import content_files
+
+    click.echo("Watching the content. Stop with Ctrl-C.", err=True)
+    seen = {path: path.stat().st_mtime_ns for path in content_files()}
+    try:
+        while True:
+            time.sleep(0.5)
+            now = {path: path.stat().st_mtime_ns for path in content_files()}
+            if now != seen:
+                seen = now
+                click.echo()
+                run()
+    except KeyboardInterrupt:
+        return
 
 
 def _refuse(what: str, reasons: list[str]) -> None:

@@ -6,13 +6,15 @@ from typing import Any
 
 import msgspec
 
-from cards.catalogue import Service
+from cards.catalogue import Topic
+from cds_service.wire import EXTENSION
 
 SPECIFICATION_VERSION = "2.0.1"  # of CDS Hooks, as R-1.12 asks; not ours
 
 
-def discovery_document(service: Service) -> bytes:
+def discovery_document(topic: Topic) -> bytes:
     """The discovery document: the service once for each hook, under one id, in the order of service.yaml (R-1.15)."""
+    service = topic.service
     entries: list[dict[str, Any]] = [
         {
             "hook": hook,
@@ -22,6 +24,7 @@ def discovery_document(service: Service) -> bytes:
             "usageRequirements": service.usage_requirements,
             "version": SPECIFICATION_VERSION,
             "prefetch": service.prefetch,
+            "extension": {EXTENSION: {"contentVersion": topic.version}},
         }
         for hook in service.hooks
     ]

@@ -3,6 +3,7 @@
 ServiceError                500   processing
 ├── BadRequest              400   structure, required or value: names the field
 ├── UnknownService          404   not-found
+├── PreconditionFailed      412   not-found: needed FHIR data could not be had
 ├── UnsupportedMediaType    415   not-supported
 └── NotReady                      refuses to start; never reaches a client
 
@@ -40,6 +41,13 @@ class UnknownService(ServiceError):
     """No service, or no such endpoint of it, under this id."""
 
     status = 404
+    issue_code = "not-found"
+
+
+class PreconditionFailed(ServiceError):
+    """FHIR data without which there is no honest answer is neither in prefetch nor to be had (R-2.86)."""
+
+    status = 412
     issue_code = "not-found"
 
 

@@ -67,17 +67,22 @@ class FhirReader:
         self._is_allowed = is_allowed
         self._session = _Session(transport or HTTPAdapter(pool_maxsize=pool_size))
 
-    def fetch(self, server: str | None, token: str | None, urls: Mapping[str, str]) -> dict[str, FetchResult]:
+    def deadline(self) -> float:
+        """When the time that a call which begins now has for its FHIR server is spent, on the monotonic clock."""
+        return time.monotonic() + self._budget_s
+
+    def fetch(
+        self, server: str | None, token: str | None, urls: Mapping[str, str], deadline: float
+    ) -> dict[str, FetchResult]:
         """Read each URL (relative to `server`, or a `next` link below it), all at once; one result for each key."""
         base = _parse_base(server) if server else None
         if base is None or not self._is_allowed(base.hostname or ""):
             reason = "no FHIR server given" if not server else "FHIR server not allowed"
             return {key: FetchResult(failure=reason) for key in urls}
-        deadline = time.monotonic() + self._budget_s
         results = {key: FetchResult() for key in urls}
         pool = ThreadPoolExecutor(max_workers=len(urls), thread_name_prefix="fhir-reader")
         tasks = [pool.submit(self._read_pages, base, token, urls[key], deadline, results[key]) for key in urls]
-        for task in wait(tasks, timeout=self._budget_s).done:
+        for task in wait(tasks, timeout=max(deadline - time.monotonic(), 0)).done:
             task.result()  # raises what went wrong on our side; what went wrong on theirs is in the result
         pool.shutdown(wait=False)  # a straggler ends with its next piece of data after the deadline
         # As each stands now: what a straggler still reads comes too late for this call.

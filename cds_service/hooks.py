@@ -11,12 +11,12 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 from cards.card import Card
 from cards.catalogue import Topic
-from cards.evaluate import evaluate, triage
+from cards.evaluate import ProceduresUnobtainable, evaluate, reasons_to_look_up, triage
 from cards.orders import NotABundle, OtherPatient, read_draft_orders, refuse_other_patients
 from cds_service.audit import CallLog, log_call
 from cds_service.chart import ChartReader
 from cds_service.discovery import discovery_document
-from cds_service.errors import BadRequest, UnknownService, UnsupportedMediaType
+from cds_service.errors import BadRequest, PreconditionFailed, UnknownService, UnsupportedMediaType
 from cds_service.wire import HookRequest, IssuedCard, decode_request, encode_response
 
 _CARD_NAMESPACE = UUID("5f0a51c4-5d1c-5d8f-9f6b-0d9e0c1f7a11")  # ours; a change would change every card's id
@@ -28,7 +28,8 @@ class HookService:
 
     def __init__(self, topic: Topic, charts: ChartReader, clock: Callable[[], datetime], base_url: str) -> None:
         self.id = topic.service.id
-        self.discovery = discovery_document(topic.service)
+        self.content_version = topic.version
+        self.discovery = discovery_document(topic)
         self._topic = topic
         self._charts = charts
         self._clock = clock
@@ -56,11 +57,14 @@ class HookService:
                 "context.draftOrders is not a Bundle: send a FHIR Bundle with all unsigned orders of the session",
                 expression="context.draftOrders",
             ) from None
-        found = triage(self._topic, orders)
+        deadline = self._charts.deadline()
+        references = reasons_to_look_up(self._topic, orders)
+        looked_up = self._charts.look_up(call, references, log.chart, deadline) if references else {}
+        found = triage(self._topic, orders, looked_up)
         if found is None:
             return ()
         try:
-            refuse_other_patients(found.lumbar_punctures, call.patient_id)
+            refuse_other_patients(found.orders, call.patient_id)
         except OtherPatient:
             raise BadRequest(
                 "an order in context.draftOrders is for another patient: send orders for context.patientId only",
@@ -68,8 +72,15 @@ class HookService:
                 issue_code="business-rule",
             ) from None
         today = self._clock().astimezone(UTC).date()
-        record = self._charts.read(call, found.needs, today, log.chart) if found.needs else None
-        return evaluate(self._topic, found, record, today)
+        record = self._charts.read(call, found.needs, today, log.chart, None if found.urgent else deadline)
+        try:
+            return evaluate(self._topic, found, record, today)
+        except ProceduresUnobtainable:
+            raise PreconditionFailed(
+                "the patient's procedures are needed to judge this order, and could not be had: send them in "
+                "prefetch.procedures, or a fhirServer (with fhirAuthorization) that gives them",
+                expression="prefetch.procedures",
+            ) from None
 
 
 def _issue(card: Card, hook_instance: str, service_id: str) -> IssuedCard:
@@ -91,7 +102,7 @@ def hooks_blueprint(service: HookService) -> Blueprint:
     def call(service_id: str) -> Response:
         if service_id != service.id:
             raise UnknownService(f"no service has this id; this server has {service.id}")
-        g.call_log = CallLog(service.id)
+        g.call_log = CallLog(service.id, service.content_version)
         _require_json()
         body = service.answer(_read_body(), g.call_log)
         return Response(body, mimetype="application/json", headers={"Cache-Control": "no-store"})

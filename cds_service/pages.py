@@ -4,13 +4,13 @@ elsewhere.
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, abort, render_template
+from flask import Blueprint, Response, abort, render_template, request
 from markdown_it import MarkdownIt
 from markupsafe import Markup
 
 from cards.catalogue import Topic
-from cards.texts import Citations, Text
-from cards.wording import list_evidence
+from cards.texts import Citations, Text, fill_plain
+from cards.wording import number_evidence
 
 _MARKDOWN = MarkdownIt("commonmark", {"html": False, "typographer": False})
 
@@ -18,22 +18,33 @@ _MARKDOWN = MarkdownIt("commonmark", {"html": False, "typographer": False})
 def pages_blueprint(topic: Topic, base_url: str) -> Blueprint:
     """The landing page, and the patient pages at /education/<page>; each is rendered once, at start."""
     blueprint = Blueprint("pages", __name__)
-    rendered = {name: _html(page, topic) for name, page in topic.patient_pages.items()}
+    rendered = {
+        (name, language): _html(page, topic.page_words[language].sources, topic)
+        for name, pages in topic.patient_pages.items()
+        for language, page in pages.items()
+    }
 
     @blueprint.get("/")
     def landing() -> str:
-        return render_template("landing.html", service=topic.service, base_url=base_url, pages=topic.patient_pages)
+        pages = {name: texts["en"] for name, texts in topic.patient_pages.items()}
+        return render_template("landing.html", service=topic.service, base_url=base_url, pages=pages)
 
     @blueprint.get("/education/<page>")
     def education(page: str) -> str:
-        if page not in rendered:
+        language = request.args.get("lang", "en")
+        if (page, language) not in rendered:
             abort(404)
+        head, words = topic.patient_pages[page][language].head, topic.page_words[language]
+        reviewed = fill_plain(words.reviewed, {"owner": topic.service.owner, "date": head["reviewed-on"]})
+        others = {one: topic.page_words[one].language for one in topic.patient_pages[page] if one != language}
         return render_template(
             "patient_page.html",
-            title=topic.patient_pages[page].head["title"],
-            reviewed_on=topic.patient_pages[page].head["reviewed-on"],
-            owner=topic.service.owner,
-            body=rendered[page],
+            language=language,
+            head=head,
+            words=words,
+            reviewed=reviewed,
+            body=rendered[page, language],
+            others=others,
         )
 
     return blueprint
@@ -44,8 +55,8 @@ def error_page(status: int) -> Response:
     return Response(render_template("error.html", status=status), status, mimetype="text/html")
 
 
-def _html(page: Text, topic: Topic) -> Markup:
+def _html(page: Text, sources: str, topic: Topic) -> Markup:
     """The page as HTML: Markdown of ours with raw HTML switched off, so it is safe to stand in a template."""
     citations = Citations()
     body = page.body({}, citations)
-    return Markup(_MARKDOWN.render(body + "\n\n## Sources\n\n" + list_evidence(citations, topic)))  # noqa: S704
+    return Markup(_MARKDOWN.render(f"{body}\n\n## {sources}\n\n{number_evidence(citations, topic)}"))  # noqa: S704

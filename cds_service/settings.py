@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from ipaddress import ip_address
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -38,6 +39,28 @@ def _profile(text: str) -> str:
     return text
 
 
+def _folder(text: str) -> Path:
+    folder = Path(text)
+    if not folder.is_dir():
+        raise ValueError("must be a folder that is there")
+    return folder
+
+
+def _yes_or_no(text: str) -> bool:
+    if text.lower() not in ("yes", "no"):
+        raise ValueError("must be yes or no")
+    return text.lower() == "yes"
+
+
+def _one_of(*choices: str) -> Callable[[str], str]:
+    def read(text: str) -> str:
+        if text not in choices:
+            raise ValueError(f"must be {' or '.join(choices)}")
+        return text
+
+    return read
+
+
 def _loopback(text: str) -> str:
     if not is_loopback(text):
         raise ValueError("must be a loopback address (127.0.0.1, ::1 or localhost) in the development profile")
@@ -67,6 +90,13 @@ class Settings:
         1500, _whole_number(0, 60_000), "time for all reads of one call from its FHIR server"
     )
     max_body_bytes: int = _setting(8_000_000, _whole_number(1_000, 1_000_000_000), "largest request body; more is 413")
+    value_sets_dir: Path | None = _setting(None, _folder, "folder of the site's own codes (docs/site-codes.md)")
+    draft_translations: bool = _setting(
+        False, _yes_or_no, "yes: patient pages whose translation awaits review are served and linked"
+    )
+    stale_review: str = _setting(
+        "refuse", _one_of("refuse", "warn"), "what a start does where the clinical content is overdue for review"
+    )
     workers: int = _setting(1, _whole_number(1, 64), "server processes")
     threads: int = _setting(64, _whole_number(1, 1024), "calls that one process works on at once")
 

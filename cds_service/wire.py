@@ -18,6 +18,9 @@ from cards.card import Card, Coding, Link, Suggestion
 from cards.reading import ABSENT, is_null
 from cds_service.errors import BadRequest
 
+# Our key in every `extension` (R-7.1): the service's id, for want of a domain of the project's own.
+EXTENSION = "lumbar-puncture-back-pain"
+
 # What to send, by JSON path (R-2.1 to R-2.6, R-2.30 to R-2.43).
 _WHAT_TO_SEND = {
     "$": "send one JSON object, as https://cds-hooks.hl7.org/2.0/#calling-a-cds-service describes",
@@ -173,6 +176,7 @@ def _card(issued: IssuedCard, base_url: str) -> dict[str, Any]:
         "detail": card.detail,
         "indicator": card.indicator,
         "source": {"label": card.source.label, "url": card.source.url, "topic": _coding(card.source.topic)},
+        "extension": {EXTENSION: _extension(card)},
     }
     if card.suggestions:
         encoded["selectionBehavior"] = "at-most-one"
@@ -184,12 +188,42 @@ def _card(issued: IssuedCard, base_url: str) -> dict[str, Any]:
     return encoded
 
 
+def _extension(card: Card) -> dict[str, Any]:
+    """What a card tells a machine: which card, of which content, and where its findings come from (R-4.29)."""
+    provenance = [
+        {
+            "role": one.role,
+            "resource": one.resource,
+            "system": one.system,
+            "code": one.code,
+            "date": one.date,
+            "valueSet": one.value_set,
+            "valueSetVersion": one.version,
+        }
+        for one in card.provenance
+    ]
+    told = {
+        "card": card.key,
+        "contentVersion": card.content_version,
+        "class": card.classification,
+        "provenance": [_without_empty(one) for one in provenance],
+    }
+    return _without_empty(told)
+
+
+def _without_empty(members: dict[str, Any]) -> dict[str, Any]:
+    """Nothing of ours is null or empty (R-0.2)."""
+    return {name: value for name, value in members.items() if value}
+
+
 def _coding(coding: Coding) -> dict[str, str]:
     return {"system": coding.system, "code": coding.code, "display": coding.display}
 
 
 def _link(link: Link, base_url: str) -> dict[str, str]:
     url = link.url or f"{base_url}/education/{link.page}"
+    if link.page and link.language != "en":
+        url += f"?lang={link.language}"
     return {"label": link.label, "url": url, "type": "absolute"}
 
 

@@ -14,6 +14,8 @@ ICD_10_CM = "http://hl7.org/fhir/sid/icd-10-cm"
 CPT = "http://www.ama-assn.org/go/cpt"
 HOOK_INSTANCE = "d1577c69-dfbe-44ad-ba6d-3e05e953b2ea"
 PATIENT = "pat-1"
+CARDS = ("what-to-expect", "confounders", "pain-after-puncture", "nerve-symptoms", "red-flags")
+_CARD_NAMESPACE = UUID("5f0a51c4-5d1c-5d8f-9f6b-0d9e0c1f7a11")  # of the service: a change would change every card's id
 
 LUMBAR_PUNCTURE = {"coding": [{"system": SNOMED, "code": "277762005", "display": "Lumbar puncture"}]}
 STENOSIS = {"coding": [{"system": SNOMED, "code": "18347007", "display": "Spinal stenosis of lumbar region"}]}
@@ -116,16 +118,15 @@ def post(client: FlaskClient, call: Any) -> TestResponse:
 
 
 def cards_of(client: FlaskClient, call: Any) -> dict[str, Json]:
-    """The cards of a successful call, by the card's key (its uuid is a function of it)."""
+    """The cards of a successful call, by the card's key."""
     response = post(client, call)
     assert response.status_code == 200, response.get_data(as_text=True)
     return {key_of(card, call["hookInstance"]): card for card in response.get_json()["cards"]}
 
 
 def key_of(card: Json, hook_instance: str) -> str:
-    """The key of a card, told from its uuid: ids are a function of hookInstance, service and card."""
-    namespace = UUID("5f0a51c4-5d1c-5d8f-9f6b-0d9e0c1f7a11")
-    for key in ("what-to-expect", "confounders"):
-        if card["uuid"] == str(uuid5(namespace, f"{hook_instance}/lumbar-puncture-back-pain/{key}")):
-            return key
-    raise AssertionError(f"no known card has the uuid {card['uuid']}")
+    """The key of a card, from its extension; its uuid has to be the function of hookInstance, service and key."""
+    key: str = card["extension"]["lumbar-puncture-back-pain"]["card"]
+    assert key in CARDS
+    assert card["uuid"] == str(uuid5(_CARD_NAMESPACE, f"{hook_instance}/lumbar-puncture-back-pain/{key}"))
+    return key

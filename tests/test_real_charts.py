@@ -25,16 +25,16 @@ CHARTS = {
     "DSTU2/ahrq-pain-management": [
         "Earlier spinal surgery (lumbar)",
         "Back pain on record (lumbar)",
-        "Chronic pain condition",
+        "Fibromyalgia",
     ],
     "DSTU2/nest-patient": [],
     "DSTU2/smart-1627321": ["Disc displacement (lumbar)", "Back pain on record (lumbar)"],
     "R4/adan-portillo": [],  # osteoporosis and a fracture at a site that is not named: off by default
-    "R4/cary-ohara": ["Spinal cord or nerve injury", "Chronic pain condition"],
+    "R4/cary-ohara": ["Spinal cord or nerve injury", "Chronic pain on record"],
     "R4/casimira-nicolas": [],  # a whiplash, long resolved; epidural anaesthesia is no lumbar puncture
     "R4/juliette-padberg": [],
     "R4/luigi-wiegand": [],
-    "STU3/moen-ben": ["Chronic pain condition", "Vertebral fracture"],  # the fracture is `active` and has abated
+    "STU3/moen-ben": ["Chronic pain on record", "Vertebral fracture"],  # the fracture is `active` and has abated
     "STU3/proms-1": [],
     "STU3/smart-1272431": ["Back pain on record (lumbar)"],
     "STU3/smart-1520204": ["Back pain on record"],

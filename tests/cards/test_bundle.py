@@ -126,7 +126,7 @@ def test_one_good_condition_is_found_among_any_junk(topic: Topic, before: list[A
     """design.md 4: a spine condition is never lost to what stands beside it."""
     bundle = searchset() | {"entry": [*before, {"resource": condition()}, *after]}
     section = Section(read_bundle(encoded(bundle)).entries)
-    read = read_section(section, "Condition", PATIENT, topic.findings, TODAY)
-    found = find_contributors(PatientRecord(read, SectionRead()), topic, TODAY)
+    read = read_section(section, "Condition", PATIENT, topic.chart, TODAY)
+    found = find_contributors(PatientRecord(PATIENT, read, SectionRead()), topic, TODAY)
     assert ("spinal-stenosis", "lumbar") in {(finding.kind.value_set, finding.level) for finding in found}
     assert read.seen_count >= 1

@@ -163,10 +163,8 @@ def test_the_date_of_recording_has_a_name_in_each_version(name: str) -> None:
         pytest.param({"status": "not-done"}, id="R4 not-done"),
         pytest.param({"status": "entered-in-error"}, id="entered in error"),
         pytest.param({"status": "preparation"}, id="preparation"),
-        pytest.param({"status": "in-progress"}, id="in progress"),
-        pytest.param({"status": "on-hold"}, id="on hold"),
-        pytest.param({"status": "stopped"}, id="R4 stopped"),
-        pytest.param({"status": "aborted"}, id="STU3 aborted"),
+        pytest.param({"status": "proposed"}, id="a status of no version"),
+        pytest.param({"status": "stopped", "notDone": True}, id="STU3 notDone beside another status"),
         pytest.param({"notDone": True}, id="STU3 notDone"),
         pytest.param({"notDone": "true"}, id="STU3 notDone as a string"),
         pytest.param({"notPerformed": True}, id="DSTU2 notPerformed"),
@@ -176,6 +174,46 @@ def test_the_date_of_recording_has_a_name_in_each_version(name: str) -> None:
 def test_a_procedure_that_was_not_performed_is_no_entry(elements: Any) -> None:
     """clinical.md 6, rule 4."""
     assert read(procedure(STENOSIS, **elements)) is None
+
+
+@pytest.mark.parametrize(
+    "status",
+    ["in-progress", "on-hold", "stopped", "unknown", "aborted", "suspended", " In-Progress "],
+)
+def test_a_procedure_that_was_begun_and_not_finished_is_kept_as_unfinished(status: str) -> None:
+    """design.md 5: something may have come of it; the names of DSTU2, STU3, R4 and R5."""
+    entry = entry_of(procedure(STENOSIS, status=status))
+    assert (entry.standing, entry.is_active, days(entry)) == (Standing.UNFINISHED, False, ("2018-05-03", "2018-05-03"))
+
+
+BECAUSE = {"text": "rule out meningitis"}
+
+
+@pytest.mark.parametrize(
+    ("elements", "reasons", "references"),
+    [
+        pytest.param({}, [], [], id="nothing"),
+        pytest.param({"reasonCode": [BECAUSE]}, ["rule out meningitis"], [], id="R4 reasonCode"),
+        pytest.param({"reasonReference": [{"reference": "Condition/1"}]}, [], ["Condition/1"], id="R4 reasonReference"),
+        pytest.param(
+            {"reason": [{"concept": BECAUSE}, {"reference": {"reference": "Condition/1"}}]},
+            ["rule out meningitis"],
+            ["Condition/1"],
+            id="R5 reason",
+        ),
+        pytest.param({"reasonCodeableConcept": BECAUSE}, ["rule out meningitis"], [], id="DSTU2 reasonCodeableConcept"),
+        pytest.param(
+            {"reasonReference": {"reference": "Condition/1"}}, [], ["Condition/1"], id="DSTU2 reasonReference"
+        ),
+        pytest.param({"reasonCode": [{}, 7], "reasonReference": [{"display": "x"}]}, [], [], id="nothing that says so"),
+    ],
+)
+def test_why_a_procedure_was_done_is_read_in_every_version(
+    elements: Any, reasons: list[str], references: list[str]
+) -> None:
+    """clinical.md 1.3: a puncture done for meningitis did not cause it."""
+    entry = entry_of(procedure(STENOSIS, **elements))
+    assert ([one.text for one in entry.reasons], list(entry.reason_references)) == (reasons, references)
 
 
 @pytest.mark.parametrize(

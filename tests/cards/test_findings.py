@@ -28,10 +28,10 @@ RESOLVED: dict[str, Any] = {"clinicalStatus": "resolved"}
 def findings(topic: Topic, *resources: Any) -> tuple[Finding, ...]:
     entries = read_bundle(json.dumps(searchset(*resources)).encode()).entries
     conditions, procedures = (
-        read_section(Section(entries), resource_type, PATIENT, topic.findings, TODAY)
+        read_section(Section(entries), resource_type, PATIENT, topic.chart, TODAY)
         for resource_type in ("Condition", "Procedure")
     )
-    return find_contributors(PatientRecord(conditions, procedures), topic, TODAY)
+    return find_contributors(PatientRecord(PATIENT, conditions, procedures), topic, TODAY)
 
 
 def told(topic: Topic, *resources: Any) -> list[str]:
@@ -83,6 +83,7 @@ def days_ago(days: int) -> str:
         pytest.param(condition(coded(ICD_10_CM, "E66.9")), [], id="a kind that is switched off"),
         pytest.param(procedure({"text": "Laminectomy L4"}), ["spinal-surgery lumbar"], id="a procedure"),
         pytest.param(procedure({"text": "Laminectomy"}, status="not-done"), [], id="a procedure not done"),
+        pytest.param(procedure({"text": "Laminectomy"}, status="stopped"), [], id="a procedure that was stopped"),
         pytest.param(procedure({"text": "Laminectomy"}, notPerformed=True), [], id="DSTU2's notPerformed"),
     ],
 )
@@ -123,7 +124,9 @@ def test_an_entry_of_several_kinds_is_told_under_the_most_specific_one(topic: To
     both = {"coding": [coded(ICD_10_CM, "M54.50")["coding"][0], STENOSIS["coding"][0]]}
     (found,) = findings(topic, condition(both))
     assert found.kind.value_set == "spinal-stenosis"
-    assert (found.match.code_system, found.match.code) == ("SNOMED CT", "18347007")
+    match = found.entry.match_in("spinal-stenosis")
+    assert match is not None
+    assert (match.code_system, match.code) == ("SNOMED CT", "18347007")
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ TODAY = date(2026, 11, 22)
 
 def read(topic: Topic, bundle: Any, resource_type: str = "Condition", **section: bool) -> SectionRead:
     entries = read_bundle(json.dumps(bundle).encode()).entries
-    return read_section(Section(entries, **section), resource_type, PATIENT, topic.findings, TODAY)
+    return read_section(Section(entries, **section), resource_type, PATIENT, topic.chart, TODAY)
 
 
 def found_ids(section: SectionRead) -> list[str | None]:

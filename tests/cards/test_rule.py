@@ -11,10 +11,10 @@ import pytest
 from cards.bundle import read_bundle
 from cards.card import Card
 from cards.catalogue import Topic
-from cards.evaluate import evaluate, triage
+from cards.evaluate import Triage, evaluate, triage
 from cards.orders import read_draft_orders
 from cards.record import PatientRecord, Section, SectionRead, read_section
-from tests.charts import CPT, ICD_10_CM, LUMBAR_PUNCTURE, PATIENT, SNOMED, coded, condition, order, searchset
+from tests.charts import CPT, ICD_10_CM, LUMBAR_PUNCTURE, PATIENT, SNOMED, coded, condition, order, procedure, searchset
 
 TODAY = date(2026, 11, 22)
 PCS = "http://www.cms.gov/Medicare/Coding/ICD10"
@@ -42,20 +42,35 @@ NEAR_MISSES = [
     )),
 ]  # fmt: skip
 OIDS = {SNOMED: "6.96", CPT: "6.12", PCS: "6.4", ICD_9: "6.104", LOINC: "6.1"}
+MRI = coded(CPT, "72148")
+PUNCTURE = procedure(LUMBAR_PUNCTURE, performedDateTime="2026-11-08")
+PAIN = condition(coded(ICD_10_CM, "M54.50"), id="pain", onsetDateTime="2026-11-09")
+RETENTION = condition(coded(ICD_10_CM, "R33.9"), id="retention", onsetDateTime="2026-11-10")
 DEVICES = ["via Ommaya reservoir", "intrathecal PUMP refill", "intraventricular", "por reservorio", "bomba intratecal"]
 
 
-def is_ours(topic: Topic, *drafts: Any) -> bool:
-    return triage(topic, read_draft_orders(json.dumps(searchset(*drafts)).encode(), None)) is not None
+def triaged(topic: Topic, *drafts: Any) -> Triage | None:
+    return triage(topic, read_draft_orders(json.dumps(searchset(*drafts)).encode(), None))
+
+
+def is_lumbar_puncture(topic: Topic, *drafts: Any) -> bool:
+    found = triaged(topic, *drafts)
+    return found is not None and bool(found.lumbar_punctures)
 
 
 def cards(topic: Topic, *drafts: Any, chart: Any = (), language: str | None = None) -> dict[str, Card]:
-    found = triage(topic, read_draft_orders(json.dumps(searchset(*drafts)).encode(), None))
+    found = triaged(topic, *drafts)
     assert found is not None
     entries = read_bundle(json.dumps(searchset(*chart)).encode()).entries
-    conditions = read_section(Section(entries), "Condition", PATIENT, topic.findings, TODAY)
-    record = PatientRecord(conditions, SectionRead(), language) if found.needs else None
-    return {card.key: card for card in evaluate(topic, found, record, TODAY)}
+    conditions, procedures = (
+        read_section(Section(entries), resource_type, PATIENT, topic.chart, TODAY)
+        for resource_type in ("Condition", "Procedure")
+    )
+    return {card.key: card for card in evaluate(topic, found, record(conditions, procedures, language), TODAY)}
+
+
+def record(conditions: SectionRead, procedures: SectionRead, language: str | None = None) -> PatientRecord:
+    return PatientRecord(PATIENT, conditions, procedures, language)
 
 
 @pytest.mark.parametrize(("system", "code"), LUMBAR_PUNCTURES, ids=lambda one: one.rsplit("/", 1)[-1])
@@ -67,8 +82,8 @@ def test_a_code_for_lumbar_puncture_is_one_however_it_is_written(topic: Topic, s
         systems += ["http://www.icd10data.com/icd10pcs", "http://hl7.org/fhir/sid/icd-10-pcs"]
     spellings = [code, f"{code}  ", code.lower(), code.replace(".", "")]
     for one, spelling in [(one, code) for one in systems] + [(system, spelling) for spelling in spellings]:
-        assert is_ours(topic, order(coded(one, spelling))), (one, spelling)
-        assert is_ours(topic, order({"concept": coded(one, spelling)})), (one, spelling)
+        assert is_lumbar_puncture(topic, order(coded(one, spelling))), (one, spelling)
+        assert is_lumbar_puncture(topic, order({"concept": coded(one, spelling)})), (one, spelling)
 
 
 @pytest.mark.parametrize(("system", "code"), NEAR_MISSES, ids=lambda one: one.rsplit("/", 1)[-1])
@@ -76,13 +91,13 @@ def test_a_near_miss_is_silent_even_where_its_text_speaks_of_a_lumbar_puncture(
     topic: Topic, system: str, code: str
 ) -> None:
     """clinical.md 2a-bis."""
-    assert not is_ours(topic, order(coded(system, code)))
-    assert not is_ours(topic, order(coded(system, code) | {"text": "Lumbar puncture"}))
+    assert triaged(topic, order(coded(system, code))) is None
+    assert triaged(topic, order(coded(system, code) | {"text": "Lumbar puncture"})) is None
 
 
 def test_a_lumbar_puncture_coded_beside_a_near_miss_is_one(topic: Topic) -> None:
     both = {"coding": [*coded(CPT, "77003")["coding"], *coded(CPT, "62270")["coding"]]}
-    assert is_ours(topic, order(both))
+    assert is_lumbar_puncture(topic, order(both))
 
 
 @pytest.mark.parametrize(
@@ -100,7 +115,7 @@ def test_a_lumbar_puncture_coded_beside_a_near_miss_is_one(topic: Topic) -> None
     ],
 )  # fmt: skip
 def test_the_code_decides_and_words_where_there_is_none(topic: Topic, code: Any, ours: bool) -> None:
-    assert is_ours(topic, order(code)) is ours
+    assert is_lumbar_puncture(topic, order(code)) is ours
 
 
 @pytest.mark.parametrize(
@@ -112,7 +127,7 @@ def test_the_code_decides_and_words_where_there_is_none(topic: Topic, code: Any,
 )  # fmt: skip
 def test_words_for_a_lumbar_puncture_are_recognised(topic: Topic, text: str) -> None:
     """clinical.md 2a, text fallback."""
-    assert is_ours(topic, order({"text": text}))
+    assert is_lumbar_puncture(topic, order({"text": text}))
 
 
 @pytest.mark.parametrize("word", ["epidural", "blood patch", "myelogram", "cisternal", "thoracic", "drain", "shunt",
@@ -125,7 +140,7 @@ def test_words_that_mean_something_else_are_rejected_wherever_they_stand(topic: 
         f"{word.upper()} (spinal tap)",
         f"LP diagnostic {word}",
     ):
-        assert not is_ours(topic, order({"text": text})), text
+        assert not is_lumbar_puncture(topic, order({"text": text})), text
 
 
 @pytest.mark.parametrize(
@@ -138,7 +153,7 @@ def test_words_that_mean_something_else_are_rejected_wherever_they_stand(topic: 
      "Puncture of vein", "helping LPs diagnostic"],
 )  # fmt: skip
 def test_words_that_only_look_like_an_order_for_one_are_silent(topic: Topic, text: str) -> None:
-    assert not is_ours(topic, order({"text": text}))
+    assert not is_lumbar_puncture(topic, order({"text": text}))
 
 
 @pytest.mark.parametrize("code", [coded(SNOMED, "171765004"), coded(CPT, "96450")], ids=["SNOMED CT", "CPT"])
@@ -147,15 +162,16 @@ def test_chemotherapy_into_a_device_is_no_lumbar_puncture_wherever_the_draft_say
     topic: Topic, code: Any, words: str
 ) -> None:
     """clinical.md 2a-bis."""
-    assert is_ours(topic, order(code))
+    assert is_lumbar_puncture(topic, order(code))
     for element in ({"note": [{"text": words}]}, {"bodySite": [{"text": words}]}, {"patientInstruction": words}):
-        assert not is_ours(topic, order(code, **element))
-    assert not is_ours(topic, order(code | {"text": words}))
-    assert is_ours(topic, order(note=[{"text": words}]))
+        assert triaged(topic, order(code, **element)) is None
+    assert triaged(topic, order(code | {"text": words})) is None
+    assert is_lumbar_puncture(topic, order(note=[{"text": words}]))
 
 
 def test_the_reason_of_an_order_does_not_make_it_a_lumbar_puncture(topic: Topic) -> None:
-    assert not is_ours(topic, order(coded(CPT, "72148"), reasonCode=[LUMBAR_PUNCTURE]))
+    assert not is_lumbar_puncture(topic, order(MRI, reasonCode=[LUMBAR_PUNCTURE]))
+    assert triaged(topic, order({"text": "Chest X-ray"}, reasonCode=[LUMBAR_PUNCTURE])) is None
 
 
 def test_an_empty_chart_gets_what_to_expect_with_the_instruction_as_a_suggestion(topic: Topic) -> None:
@@ -169,7 +185,7 @@ def test_an_empty_chart_gets_what_to_expect_with_the_instruction_as_a_suggestion
 
 
 def test_every_lumbar_puncture_of_the_session_is_updated_by_the_one_suggestion(topic: Topic) -> None:
-    (card,) = cards(topic, order(id="a"), order(coded(CPT, "72148"), id="b"), order(id="c"), order(id=None)).values()
+    (card,) = cards(topic, order(id="a"), order(MRI, id="b"), order(id="c"), order(id=None)).values()
     (suggestion,) = card.suggestions
     assert [json.loads(action.resource)["id"] for action in suggestion.actions] == ["a", "c"]
 
@@ -179,18 +195,33 @@ def test_without_an_order_to_update_there_is_no_suggestion(topic: Topic) -> None
 
 
 @pytest.mark.parametrize("priority", ["stat", "asap", "urgent", " STAT"])
-def test_an_urgent_order_gets_what_to_expect_alone_and_needs_nothing_of_the_chart(topic: Topic, priority: str) -> None:
+@pytest.mark.parametrize(
+    "chart",
+    [
+        pytest.param([condition()], id="where the chart holds a contributor"),
+        pytest.param([PUNCTURE, PAIN], id="where there is pain since an earlier puncture"),
+    ],
+)
+def test_an_urgent_order_gets_what_to_expect_alone_and_waits_for_no_chart(
+    topic: Topic, priority: str, chart: list[Any]
+) -> None:
     """design.md 5: an emergency puncture is never delayed."""
     drafts = [order(id="a"), order(id="b", priority=priority)]
-    found = triage(topic, read_draft_orders(json.dumps(searchset(*drafts)).encode(), None))
+    found = triaged(topic, *drafts)
     assert found is not None
-    assert found.needs == ()
-    (card,) = cards(topic, *drafts, chart=[condition()]).values()
+    assert not found.may_wait
+    (card,) = cards(topic, *drafts, chart=chart).values()
     assert (card.key, card.suggestions) == ("what-to-expect", ())
 
 
+def test_a_red_flag_outranks_the_urgency_of_an_order(topic: Topic) -> None:
+    """design.md 5: red flags still outrank it, and nothing reassures beside them."""
+    (card,) = cards(topic, order(priority="stat"), chart=[PUNCTURE, RETENTION, condition()]).values()
+    assert (card.key, card.indicator, card.suggestions) == ("red-flags", "critical", ())
+
+
 def test_an_urgent_order_for_something_else_changes_nothing(topic: Topic) -> None:
-    answer = cards(topic, order(priority="routine"), order(coded(CPT, "72148"), priority="stat"), chart=[condition()])
+    answer = cards(topic, order(priority="routine"), order(MRI, priority="stat"), chart=[condition()])
     assert list(answer) == ["what-to-expect", "confounders"]
     assert answer["what-to-expect"].suggestions
 
@@ -210,9 +241,9 @@ def test_a_tumour_is_never_called_a_contributor(topic: Topic) -> None:
 
 
 def test_a_chart_that_could_not_be_read_is_not_called_empty(topic: Topic) -> None:
-    found = triage(topic, read_draft_orders(json.dumps(searchset(order())).encode(), None))
+    found = triaged(topic, order())
     assert found is not None
-    (card,) = evaluate(topic, found, PatientRecord(SectionRead(obtained=False), SectionRead()), TODAY)
+    (card,) = evaluate(topic, found, record(SectionRead(obtained=False), SectionRead()), TODAY)
     assert "could not be read" in card.summary
     assert "Not checked" in card.detail
 

@@ -12,12 +12,13 @@ from cards.catalogue import Topic
 from cards.codes import ICD_10_CM, SNOMED_CT
 from cards.content import ContentError
 from cards.resources import CodeableConcept, Coding
-from cards.text_terms import Guards, TermsFile, TextTerms
+from cards.text_terms import Guards, Phrases, TermsFile, TextTerms
 from cards.value_set import Match, Terminology, load_value_set
 from tests.charts import ICD_10_CM as ICD_10_CM_URI
 from tests.charts import SNOMED
 
 NO_GUARDS = Guards([], [], [], [])
+GUARDS = Guards(["no"], ["gone"], ["maybe"], ["?"])
 LISTED = {"system": SNOMED, "concept": [{"code": "18347007"}]}
 FAMILY = {"system": ICD_10_CM_URI, "filter": [{"property": "concept", "op": "is-a", "value": "M48.0"}]}
 
@@ -77,12 +78,26 @@ def test_an_include_we_cannot_honour_is_refused_with_the_files_name(tmp_path: Pa
         pytest.param({"resourceType": "CodeSystem"}, id="another resource"),
         pytest.param({"id": "other"}, id="an id that is not the name of the file"),
         pytest.param({"title": None}, id="no title"),
-        pytest.param({"compose": {}}, id="no include"),
+        pytest.param({"compose": {"include": SNOMED}}, id="an include that is no list"),
     ],
 )
 def test_a_file_that_is_no_value_set_of_ours_is_refused(tmp_path: Path, elements: dict[str, Any]) -> None:
     with pytest.raises(ContentError, match=r"some\.json"):
         load_value_set(write(tmp_path, LISTED, **elements))
+
+
+def test_a_file_without_codes_lives_by_its_words_alone(tmp_path: Path) -> None:
+    path = write(tmp_path)
+    file = {name: value for name, value in json.loads(path.read_text("utf-8")).items() if name != "compose"}
+    for without in (file, file | {"compose": {}}, file | {"compose": {"include": []}}):
+        path.write_text(json.dumps(without), encoding="utf-8")
+        value_set = load_value_set(path)
+        terms = TextTerms(TermsFile(GUARDS, {"some": Phrases(en=["red apple"], es=[])}), ["some"])
+        terminology = Terminology([value_set], terms)
+        assert (value_set.codes, value_set.families) == ({}, frozenset())
+        assert terminology.match(concept((SNOMED, "18347007", None), text="a red apple")) == (
+            Match("some", None, None),
+        )
 
 
 @pytest.mark.parametrize(
@@ -163,7 +178,7 @@ def test_all_codings_count_and_words_only_where_no_code_does(
     topic: Topic, asked: CodeableConcept, found: set[str]
 ) -> None:
     """clinical.md 6, rules 6 and 7."""
-    assert names(topic.findings.match(asked)) == found
+    assert names(topic.chart.match(asked)) == found
 
 
 def test_many_concepts_are_matched_each_for_itself(topic: Topic) -> None:
@@ -173,5 +188,5 @@ def test_many_concepts_are_matched_each_for_itself(topic: Topic) -> None:
         concept((SNOMED, "18347007", None)),
         concept(text="Lumbago"),
     ]
-    assert topic.findings.match_all(asked) == [topic.findings.match(one) for one in asked]
-    assert [bool(found) for found in topic.findings.match_all(asked)] == [True, False, True, True]
+    assert topic.chart.match_all(asked) == [topic.chart.match(one) for one in asked]
+    assert [bool(found) for found in topic.chart.match_all(asked)] == [True, False, True, True]

@@ -13,7 +13,7 @@ from cards.record import PatientRecord, SectionRead
 from cards.texts import Citations
 from cards.wording import LONGEST_SUMMARY, list_evidence, list_findings, not_read, summary_with
 from tests.cards.test_findings import findings
-from tests.charts import ICD_10_CM, coded, condition, procedure
+from tests.charts import ICD_10_CM, PATIENT, coded, condition, procedure
 
 NOTHING = SectionRead()
 MANY = [
@@ -145,7 +145,7 @@ def test_what_could_not_be_read_is_said(
     topic: Topic, conditions: SectionRead, procedures: SectionRead, said: list[str]
 ) -> None:
     """design.md 5: where conditions could not be read, cards say that they were not checked."""
-    notes = str(not_read(PatientRecord(conditions, procedures), topic)).splitlines()
+    notes = str(not_read(PatientRecord(PATIENT, conditions, procedures), topic)).splitlines()
     assert len(notes) == len(said)
     assert all(words in note for words, note in zip(said, notes, strict=True))
 

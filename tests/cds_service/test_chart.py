@@ -115,20 +115,49 @@ def test_the_patient_id_is_percent_encoded(client: FlaskClient, fhir_server: Fak
 
 
 @pytest.mark.parametrize(
-    ("draft", "cards"),
+    "draft",
     [
-        pytest.param(order(ASTHMA), [], id="an order that is not ours"),
-        pytest.param(order(resourceType="MedicationRequest"), [], id="a medication"),
-        pytest.param(order(priority="stat"), ["what-to-expect"], id="an urgent lumbar puncture"),
+        pytest.param(order(ASTHMA), id="an order that is not ours"),
+        pytest.param(order(resourceType="MedicationRequest"), id="a medication"),
     ],
 )
 @pytest.mark.parametrize("given", [None, {"conditions": searchset(other())}])
 def test_an_order_that_needs_no_chart_reads_none(
-    draft: Json, cards: list[str], given: Json | None, client: FlaskClient, fhir_server: FakeFhirServer
+    draft: Json, given: Json | None, client: FlaskClient, fhir_server: FakeFhirServer
 ) -> None:
-    """design.md 3 and 5: no prefetch decoded, no server called."""
-    assert list(cards_of(client, hook_call(draft, prefetch=given, fhirServer=BASE))) == cards
+    """design.md 3: no prefetch decoded, no server called."""
+    assert cards_of(client, hook_call(draft, prefetch=given, fhirServer=BASE)) == {}
     assert fhir_server.requests == []
+
+
+PARTIAL = searchset(condition(), link=[{"relation": "next", "url": f"{BASE}/Condition?page=2"}])
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        pytest.param(None, ["conditions could not be read", "procedures could not be read"], id="no prefetch"),
+        pytest.param(prefetch(), [], id="a complete prefetch"),
+        pytest.param(prefetch() | {"conditions": PARTIAL}, ["only a part of the patient's conditions"], id="a part"),
+    ],
+)
+def test_an_urgent_puncture_is_answered_from_prefetch_alone(
+    given: Json | None, told: list[str], client: FlaskClient, fhir_server: FakeFhirServer
+) -> None:
+    """design.md 5: an emergency puncture is never delayed; what was not read is said."""
+    fhir_server.answers |= EVERYTHING
+    call = hook_call(order(priority="stat"), prefetch=given, fhirServer=BASE, fhirAuthorization=BEARER)
+    cards = cards_of(client, call)
+    assert list(cards) == ["what-to-expect"]
+    assert len(notes(cards)) == len(told)
+    assert all(words in note for words, note in zip(told, notes(cards), strict=True))
+    assert fhir_server.requests == []
+
+
+def test_not_even_an_urgent_puncture_is_answered_from_the_chart_of_somebody_else(client: FlaskClient) -> None:
+    """R-2.88."""
+    call = hook_call(order(priority="stat"), prefetch={"conditions": searchset(other())})
+    assert post(client, call).status_code == 400
 
 
 SOMEBODY = {"fullUrl": "urn:uuid:1b", "resource": {"resourceType": "Patient", "id": "pat-2"}}

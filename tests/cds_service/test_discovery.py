@@ -95,11 +95,20 @@ def test_every_listed_hook_is_served_under_its_id(client: FlaskClient) -> None:
 
 def test_every_entry_has_its_texts_and_the_version_of_the_specification(client: FlaskClient) -> None:
     """R-1.4, R-1.5, R-1.8 to R-1.13: `version` is that of CDS Hooks; no member of ours beside those defined."""
+    members = {"hook", "id", "title", "description", "usageRequirements", "version", "prefetch", "extension"}
     for service in services(client):
-        assert set(service) == {"hook", "id", "title", "description", "usageRequirements", "version", "prefetch"}
+        assert set(service) == members
         texts = [service[name] for name in ("hook", "title", "description", "usageRequirements")]
         assert all(isinstance(text, str) and text.strip() == text != "" for text in texts)
         assert re.fullmatch(r"[23]\.\d+(\.\d+)?", service["version"])
+
+
+def test_every_entry_tells_the_version_of_the_content_that_its_cards_tell(client: FlaskClient) -> None:
+    """R-7.1: under one key of ours in `extension`."""
+    (card,) = post(client, hook_call()).get_json()["cards"]
+    told = card["extension"][SERVICE_ID]["contentVersion"]
+    assert re.fullmatch(r"[0-9a-f]{12}", told)
+    assert [service["extension"] for service in services(client)] == [{SERVICE_ID: {"contentVersion": told}}] * 2
 
 
 def test_nothing_in_the_document_is_null_or_empty(client: FlaskClient) -> None:

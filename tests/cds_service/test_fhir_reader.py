@@ -48,8 +48,15 @@ def ids(result: FetchResult) -> list[str | None]:
     return [entry.resource.id if entry and entry.resource else None for entry in result.entries]
 
 
-def fetch_conditions(server: LoopbackServer, budget_ms: int = BUDGET_MS, token: str | None = BEARER) -> FetchResult:
-    return reader(budget_ms).fetch(server.base, token, {"conditions": "Condition"})["conditions"]
+def fetch(
+    base: str, urls: dict[str, str], budget_ms: int = BUDGET_MS, token: str | None = BEARER
+) -> dict[str, FetchResult]:
+    one = reader(budget_ms)
+    return one.fetch(base, token, urls, one.deadline())
+
+
+def fetch_conditions(server: LoopbackServer, token: str | None = BEARER) -> FetchResult:
+    return fetch(server.base, {"conditions": "Condition"}, token=token)["conditions"]
 
 
 def test_pages_are_followed_to_the_end_each_with_the_token(server: LoopbackServer) -> None:
@@ -78,7 +85,7 @@ def test_all_keys_are_read_at_once(server: LoopbackServer) -> None:
         return answer(searchset())(handler)
 
     server.answers |= {f"/fhir/{url}": wait_for_the_others for url in KEYS.values()}
-    results = reader().fetch(server.base, BEARER, KEYS)
+    results = fetch(server.base, KEYS)
     assert {key: result.failure for key, result in results.items()} == dict.fromkeys(KEYS)
 
 
@@ -146,7 +153,7 @@ def test_the_limit_counts_all_pages_of_a_key(server: LoopbackServer, monkeypatch
     monkeypatch.setattr(fhir_reader, "_MOST_BYTES", 1_500)
     for number in range(6):
         server.answers[f"/fhir/p{number}"] = answer(page(f"id-{number}", next_url=f"p{number + 1}"))
-    result = reader().fetch(server.base, None, {"conditions": "p0"})["conditions"]
+    result = fetch(server.base, {"conditions": "p0"})["conditions"]
     assert result.failure == "the answer is too large"
     assert 1 <= len(result.entries) < 5
 
@@ -218,7 +225,7 @@ def _fetch_beside(server: LoopbackServer, bad: Answer, budget_ms: int) -> dict[s
         "/fhir/bad": bad,
         "/fhir/Procedure?patient=1": bad,
     }
-    return reader(budget_ms).fetch(server.base, BEARER, KEYS)
+    return fetch(server.base, KEYS, budget_ms)
 
 
 @pytest.mark.parametrize("bad", BROKEN)
@@ -267,16 +274,28 @@ def test_a_search_that_reaches_its_total_over_several_pages_is_complete(server: 
 def test_pages_without_end_stop_at_the_budget(server: LoopbackServer) -> None:
     server.answers |= {f"/fhir/p{number}": _one_more_page for number in range(20_000)}
     started = time.monotonic()
-    result = reader(SHORT_BUDGET_MS).fetch(server.base, BEARER, {"conditions": "p0"})["conditions"]
+    result = fetch(server.base, {"conditions": "p0"}, SHORT_BUDGET_MS)["conditions"]
     assert result.failure == "time budget spent"
     assert time.monotonic() - started < DOES_NOT_HANG_S
+
+
+def test_two_reads_of_one_call_share_its_deadline(server: LoopbackServer) -> None:
+    """design.md 3: one time budget for the whole call; what is asked for after it is not read."""
+    server.answers |= {"/fhir/Condition/1": never_ending(b""), "/fhir/Condition": never_ending(b"")}
+    one = reader(SHORT_BUDGET_MS)
+    deadline = one.deadline()
+    started = time.monotonic()
+    for urls in ({"reason": "Condition/1"}, {"conditions": "Condition"}):
+        (result,) = one.fetch(server.base, BEARER, urls, deadline).values()
+        assert result.failure == "time budget spent"
+    assert time.monotonic() - started < 1.5 * SHORT_BUDGET_MS / 1000
 
 
 def test_a_port_where_nobody_listens_is_a_failure() -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         base = f"http://127.0.0.1:{free.getsockname()[1]}/fhir"
-        result = reader().fetch(base, BEARER, {"patient": "Patient/1"})["patient"]
+        result = fetch(base, {"patient": "Patient/1"})["patient"]
     assert list(result.entries) == []
     assert result.failure
 
@@ -285,5 +304,6 @@ def test_connections_are_used_again(server: LoopbackServer) -> None:
     server.answers["/fhir/Condition"] = answer(page("a"))
     one = reader()
     for _ in range(3):
-        assert one.fetch(server.base, BEARER, {"conditions": "Condition"})["conditions"].failure is None
+        results = one.fetch(server.base, BEARER, {"conditions": "Condition"}, one.deadline())
+        assert results["conditions"].failure is None
     assert len({request.connection for request in server.requests}) == 1

@@ -46,7 +46,7 @@ def page(next_url: str | None = None) -> Json:
 
 
 def fetch(reader: FhirReader, server: LoopbackServer, token: str | None = BEARER) -> FetchResult:
-    return reader.fetch(server.base, token, {"conditions": "Condition"})["conditions"]
+    return reader.fetch(server.base, token, {"conditions": "Condition"}, reader.deadline())["conditions"]
 
 
 @pytest.mark.parametrize("status", [300, 301, 302, 303, 307, 308])
@@ -59,7 +59,8 @@ def test_no_redirect_is_followed(
         "/fhir/elsewhere": answer(page(), status, Location=f"{canary.base}/Condition"),
         "/fhir/Patient/1": answer(page(), status, Location="/fhir/Patient/2"),
     }
-    results = reader.fetch(server.base, BEARER, {"conditions": "Condition", "patient": "Patient/1"})
+    urls = {"conditions": "Condition", "patient": "Patient/1"}
+    results = reader.fetch(server.base, BEARER, urls, reader.deadline())
     assert results["conditions"].failure == results["patient"].failure == f"the server answered {status}"
     assert len(results["conditions"].entries) == 1
     assert sorted(server.paths) == ["/fhir/Condition", "/fhir/Patient/1", "/fhir/elsewhere"]
@@ -116,7 +117,7 @@ def test_a_next_link_that_leaves_the_base_is_not_followed(
 def test_next_links_in_a_circle_are_walked_once(length: int, reader: FhirReader, server: LoopbackServer) -> None:
     for number in range(length):
         server.answers[f"/fhir/p{number}"] = answer(page(f"p{(number + 1) % length}"))
-    result = reader.fetch(server.base, BEARER, {"conditions": "p0"})["conditions"]
+    result = reader.fetch(server.base, BEARER, {"conditions": "p0"}, reader.deadline())["conditions"]
     assert result.failure == "pages run in a circle"
     assert len(result.entries) == len(server.requests) == length
 
@@ -167,5 +168,6 @@ def test_one_dead_server_does_not_delay_another_call(server: LoopbackServer) -> 
     server.answers |= {"/fhir/Condition": never_ending(b""), "/fhir/Patient/1": answer(page())}
     started = time.monotonic()
     assert fetch(one, server).failure == "time budget spent"
-    assert one.fetch(server.base, BEARER, {"patient": "Patient/1"})["patient"].failure is None
+    results = one.fetch(server.base, BEARER, {"patient": "Patient/1"}, one.deadline())
+    assert results["patient"].failure is None
     assert time.monotonic() - started < DOES_NOT_HANG_S

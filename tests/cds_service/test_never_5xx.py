@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.cds_service.test_requests import outcome
-from tests.charts import SERVICE, condition, hook_call, order, prefetch, procedure, searchset
+from tests.charts import LUMBAR_PUNCTURE, SERVICE, condition, hook_call, order, prefetch, procedure, searchset
 
 GOOD = hook_call(
     order(priority="routine", patientInstruction="Rest."),
@@ -22,6 +22,24 @@ GOOD = hook_call(
     prefetch=prefetch(condition(), procedures=[procedure({"text": "lumbar laminectomy"})], language="es"),
 )
 GOOD["context"]["selections"] = ["ServiceRequest/order-1"]
+
+WORK_UP = hook_call(
+    order({"text": "MRI lumbar spine"}, reasonReference=[{"reference": "Condition/why"}, {"reference": "#held"}])
+    | {"contained": [condition({"text": "Lumbago"}, id="held")]},
+    {"resourceType": "ReferralRequest", "serviceRequested": [{"text": "Neurology consult"}], "reason": {"text": "x"}},
+    {"resourceType": "DiagnosticOrder", "item": [{"code": {"text": "EMG"}}]},
+    prefetch=prefetch(
+        condition({"text": "Low back pain"}, id="pain", onsetDateTime="2026-11-01", recordedDate="2026-11-02"),
+        condition({"text": "Numbness in both legs"}, id="numb", onsetDateTime="2026-11-01"),
+        condition(),
+        procedures=[
+            procedure(LUMBAR_PUNCTURE, performedDateTime="2026-10-30", reasonCode=[{"text": "rule out meningitis"}])
+        ],
+    ),
+)
+
+DRAFTS = ("context", "draftOrders")
+CHART = [("prefetch", key) for key in ("patient", "conditions", "procedures")]
 
 widely = settings(
     max_examples=300, deadline=None, database=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
@@ -47,6 +65,13 @@ def places_in(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     return [place for key, inner in members for place in ((*path, key), *places_in(inner, (*path, key)))]
 
 
+def value_at(call: dict[str, Any], place: tuple[Any, ...]) -> Any:
+    value: Any = call
+    for key in place:
+        value = value[key]
+    return value
+
+
 def spoilt(call: dict[str, Any], place: tuple[Any, ...], value: Any) -> dict[str, Any]:
     call = copy.deepcopy(call)
     inner: Any = call
@@ -65,9 +90,10 @@ def assert_answered(client: FlaskClient, body: bytes) -> int:
     return response.status_code
 
 
-def test_the_call_that_is_spoilt_below_is_good(client: FlaskClient) -> None:
-    assert assert_answered(client, json.dumps(GOOD).encode()) == 200
-    assert len(places_in(GOOD)) > 80
+def test_the_calls_that_are_spoilt_below_are_good(client: FlaskClient) -> None:
+    for good in (GOOD, WORK_UP):
+        assert assert_answered(client, json.dumps(good).encode()) == 200
+        assert len(places_in(good)) > 80
 
 
 @widely
@@ -75,6 +101,24 @@ def test_the_call_that_is_spoilt_below_is_good(client: FlaskClient) -> None:
 def test_any_json_in_any_place_of_a_call(client: FlaskClient, place: tuple[Any, ...], value: Any) -> None:
     """R-2.9, R-2.29, R-2.70."""
     assert_answered(client, json.dumps(spoilt(GOOD, place, value)).encode())
+
+
+@widely
+@given(place=st.sampled_from(places_in(WORK_UP)), value=any_json)
+def test_any_json_in_any_place_of_a_call_after_a_puncture(
+    client: FlaskClient, place: tuple[Any, ...], value: Any
+) -> None:
+    """R-2.9, R-2.29, R-2.70."""
+    assert_answered(client, json.dumps(spoilt(WORK_UP, place, value)).encode())
+
+
+@pytest.mark.parametrize("call", [GOOD, WORK_UP], ids=["a puncture", "after a puncture"])
+def test_fhir_is_read_where_a_list_of_one_stands_for_a_value(client: FlaskClient, call: dict[str, Any]) -> None:
+    """design.md 4: some servers write `[x]` for x. A Bundle in a list is none: what it holds was then not obtained."""
+    fhir = [place for place in places_in(call) if len(place) > 1 and place[:2] in (DRAFTS, *CHART)]
+    for place in fhir:
+        status = assert_answered(client, json.dumps(spoilt(call, place, [value_at(call, place)])).encode())
+        assert status == (412 if call is WORK_UP and place == ("prefetch", "procedures") else 200), place
 
 
 @widely
@@ -104,7 +148,7 @@ def test_any_resource_in_a_chart(client: FlaskClient, elements: dict[str, Any], 
 @given(instruction=any_json, name=st.sampled_from(["patientInstruction", "note", "notes", "reason", "intent"]))
 def test_any_draft_that_is_to_be_updated(client: FlaskClient, instruction: Any, name: str) -> None:
     """R-2.35: in the shape of every FHIR version."""
-    for kind in ("ServiceRequest", "ProcedureRequest"):
+    for kind in ("ServiceRequest", "ProcedureRequest", "ReferralRequest", "DiagnosticOrder"):
         call = hook_call(order(resourceType=kind) | {name: instruction})
         assert assert_answered(client, json.dumps(call).encode()) == 200
 

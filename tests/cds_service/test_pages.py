@@ -14,9 +14,18 @@ from flask.testing import FlaskClient
 from tests.charts import cards_of, condition, hook_call, post, prefetch
 
 PATIENT_PAGE = "/education/lumbar-puncture"
+AFTER_PAGE = "/education/back-pain-after-lumbar-puncture"
+PATIENT_PAGES = [
+    pytest.param(PATIENT_PAGE, id="before and after the puncture"),
+    pytest.param(AFTER_PAGE, id="back pain after the puncture"),
+]
 PAGES = [
     pytest.param("/", 200, id="the landing page"),
     pytest.param(PATIENT_PAGE, 200, id="the patient page"),
+    pytest.param(AFTER_PAGE, 200, id="the patient page on back pain"),
+    pytest.param(PATIENT_PAGE + "?lang=en", 200, id="the patient page in English"),
+    pytest.param(PATIENT_PAGE + "?lang=es", 404, id="a translation that awaits its review"),
+    pytest.param(PATIENT_PAGE + "?lang=fr", 404, id="a language there is no page in"),
     pytest.param("/education/unknown", 404, id="a patient page that is not there"),
     pytest.param("/nothing/here", 404, id="an address with nothing"),
 ]
@@ -82,18 +91,53 @@ def test_every_page_uses_our_stylesheet_and_it_is_served(client: FlaskClient, pa
 def test_the_landing_page_tells_a_developer_where_to_call(make_app: Callable[..., Flask]) -> None:
     html = make_app(public_url="https://cds.example.org/lp").test_client().get("/").get_data(as_text=True)
     assert "https://cds.example.org/lp/cds-services" in Page(html).attributes("href")
-    assert "https://cds.example.org/lp/education/lumbar-puncture" in Page(html).attributes("href")
+    for path in (PATIENT_PAGE, AFTER_PAGE):
+        assert "https://cds.example.org/lp" + path in Page(html).attributes("href")
     assert "POST https://cds.example.org/lp/cds-services/lumbar-puncture-back-pain" in html
     assert "order-sign" in html
     assert "order-select" in html
 
 
-def test_the_patient_page_says_when_to_get_help_who_wrote_it_and_what_it_rests_on(client: FlaskClient) -> None:
-    page = Page(client.get(PATIENT_PAGE).get_data(as_text=True))
+@pytest.mark.parametrize("path", PATIENT_PAGES)
+def test_a_patient_page_says_when_to_get_help_who_wrote_it_and_what_it_rests_on(client: FlaskClient, path: str) -> None:
+    page = Page(client.get(path).get_data(as_text=True))
     assert "Get help now" in page.words
     assert "Last review: 2026-11-22" in page.words
     assert "Sources" in page.words
     assert not re.search(r"\[[a-z0-9-]+\]|\{\w+\}|\*\*", page.words)
+
+
+@pytest.mark.parametrize("path", PATIENT_PAGES)
+def test_a_patient_page_in_english_is_the_one_without_a_language(client: FlaskClient, path: str) -> None:
+    assert client.get(path).data == client.get(f"{path}?lang=en").data
+    assert "nav" not in Page(client.get(path).get_data(as_text=True)).names()  # no other language is served
+
+
+@pytest.mark.parametrize("path", PATIENT_PAGES)
+def test_where_a_site_allows_drafts_a_translation_is_served_and_says_that_it_is_one(
+    make_app: Callable[..., Flask], path: str
+) -> None:
+    client = make_app(draft_translations=True).test_client()
+    english, spanish = (Page(client.get(path + query).get_data(as_text=True)) for query in ("", "?lang=es"))
+    assert ("html", {"lang": "en"}) in english.tags
+    assert ("html", {"lang": "es"}) in spanish.tags
+    assert "Busque ayuda de inmediato" in spanish.words
+    assert "Borrador" in spanish.words
+    assert "Borrador" not in english.words
+    assert ("a", {"href": "?lang=es", "hreflang": "es", "lang": "es"}) in english.tags
+    assert ("a", {"href": "?lang=en", "hreflang": "en", "lang": "en"}) in spanish.tags
+    assert not re.search(r"\[[a-z0-9-]+\]|\{\w+\}|\*\*", spanish.words)
+
+
+@pytest.mark.parametrize(("drafts", "query"), [(False, ""), (True, "?lang=es")], ids=["by default", "with drafts"])
+def test_a_card_links_to_the_page_in_the_language_of_the_patient_where_it_is_served(
+    make_app: Callable[..., Flask], drafts: bool, query: str
+) -> None:
+    client = make_app(draft_translations=drafts).test_client()
+    card = cards_of(client, hook_call(prefetch=prefetch(language="es")))["what-to-expect"]
+    (ours,) = [link["url"] for link in card["links"] if "medlineplus.gov" not in link["url"]]
+    assert ours == f"http://127.0.0.1:8080{PATIENT_PAGE}{query}"
+    assert client.get(ours.removeprefix("http://127.0.0.1:8080")).status_code == 200
 
 
 def test_a_page_is_the_same_before_and_after_a_call_about_a_patient(client: FlaskClient) -> None:

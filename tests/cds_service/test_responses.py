@@ -15,7 +15,10 @@ from flask.testing import FlaskClient
 from markdown_it import MarkdownIt
 
 from tests.charts import (
+    CARDS,
+    CPT,
     ICD_10_CM,
+    LUMBAR_PUNCTURE,
     PATIENT,
     STENOSIS,
     cards_of,
@@ -40,8 +43,16 @@ CARD = {
     "selectionBehavior",
     "overrideReasons",
     "links",
+    "extension",
 }
-REQUIRED = {"uuid", "summary", "indicator", "source"}
+REQUIRED = {"uuid", "summary", "indicator", "source", "extension"}
+EXTENSION = "lumbar-puncture-back-pain"
+ROLES = {"contributor", "serious", "complaint", "puncture", "red-flag"}
+MRI = coded(CPT, "72148")
+PUNCTURE = procedure(LUMBAR_PUNCTURE, performedDateTime="2026-06-22")
+CHRONIC = condition(coded(ICD_10_CM, "M54.50"), id="chronic", onsetDateTime="2026-06-24")
+NUMBNESS = condition(coded(ICD_10_CM, "R20.0"), id="numb", onsetDateTime="2026-06-24")
+RETENTION = condition(coded(ICD_10_CM, "R33.9"), id="retention", onsetDateTime="2026-06-24")
 DISC = condition(coded(ICD_10_CM, "M51.26"), id="disc")
 BACK_PAIN = condition(coded(ICD_10_CM, "M54.50"), id="pain")
 TUMOUR = condition(coded(ICD_10_CM, "C41.2"), id="tumour")
@@ -53,6 +64,11 @@ MANY = [
 
 def example(name: str) -> dict[str, Any]:
     return json.loads((EXAMPLES / f"{name}.json").read_text("utf-8"))["request"]
+
+
+def after(*conditions: Any, draft: Any = None) -> dict[str, Any]:
+    """A call after a lumbar puncture, for an MRI of the spine unless `draft` says otherwise."""
+    return hook_call(draft or order(MRI), prefetch=prefetch(*conditions, procedures=[PUNCTURE]))
 
 
 FAILED = {"resourceType": "OperationOutcome", "issue": [{"severity": "error", "code": "exception"}]}
@@ -69,6 +85,18 @@ CALLS = [
     pytest.param(hook_call(prefetch=prefetch(condition(), 5, {"resource": None})), 2, id="data that was not read"),
     pytest.param(hook_call(order(), order(id="order-2")), 1, id="two punctures"),
     pytest.param(hook_call(order({"text": "chest X-ray"})), 0, id="an order that is not ours"),
+    pytest.param(hook_call(order(MRI)), 0, id="a work-up without an earlier puncture"),
+    pytest.param(after(CHRONIC), 1, id="a work-up of chronic pain after a puncture"),
+    pytest.param(after(CHRONIC, condition(), TUMOUR), 1, id="a work-up of pain with findings"),
+    pytest.param(after(), 1, id="a work-up without a complaint"),
+    pytest.param(after(NUMBNESS), 1, id="a work-up of numbness"),
+    pytest.param(after(CHRONIC, RETENTION), 1, id="a red flag"),
+    pytest.param(after(CHRONIC, draft=order()), 2, id="another puncture, and pain since the last one"),
+    pytest.param(after(CHRONIC, draft=order(MRI, resourceType="ProcedureRequest")), 1, id="a work-up in STU3"),
+    pytest.param(
+        after(CHRONIC, draft={"resourceType": "DiagnosticOrder", "item": [{"code": MRI}]}), 1, id="a work-up in DSTU2"
+    ),
+    pytest.param(after(CHRONIC, draft=order({"concept": MRI})), 1, id="a work-up in R5"),
     *[
         pytest.param(example(f"library-{hook}-{version}-lumbar-puncture"), None, id=f"{hook} in {version.upper()}")
         for hook in ("order-sign", "order-select")
@@ -132,8 +160,26 @@ def card_faults(card: dict[str, Any]) -> Iterator[str]:
         for coding in codings
     ):
         yield f"R-4.27, R-4.38, R-4.39: {codings}"
-    if PATIENT in json.dumps([source, card.get("links"), card["uuid"]]):
+    if PATIENT in json.dumps([source, card.get("links"), card["uuid"], card["extension"]]):
         yield "R-4.33: the patient in a place that is no secret"
+    yield from extension_faults(card)
+
+
+def extension_faults(card: dict[str, Any]) -> Iterator[str]:
+    """One object under one key of ours; each provenance an entry of the chart."""
+    if set(card["extension"]) != {EXTENSION}:
+        yield f"R-4.29, R-7.1: {card['extension']}"
+        return
+    told = card["extension"][EXTENSION]
+    if not {"card", "contentVersion"} <= set(told) <= {"card", "contentVersion", "class", "provenance"}:
+        yield f"R-4.29, R-7.1: {set(told)}"
+    if told.get("card") not in CARDS or not re.fullmatch(r"[0-9a-f]{12}", told.get("contentVersion", "")):
+        yield f"R-4.29, R-7.1: {told}"
+    for one in told.get("provenance", []):
+        if one["role"] not in ROLES or not {"role", "resource", "valueSet", "valueSetVersion"} <= set(one):
+            yield f"R-4.29, R-7.1: {one}"
+        if not re.fullmatch(r"(Condition|Procedure)(/\S+)?", one["resource"]) or ("system" in one) != ("code" in one):
+            yield f"R-4.29, R-7.1: {one}"
 
 
 def is_absolute(url: str) -> bool:
@@ -151,8 +197,13 @@ def suggestion_faults(suggestion: dict[str, Any], call: dict[str, Any]) -> Itera
         yield f"R-4.40 to R-4.44: {suggestion}"
     drafts = {entry["resource"].get("id"): entry["resource"] for entry in call["context"]["draftOrders"]["entry"]}
     for action in suggestion["actions"]:
-        if set(action) != {"type", "description", "resource"} or action["type"] != "update":
+        if set(action) != {"type", "description", "resource"} or action["type"] not in ("create", "update"):
             yield f"R-4.45, R-4.46: {action}"
+        if action["type"] == "create":
+            whose = action["resource"].get("subject") or action["resource"].get("patient")
+            if "id" in action["resource"] or whose != {"reference": f"Patient/{PATIENT}"}:
+                yield f"R-4.47, R-4.51: {action['resource']}"
+            continue
         draft = drafts.get(action["resource"]["id"], {})
         added = set(action["resource"]) - set(draft)
         if not draft or {**action["resource"], **draft} != {**action["resource"]} or len(added) != 1:
@@ -196,6 +247,9 @@ def test_cards_of_one_call_have_the_same_ids_again_and_another_call_has_others(
             "R-4.48",
             id="a draft that was changed",
         ),
+        pytest.param(lambda card: card["extension"].update(other={"a": 1}), "R-4.29", id="a key of nobody"),
+        pytest.param(lambda card: card["extension"][EXTENSION].update(card="x"), "R-4.29", id="an unknown card"),
+        pytest.param(lambda card: card["extension"][EXTENSION].update(provenance=[]), "R-0.2", id="no provenance"),
     ],
 )
 def test_the_checker_sees_a_broken_rule(client: FlaskClient, spoil: Callable[[Any], None], rule: str) -> None:

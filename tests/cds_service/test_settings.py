@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from dataclasses import fields
+from pathlib import Path
 
 import pytest
 
@@ -25,7 +27,7 @@ def test_without_any_variable_the_service_is_for_this_machine_only() -> None:
     assert settings.base_url == "http://127.0.0.1:8080"
 
 
-def test_every_setting_can_be_set() -> None:
+def test_every_setting_can_be_set(tmp_path: Path) -> None:
     settings = read_settings(
         {
             "CDS_PROFILE": "development",
@@ -34,11 +36,28 @@ def test_every_setting_can_be_set() -> None:
             "CDS_PUBLIC_URL": "https://cds.example.org/lp/",
             "CDS_FHIR_BUDGET_MS": "0",
             "CDS_MAX_BODY_BYTES": "1000",
+            "CDS_VALUE_SETS_DIR": str(tmp_path),
+            "CDS_DRAFT_TRANSLATIONS": "Yes",
+            "CDS_STALE_REVIEW": "warn",
             "CDS_WORKERS": "2",
             "CDS_THREADS": "8",
         }
     )
-    assert settings == Settings("development", "localhost", 9001, "https://cds.example.org/lp", 0, 1000, 2, 8)
+    assert settings == Settings(
+        profile="development",
+        host="localhost",
+        port=9001,
+        public_url="https://cds.example.org/lp",
+        fhir_budget_ms=0,
+        max_body_bytes=1000,
+        value_sets_dir=tmp_path,
+        draft_translations=True,
+        stale_review="warn",
+        workers=2,
+        threads=8,
+    )
+    changed = [one.name for one in fields(Settings) if getattr(settings, one.name) != getattr(Settings(), one.name)]
+    assert changed == [one.name for one in fields(Settings) if one.name != "profile"]
 
 
 @pytest.mark.parametrize(
@@ -66,6 +85,9 @@ def test_every_setting_can_be_set() -> None:
         pytest.param("CDS_PUBLIC_URL", "https://x.org/?a=b", "without user or query", id="a public URL with a query"),
         pytest.param("CDS_PUBLIC_URL", "https://x.org/#a", "http or https", id="a public URL with a fragment"),
         pytest.param("CDS_PUBLIC_URL", "http://[", "", id="a public URL with half an address"),
+        pytest.param("CDS_VALUE_SETS_DIR", "/nothing/here", "a folder that is there", id="a folder that is not there"),
+        pytest.param("CDS_DRAFT_TRANSLATIONS", "1", "yes or no", id="a number for yes"),
+        pytest.param("CDS_STALE_REVIEW", "ignore", "refuse or warn", id="an overdue review that nobody would see"),
         pytest.param("CDS_PROFILE", "production", "cannot tell who is calling", id="production, with the reason"),
         pytest.param("CDS_PROFILE", "prod", "not a profile", id="an unknown profile"),
         pytest.param("CDS_PROFILE", "Development", "not a profile", id="a profile in other letters"),

@@ -1,0 +1,30 @@
+"""Where what a card says comes from, for machines: the same as the card tells a reader."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from cards.card import Provenance
+from cards.catalogue import Topic
+from cards.chart_entry import ChartEntry
+
+
+def trace(role: str, entries: Iterable[ChartEntry], value_set_id: str, topic: Topic) -> tuple[Provenance, ...]:
+    """One Provenance for each entry of a card that a value set holds."""
+    value_set = topic.chart.value_sets[value_set_id]
+    traced = []
+    for entry in entries:
+        match = entry.match_in(value_set_id)
+        witness = entry.witness
+        traced.append(
+            Provenance(
+                role,
+                f"{entry.resource_type}/{entry.id}" if entry.id else entry.resource_type,
+                match.code_system if match else None,
+                match.code if match else None,
+                witness.text if witness else None,
+                value_set.id,
+                value_set.version,
+            )
+        )
+    return tuple(traced)

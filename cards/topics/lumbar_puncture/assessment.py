@@ -1,0 +1,139 @@
+"""What one chart means for the orders at hand: punctures, red flags, pain, nerve symptoms, findings. No words yet."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from cards.catalogue import Topic
+from cards.chart_entry import ChartEntry
+from cards.dates import DateRange, days_from, until
+from cards.findings import Finding, find_contributors
+from cards.record import PatientRecord
+from cards.topics.lumbar_puncture.pain import Pain, class_pain, find_pain
+from cards.topics.lumbar_puncture.punctures import Punctures, began_since, find_punctures
+from cards.topics.lumbar_puncture.red_flags import RedFlag, find_red_flags
+from cards.topics.lumbar_puncture.triage import Triage
+
+
+@dataclass(frozen=True)
+class NerveSymptom:
+    """Numbness or tingling that did not certainly begin before the puncture.
+
+    `lasts`: whether it has lasted longer than nerve-symptom-warning-days; None where the dates do not tell.
+    """
+
+    entries: tuple[ChartEntry, ...]
+    lasts: bool | None
+
+
+@dataclass(frozen=True)
+class Assessment:
+    """Everything the cards are written from.
+
+    `after_puncture`: pain or nerve symptoms after a puncture are to be spoken of. `findings`: without the complaint
+    that is to be explained.
+    """
+
+    today: date
+    found: Triage
+    record: PatientRecord
+    punctures: Punctures
+    red_flags: tuple[RedFlag, ...]
+    after_puncture: bool
+    pain: Pain
+    nerve_symptom: NerveSymptom | None
+    findings: tuple[Finding, ...]
+
+    @property
+    def is_pain_told(self) -> bool:
+        """Pain has the card where there is pain, or where there is nothing else to speak of."""
+        return self.after_puncture and (self.pain.entry is not None or self.nerve_symptom is None)
+
+    def are_contributors_told(self, topic: Topic) -> bool:
+        """Whether the card on what followed the puncture tells the findings, which are then not told twice."""
+        settings = topic.service.after_puncture.classes[self.pain.pain_class]
+        return self.is_nerve_symptom_told or (self.is_pain_told and settings.contributors)
+
+    @property
+    def is_nerve_symptom_told(self) -> bool:
+        """Numbness without pain has a card of its own."""
+        return self.after_puncture and not self.is_pain_told
+
+
+def assess(found: Triage, record: PatientRecord, topic: Topic, today: date) -> Assessment:
+    """Read a record for these orders."""
+    punctures = find_punctures(record, topic, today)
+    pains = find_pain(record, topic)
+    nerve = _find_nerve_symptom(record, punctures, topic, today)
+    after = _is_after_puncture(found, punctures, pains, nerve, today)
+    findings = find_contributors(record, topic, today)
+    if after:
+        findings = tuple(one for one in findings if _explains(one, punctures.last_on, today))
+    return Assessment(
+        today,
+        found,
+        record,
+        punctures,
+        find_red_flags(record, punctures, topic, today),
+        after,
+        class_pain(pains, punctures, record, topic, today),
+        nerve,
+        findings,
+    )
+
+
+def _is_after_puncture(
+    found: Triage, punctures: Punctures, pains: Sequence[ChartEntry], nerve: NerveSymptom | None, today: date
+) -> bool:
+    """Whether the orders and the chart call for a word on what followed a puncture.
+
+    A work-up does, unless it is for something else and nobody complains. Another puncture does only where a complaint
+    is dated since the last one: weekly intrathecal treatment stays quiet. An urgent puncture never does.
+    """
+    if not punctures.completed or found.urgent:
+        return False
+    if found.work_ups:
+        return bool(pains or nerve) or not found.explained
+    complaints = [*pains, *(nerve.entries if nerve else ())]
+    return (
+        any(one.witness is not None and began_since(one, punctures.last_on, today) is not False for one in complaints)
+        and punctures.last_on is not None
+    )
+
+
+def _find_nerve_symptom(record: PatientRecord, punctures: Punctures, topic: Topic, today: date) -> NerveSymptom | None:
+    settings = topic.service.after_puncture
+    entries = [
+        one
+        for one in record.conditions.found
+        if one.is_active and one.match_in(settings.nerve_symptom)
+        if punctures.completed and began_since(one, punctures.last_on, today) is not False
+    ]
+    if not entries:
+        return None
+    lasting = [_lasts(one, settings.nerve_symptom_warning_days, today) for one in entries]
+    lasts = True if True in lasting else None if None in lasting else False
+    return NerveSymptom(tuple(sorted(entries, key=_order)), lasts)
+
+
+def _lasts(entry: ChartEntry, days: int, today: date) -> bool | None:
+    """Whether a symptom has lasted longer than so many days; one without an onset, at least since it was recorded."""
+    now = DateRange(today, today, "")
+    began, recorded = until(entry.began, today), until(entry.recorded, today)
+    if began is not None:
+        return days_from(began, now).exceed(days)
+    return True if recorded is not None and days_from(recorded, now).exceed(days) else None
+
+
+def _explains(finding: Finding, puncture_on: DateRange | None, today: date) -> bool:
+    """A complaint never explains itself, unless it was there before the puncture."""
+    if not finding.kind.complaint:
+        return True
+    return any(began_since(one, puncture_on, today) is False for one in finding.entries)
+
+
+def _order(entry: ChartEntry) -> tuple[object, ...]:
+    began = entry.began.first if entry.began else date.max
+    return (began, entry.id or "", entry.words)
