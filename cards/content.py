@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -9,6 +10,7 @@ import msgspec
 import yaml
 
 T = TypeVar("T")
+_UNKNOWN = re.compile(r"unknown field `(.+)`")
 
 
 class ContentError(Exception):
@@ -45,7 +47,7 @@ def read_text(path: Path) -> str:
 def line_of(text: str, words: str) -> int | None:
     """The line, from 1, where these words first stand; None where they do not."""
     before, found, _ = text.partition(words)
-    return before.count("\n") + 1 if found else None
+    return before.count("\n") + 1 + len(words) - len(words.lstrip("\n")) if found else None
 
 
 def parse_yaml(path: Path, text: str, shape: type[T], first_line: int = 1) -> T:
@@ -62,7 +64,8 @@ def parse_yaml(path: Path, text: str, shape: type[T], first_line: int = 1) -> T:
         return msgspec.convert(value, shape)
     except msgspec.ValidationError as cause:
         what, _, where = str(cause).partition(" - at ")
-        line = first_line + _line_of(text, where.strip("`"))
+        unknown = _UNKNOWN.search(what)
+        line = first_line + _line_of(text, where.strip("`") + (f".{unknown[1]}" if unknown else ""))
         raise ContentError(path, f"{what} (at {where.strip('`') or '$'})", line) from None
 
 

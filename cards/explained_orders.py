@@ -1,4 +1,4 @@
-"""What each entry of `draftOrders` was taken for, in plain English: the first half of an explanation."""
+"""What each entry of `draftOrders` was taken for, in plain English: the first part of an explanation."""
 
 from __future__ import annotations
 

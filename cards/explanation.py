@@ -15,14 +15,13 @@ from cards.dates import DateRange, Days, days_from
 from cards.explained_chart import name_finding, no_puncture, tell_ago, tell_puncture, tell_span
 from cards.explained_orders import Fact
 from cards.record import PatientRecord
-from cards.topics.lumbar_puncture.assessment import Assessment
+from cards.topics.lumbar_puncture.assessment import Assessment, WhyQuiet
 from cards.topics.lumbar_puncture.pain import WhyUnknown
 from cards.topics.lumbar_puncture.triage import Triage
 
 _UNKNOWN = {
     WhyUnknown.CONDITIONS_NOT_READ: "the conditions could not be had",
     WhyUnknown.NO_PAIN: "no active back pain is on record",
-    WhyUnknown.NO_PAIN_IN_PART: "no active back pain in what could be read of the conditions",
     WhyUnknown.ONSET_MISSING: "the pain has no onset",
     WhyUnknown.ONSET_IMPRECISE: "its onset is too imprecise",
     WhyUnknown.PUNCTURE_MISSING: "the puncture has no date",
@@ -86,7 +85,7 @@ def _tell_gaps(record: PatientRecord) -> Iterator[str]:
 def _tell_pain(given: Assessment, topic: Topic) -> Iterator[str]:
     """The class of pain, and each pair of dates with the number of days it was measured against."""
     pain, on, settings = given.pain, given.punctures.last_on, topic.service.after_puncture
-    if not given.after_puncture:
+    if given.why_quiet:
         yield f"not asked for: {_why_quiet(given, topic)}"
         return
     why = f" ({', '.join(_UNKNOWN[one] for one in pain.why_unknown)})" if pain.why_unknown else ""
@@ -134,7 +133,7 @@ def _why_not(key: str, case: Case) -> str:
     if key == "red-flags":
         return "no red flag counts" if given.punctures.all else no_puncture("lumbar puncture", given, topic)
     if key in ("pain-after-puncture", "nerve-symptoms"):
-        if not given.after_puncture:
+        if given.why_quiet:
             return _why_quiet(given, topic)
         if key == "nerve-symptoms" and given.nerve_symptom is None:
             return "no nerve symptom since the puncture"
@@ -143,18 +142,14 @@ def _why_not(key: str, case: Case) -> str:
         return "no lumbar puncture is ordered"
     if not given.findings:
         return "no finding" if given.record.conditions.obtained else "no finding: the conditions could not be had"
-    return told_in if given.after_puncture else "the puncture is urgent: what-to-expect alone"
+    return told_in if given.are_contributors_told(topic) else "the puncture is urgent: what-to-expect alone"
 
 
 def _why_quiet(given: Assessment, topic: Topic) -> str:
-    """Why there is nothing to say of what followed a puncture."""
-    if not given.punctures.completed:
+    """Why there is nothing to say of what followed a puncture; where there is none, which were seen."""
+    if given.why_quiet is WhyQuiet.NO_PUNCTURE:
         return no_puncture("completed lumbar puncture", given, topic)
-    if given.found.work_ups:
-        return "every work-up states another reason, and the chart holds no complaint"
-    if given.found.urgent:
-        return "the puncture that is ordered is urgent"
-    return "another puncture is ordered, and no complaint is dated since the last one"
+    return str(given.why_quiet)
 
 
 def _references(entries: Iterable[ChartEntry]) -> str:
@@ -173,4 +168,5 @@ def _relation(days: Days) -> str:
         return f"{tell_span(days)} after"
     if days.most <= 0:
         return f"{tell_span(Days(-days.most, -days.least))} before"
-    return f"from {-days.least} days before to {days.most} days after"
+    before, after = Days(-days.least, -days.least), Days(days.most, days.most)
+    return f"from {tell_span(before)} before to {tell_span(after)} after"

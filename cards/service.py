@@ -55,6 +55,7 @@ class Referral(_Part):
 class AfterPuncture(_Part):
     pain: str
     nerve_symptom: str
+    nerve_symptom_label: str
     look_back_days: int
     expected_days: int
     late_onset_days: int

@@ -9,16 +9,14 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from cards.catalogue import VALUE_SETS, chart_value_sets, order_value_sets
 from cards.codes import CodeSystem, find_code_system
 from cards.content import ContentError, parse_yaml, read_text
+from cards.faults import Step, fault_at, load_or_tell, with_line
 from cards.service import Service
 from cards.text_terms import TermsFile
 from cards.value_set import load_value_set
 
-Step = str | int
 Code = tuple[CodeSystem | None, str]
 Files = Mapping[Path, dict[str, Any]]
 
@@ -26,47 +24,12 @@ _COMMENT = "http://hl7.org/fhir/StructureDefinition/valueset-concept-comments"
 _ORIGIN = re.compile(r"(?:UN)?VERIFIED: \S.*")
 
 
-def fault_at(path: Path, what: str, *steps: Step) -> str:
-    """`file:line: what`, the line that of the deepest node of YAML, JSON or a text's head which these steps lead to."""
-    line = 1
-    try:
-        source = read_text(path)
-        head = source.split("\n---\n", 1)[0] if path.suffix == ".md" else source
-        node = yaml.compose(head, Loader=yaml.SafeLoader)
-    except (ContentError, yaml.YAMLError):
-        node = None
-    for step in steps:
-        if isinstance(node, yaml.MappingNode):
-            found = next((pair for pair in node.value if pair[0].value == step), None)
-            if found is None:
-                break
-            line, node = found[0].start_mark.line + 1, found[1]
-        elif isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
-            node = node.value[step]
-            line = node.start_mark.line + 1
-    return str(ContentError(path, what, line))
-
-
-def with_line(fault: ContentError, path: Path) -> str:
-    """What loading `path` complains of; where it names no line, that of the byte it names, or the first."""
-    place, _, what = str(fault).partition(": ")
-    if re.search(r":\d+$", place):
-        return str(fault)
-    found = re.search(r"byte (\d+)", what)
-    line = path.read_bytes()[: int(found[1])].count(b"\n") + 1 if found else 1
-    return str(ContentError(path, what, line))
-
-
 def find_value_set_faults(service: Service, folder: Path = VALUE_SETS) -> list[str]:
     """Every fault of the value sets and their words, one line each; a file that cannot be loaded hides no other."""
     faults: list[str] = []
     files: dict[Path, dict[str, Any]] = {}
     for path in sorted(folder.glob("*.json")):
-        try:
-            load_value_set(path)
-        except ContentError as fault:
-            faults.append(with_line(fault, path))
-        else:
+        if load_or_tell(faults, path, load_value_set):
             files[path] = json.loads(read_text(path))
     faults += [*_wordless(files, folder), *_misused(service, folder), *_twofold(files)]
     faults += [*_contradictory(service, files), *_vague(files)]

@@ -127,7 +127,7 @@ def tell_entries(name: str, entries: Sequence[ChartEntry], value_set_id: str, to
     if entries[1:]:
         provenance.append(_further_entries(entries[1:], topic))
     values = {
-        "name": Markdown(name[:1].upper() + name[1:]),
+        "name": name[:1].upper() + name[1:],
         "facts": Markdown(", ".join(facts)),
         "words": fill(phrases.words, {"words": entry.words}) if entry.words else "",
         "provenance": Markdown("".join(provenance)),

@@ -38,7 +38,7 @@ def _settings_as_options(command: Any) -> Any:
     """Every setting as a flag: --fhir-budget-ms is CDS_FHIR_BUDGET_MS."""
     for setting in reversed(fields(Settings)):
         about = f"{setting.metadata['about']} [{PREFIX}{setting.name.upper()}"
-        default = {True: "yes", False: "no", None: "", "": ""}.get(setting.default, setting.default)
+        default = {"True": "yes", "False": "no", "None": ""}.get(str(setting.default), setting.default)
         about += f"; default: {default}]" if default != "" else "]"
         command = click.option("--" + setting.name.replace("_", "-"), help=about, metavar="VALUE")(command)
     return command
@@ -161,7 +161,7 @@ def _content_faults(settings: Settings, *, strict: bool = False) -> tuple[list[s
     today = datetime.now(UTC).date()
     try:
         topic = load_topic(local_value_sets=settings.value_sets_dir, drafts=True)
-        faults = find_faults(topic) + (find_invalid_value_sets() + _boundary_faults(topic) if strict else [])
+        faults = find_faults(topic, today) + (find_invalid_value_sets() + _boundary_faults(topic) if strict else [])
         return faults, find_stale(topic, today)
     except ContentError as fault:
         return [str(fault)], []

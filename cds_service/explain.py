@@ -10,20 +10,20 @@ from dataclasses import dataclass
 from datetime import date
 
 from cards.catalogue import Topic
-from cards.evaluate import ProceduresUnobtainable, evaluate, reasons_to_look_up, triage
+from cards.evaluate import ProceduresUnobtainable, evaluate
 from cards.explained_chart import ChartExplainer
 from cards.explained_orders import Fact, Paragraph, explain_orders
 from cards.explanation import Case, tell_cards, tell_decision
-from cards.orders import DraftOrder, FhirVersion, NotABundle, OtherPatient, read_draft_orders, refuse_other_patients
+from cards.orders import DraftOrder, FhirVersion
 from cards.record import PatientRecord
 from cards.resources import CodeableConcept
 from cards.strict_reading import has_models, read_strictly
 from cards.topics.lumbar_puncture.assessment import Assessment, assess
 from cards.topics.lumbar_puncture.triage import Triage
 from cds_service.chart import ChartLog, ChartReader
-from cds_service.errors import BadRequest
 from cds_service.fhir_reader import FhirReader
 from cds_service.prefetch import PrefetchValue, State, sort_value
+from cds_service.session import read_session
 from cds_service.wire import HookRequest, decode_request
 
 _MOST_NAMED = 20  # resources that are not valid, each by name
@@ -69,22 +69,12 @@ def explain(body: bytes, topic: Topic, today: date) -> str:
 
 def _read(body: bytes, topic: Topic, today: date) -> _Reading:
     call = decode_request(body, topic.service.hooks)
-    try:
-        orders = read_draft_orders(call.draft_orders, call.selections)
-    except NotABundle:
-        raise BadRequest("context.draftOrders is not a Bundle", expression="context.draftOrders") from None
     nowhere = FhirReader(budget_ms=0, pool_size=1, is_allowed=lambda host: False)
     charts = ChartReader(topic, nowhere)
-    looked_up = charts.look_up(call, reasons_to_look_up(topic, orders), ChartLog(), nowhere.deadline())
-    found, record = triage(topic, orders, looked_up), None
-    if found:
-        try:
-            refuse_other_patients(found.orders, call.patient_id)
-        except OtherPatient:
-            raise BadRequest("an order is for another patient", expression="context.draftOrders") from None
-        record = charts.read(call, found.needs, today, ChartLog(), None)
+    session = read_session(call, topic, charts, ChartLog(), nowhere.deadline())
+    record = charts.read(call, session.found.needs, today, ChartLog(), None) if session.found else None
     values = {key: sort_value(call.prefetch.get(key)) for key in topic.service.prefetch}
-    return _Reading(call, orders, looked_up, found, record, values)
+    return _Reading(call, session.orders, session.looked_up, session.found, record, values)
 
 
 def _hook(read: _Reading, today: date) -> Iterator[tuple[str, str]]:
@@ -114,12 +104,12 @@ def _note(read: _Reading) -> Iterator[Fact]:
     """That the service would know more than the prefetch, where it would."""
     unknown = [key for key, value in read.values.items() if value.state in (State.MISSING, State.PARTIAL)]
     if read.found and unknown:
-        yield "note", f"judged from the prefetch alone; {' and '.join(unknown)} {_elsewhere(read)}"
+        yield "note", f"judged from the prefetch alone; {', '.join(unknown)}: {_elsewhere(read)}"
 
 
 def _elsewhere(read: _Reading) -> str:
     """What the service does about what the call does not hold."""
-    if read.found and not read.found.may_wait:
+    if read.found and read.found.urgent:
         return "would not be fetched, for an urgent puncture does not wait"
     return "would be fetched from the FHIR server" if read.call.fhir_server else "cannot be had without a FHIR server"
 

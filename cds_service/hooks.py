@@ -11,12 +11,12 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 from cards.card import Card
 from cards.catalogue import Topic
-from cards.evaluate import ProceduresUnobtainable, evaluate, reasons_to_look_up, triage
-from cards.orders import NotABundle, OtherPatient, read_draft_orders, refuse_other_patients
+from cards.evaluate import ProceduresUnobtainable, evaluate
 from cds_service.audit import CallLog, log_call
 from cds_service.chart import ChartReader
 from cds_service.discovery import discovery_document
 from cds_service.errors import BadRequest, PreconditionFailed, UnknownService, UnsupportedMediaType
+from cds_service.session import read_session
 from cds_service.wire import HookRequest, IssuedCard, decode_request, encode_response
 
 _CARD_NAMESPACE = UUID("5f0a51c4-5d1c-5d8f-9f6b-0d9e0c1f7a11")  # ours; a change would change every card's id
@@ -50,27 +50,10 @@ class HookService:
         return encode_response(issued, self._base_url)
 
     def _cards(self, call: HookRequest, log: CallLog) -> Sequence[Card]:
-        try:
-            orders = read_draft_orders(call.draft_orders, call.selections)
-        except NotABundle:
-            raise BadRequest(
-                "context.draftOrders is not a Bundle: send a FHIR Bundle with all unsigned orders of the session",
-                expression="context.draftOrders",
-            ) from None
         deadline = self._charts.deadline()
-        references = reasons_to_look_up(self._topic, orders)
-        looked_up = self._charts.look_up(call, references, log.chart, deadline) if references else {}
-        found = triage(self._topic, orders, looked_up)
+        found = read_session(call, self._topic, self._charts, log.chart, deadline).found
         if found is None:
             return ()
-        try:
-            refuse_other_patients(found.orders, call.patient_id)
-        except OtherPatient:
-            raise BadRequest(
-                "an order in context.draftOrders is for another patient: send orders for context.patientId only",
-                expression="context.draftOrders",
-                issue_code="business-rule",
-            ) from None
         today = self._clock().astimezone(UTC).date()
         record = self._charts.read(call, found.needs, today, log.chart, None if found.urgent else deadline)
         try:

@@ -90,7 +90,9 @@ class Settings:
         1500, _whole_number(0, 60_000), "time for all reads of one call from its FHIR server"
     )
     max_body_bytes: int = _setting(8_000_000, _whole_number(1_000, 1_000_000_000), "largest request body; more is 413")
-    value_sets_dir: Path | None = _setting(None, _folder, "folder of the site's own codes (docs/site-codes.md)")
+    value_sets_dir: Path | None = _setting(  # noqa: RUF009 - a dataclasses.field, as all of these
+        None, _folder, "folder of the site's own codes (docs/site-codes.md)"
+    )
     draft_translations: bool = _setting(
         False, _yes_or_no, "yes: patient pages whose translation awaits review are served and linked"
     )

@@ -24,7 +24,7 @@ class Content(msgspec.Struct, forbid_unknown_fields=True):
 @pytest.mark.parametrize(
     ("text", "line", "what"),
     [
-        pytest.param("title: a\ntitel: b\n", 1, "unknown field", id="an unknown key at the top"),
+        pytest.param("title: a\ntitel: b\n", 2, "unknown field", id="an unknown key at the top"),
         pytest.param("kinds: []\n", 1, "missing required field `title`", id="a missing key"),
         pytest.param("title: a\nkinds:\n  - label: b\n  - label: 7\n", 4, "Expected `str`", id="a type in a list"),
         pytest.param("title: a\nkinds:\n  - label: b\n    days: x\n", 4, "Expected `int`", id="a type in a mapping"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from cards.catalogue import Topic
 from cards.evaluate import ProceduresUnobtainable, evaluate
 from cards.explanation import Case, tell_cards, tell_decision
+from cards.topics.lumbar_puncture.pain import Pain, PainClass, WhyUnknown
 from tests.cards.test_explained_chart import FEVER, MRI, NUMB_LEG, PAIN, TODAY, ago, judge, puncture
 from tests.charts import ASTHMA, CPT, coded, condition, order
 
@@ -183,7 +185,7 @@ def decision(topic: Topic, drafts: Any, chart: Any, label: str, **section: bool)
             1,
             [
                 "unknown (its onset is too imprecise): Condition/condition-1",
-                "it began on 2026-11, from 20 days before to 1 days after the puncture (late onset: more than 90)",
+                "it began on 2026-11, from 20 days before to 1 day after the puncture (late onset: more than 90)",
                 "the puncture was 1 day ago (expected: up to 7)",
                 "it has lasted 0 to 21 days (chronic: more than 90)",
             ],
@@ -208,6 +210,15 @@ def test_pain_that_was_recorded_before_the_puncture(topic: Topic) -> None:
     assert decision(topic, [order(MRI)], [pain, puncture(20)], "pain")[1].startswith(
         f"it was recorded on {ago(30)}, 10 days before the puncture"
     )
+
+
+def test_everything_that_may_not_be_known_of_pain_has_its_words(topic: Topic) -> None:
+    given = case(topic, [order(MRI)], [PAIN_SINCE, puncture()])
+    assert given.assessment is not None
+    pain = Pain(PainClass.UNKNOWN, None, None, tuple(WhyUnknown))
+    told = list(tell_decision(replace(given, assessment=replace(given.assessment, pain=pain))))
+    (words, *_) = (text for label, text in told if label == "pain")
+    assert words.count(",") == len(WhyUnknown) - 1
 
 
 @pytest.mark.parametrize(

@@ -78,7 +78,7 @@ def test_the_content_version_changes_with_a_sites_codes(tmp_path: Path) -> None:
         pytest.param("fever", listed(SNOMED, "386661007"), {}, 13, "wrong SNOMED CT check digit", id="check digit"),
         pytest.param("fever", listed(SNOMED, "386661006"), {}, 13, "in our value set already", id="ours already"),
         pytest.param("fever", {"system": HOSPITAL}, {}, 10, "known code system and codes", id="no codes"),
-        pytest.param("lumbar-puncture", listed(CPT, "62273"), {}, 13, "stands in not-lumbar-puncture", id="a near miss"),
+        pytest.param("lumbar-puncture", listed(CPT, "62273"), {}, 13, "stands in not-lumbar-puncture", id="near miss"),
         pytest.param("not-lumbar-puncture", listed(CPT, "62270"), {}, 13, "stands in lumbar-puncture", id="a puncture"),
     ],
 )  # fmt: skip

@@ -16,7 +16,7 @@ import pytest
 from cards.catalogue import LUMBAR_PUNCTURE, VALUE_SETS, Topic
 from cards.content import parse_yaml, read_text
 from cards.service import Service
-from cards.value_set_check import fault_at, find_invalid_value_sets, find_value_set_faults
+from cards.value_set_check import find_invalid_value_sets, find_value_set_faults
 
 Json = dict[str, Any]
 STENOSIS = "spinal-stenosis.json"
@@ -216,12 +216,3 @@ def test_a_value_set_that_is_not_valid_fhir_is_a_fault_at_its_line(copy: Copy) -
             copy.place(STENOSIS, '"nmae"'),
         ]
     )
-
-
-def test_a_fault_names_the_deepest_line_that_can_be_found(tmp_path: Path) -> None:
-    path = tmp_path / "x.yaml"
-    path.write_text("a:\n  - b: 1\n  - b:\n      c: 2\n", encoding="utf-8")
-    lines = {
-        way: fault_at(path, "x", *way).split(":")[1] for way in [("a", 1, "b", "c"), ("a", 1, "z"), ("a", 9), ("z",)]
-    }
-    assert list(lines.values()) == ["4", "3", "1", "1"]

@@ -264,7 +264,7 @@ vignettes:
 SECOND = "  - name: a second patient\n    orders: [{what: lumbar puncture}]\n"
 FAULTS = {
     "a name that stands twice": (SECOND.replace("a second", "a") + "    expect: {}\n", 8, "stands twice: a patient"),
-    "a name within another": ("  - name: a\n    orders: []\n    expect: {}\n    not-reed: []\n", 8, "not-reed"),
+    "a name within another": ("  - name: a\n    orders: []\n    expect: {}\n    not-reed: []\n", 11, "not-reed"),
     "an order that is no concept": (
         "  - name: a second patient\n    orders: [{what: lumber puncture}]\n    expect: {}\n",
         8,
@@ -292,10 +292,10 @@ FAULTS = {
         8,
         "'yesterday' is not a date",
     ),
-    "an unknown key": (SECOND + "    expected: {}\n    expect: {}\n", 8, "`expected`"),
+    "an unknown key": (SECOND + "    expected: {}\n    expect: {}\n", 10, "`expected`"),
     "an unknown key of a condition": (
         SECOND + "    conditions:\n      - what: lumbar puncture\n        since: today\n    expect: {}\n",
-        11,
+        12,
         "`since`",
     ),
     "an unknown key of a card": (SECOND + "    expect:\n      what-to-expect: {finding: []}\n", 10, "`finding`"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import unicodedata
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -163,6 +164,8 @@ def card_faults(card: dict[str, Any]) -> Iterator[str]:
     if PATIENT in json.dumps([source, card.get("links"), card["uuid"], card["extension"]]):
         yield "R-4.33: the patient in a place that is no secret"
     yield from extension_faults(card)
+    if not is_evidence_numbered(card["detail"]):
+        yield f"design.md 5: evidence that is not numbered as it is cited: {card['detail']}"
 
 
 def extension_faults(card: dict[str, Any]) -> Iterator[str]:
@@ -180,6 +183,14 @@ def extension_faults(card: dict[str, Any]) -> Iterator[str]:
             yield f"R-4.29, R-7.1: {one}"
         if not re.fullmatch(r"(Condition|Procedure)(/\S+)?", one["resource"]) or ("system" in one) != ("code" in one):
             yield f"R-4.29, R-7.1: {one}"
+
+
+def is_evidence_numbered(detail: str) -> bool:
+    """Whether the numbers stand in the text in the order of the list, each of it at least once."""
+    said, _, listed = detail.rpartition("**Evidence**")
+    cited = dict.fromkeys(re.findall("[⁰¹²³⁴⁵⁶⁷⁸⁹]+", said))
+    numbers = [int(unicodedata.normalize("NFKC", number)) for number in cited]
+    return numbers == list(range(1, listed.count("\n")))  # a blank line goes before the list
 
 
 def is_absolute(url: str) -> bool:
@@ -246,6 +257,9 @@ def test_cards_of_one_call_have_the_same_ids_again_and_another_call_has_others(
             lambda card: card["suggestions"][0]["actions"][0]["resource"].update(status="active"),
             "R-4.48",
             id="a draft that was changed",
+        ),
+        pytest.param(
+            lambda card: card.update(detail=card["detail"].replace("³", "⁹")), "design.md 5", id="an odd number"
         ),
         pytest.param(lambda card: card["extension"].update(other={"a": 1}), "R-4.29", id="a key of nobody"),
         pytest.param(lambda card: card["extension"][EXTENSION].update(card="x"), "R-4.29", id="an unknown card"),
@@ -321,14 +335,24 @@ HARMFUL = [
 ]
 
 
+TOLD = [
+    pytest.param("confounders", order(), STENOSIS, id="a contributor"),
+    pytest.param("pain-after-puncture", order(MRI), CHRONIC["code"], id="the pain"),
+    pytest.param("pain-after-puncture", order(MRI), STENOSIS, id="a contributor to the pain"),
+    pytest.param("nerve-symptoms", order(MRI), NUMBNESS["code"], id="a nerve symptom"),
+    pytest.param("red-flags", order(MRI), RETENTION["code"], id="a red flag"),
+]
+
+
 @pytest.mark.parametrize("words", HARMFUL)
-def test_words_of_the_chart_stay_words(client: FlaskClient, words: str) -> None:
+@pytest.mark.parametrize(("key", "draft", "code"), TOLD)
+def test_words_of_the_chart_stay_words(client: FlaskClient, key: str, draft: Any, code: Any, words: str) -> None:
     """R-4.32: as GitHub-flavoured Markdown with raw HTML let through, which is what the reference client does."""
 
     def detail(text: str) -> str:
-        stenosis = condition(STENOSIS | {"text": text}, id=None)
-        chart = prefetch(stenosis, procedures=[procedure(coded(ICD_10_CM, "x"))])
-        return cards_of(client, hook_call(prefetch=chart))["confounders"]["detail"]
+        told = condition(code | {"text": text}, id=None, onsetDateTime="2026-06-24")
+        procedures = [] if key == "confounders" else [PUNCTURE]
+        return cards_of(client, hook_call(draft, prefetch=prefetch(told, procedures=procedures)))[key]["detail"]
 
     def tags(markdown: str) -> list[str]:
         return re.findall(r"<[^>]*>", MarkdownIt("gfm-like", {"linkify": False}).render(markdown))

@@ -642,13 +642,23 @@ def test_numbness_since_the_puncture_is_told(conditions: list[Json], cards: list
 
 @pytest.mark.parametrize("given", [CHART, None, {}], ids=["a whole chart", "no prefetch", "an empty prefetch"])
 @pytest.mark.parametrize("priority", ["stat", "asap", "urgent"])
+@pytest.mark.parametrize(
+    "beside",
+    [
+        pytest.param([], id="alone"),
+        pytest.param([order(MRI, id="mri")], id="beside a work-up"),
+        pytest.param([referring("Condition/why", id="other")], id="beside an order whose reason is told elsewhere"),
+        pytest.param([order(id="routine")], id="beside a puncture that is not urgent"),
+    ],
+)
 def test_an_urgent_puncture_reads_nothing_from_the_server(
-    priority: str, given: Any, client: FlaskClient, fhir_server: FakeFhirServer
+    priority: str, given: Any, beside: list[Json], client: FlaskClient, fhir_server: FakeFhirServer
 ) -> None:
     """design.md 5: never delayed; `what-to-expect` only and no suggestions."""
     serve_chart(fhir_server)
     draft = order(priority=priority, reasonReference=[{"reference": "Condition/why"}])
-    cards = cards_of(client, after_puncture(draft, prefetch=given, fhirServer=BASE, fhirAuthorization=BEARER))
+    call = after_puncture(*beside, draft, prefetch=given, fhirServer=BASE, fhirAuthorization=BEARER)
+    cards = cards_of(client, call)
     assert list(cards) == ["what-to-expect"]
     assert "suggestions" not in cards["what-to-expect"]
     assert fhir_server.requests == []

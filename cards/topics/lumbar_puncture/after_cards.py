@@ -20,7 +20,6 @@ from cards.wording import list_findings, not_read, summary_naming, tell_contribu
 _UNKNOWN_SUMMARIES = {
     WhyUnknown.CONDITIONS_NOT_READ: "summary-conditions-not-read",
     WhyUnknown.NO_PAIN: "summary-no-pain",
-    WhyUnknown.NO_PAIN_IN_PART: "summary-no-pain-in-part",
     WhyUnknown.PUNCTURE_MISSING: "summary-puncture",
     WhyUnknown.PUNCTURE_IMPRECISE: "summary-puncture",
     WhyUnknown.ONSET_MISSING: "summary-onset",
@@ -37,9 +36,10 @@ def pain_after_puncture(assessment: Assessment, topic: Topic) -> Card:
     numbers = _numbers(assessment, topic)
     lasting = assessment.nerve_symptom is not None and assessment.nerve_symptom.lasts
     findings = assessment.findings if settings.contributors else _serious(assessment)
-    values = _common(assessment, [pain.entry] if pain.entry else [], findings, citations, topic) | {
+    values = {  # in the order of the card, in which the evidence is numbered
         "assessment": text.body(numbers, citations),
         "unknown": _what_is_unknown(assessment, topic),
+        **_common(assessment, [pain.entry] if pain.entry else [], findings, citations, topic),
         "nerve": _nerve_irritation(assessment, citations, topic),
     }
     return make_card(
@@ -62,8 +62,9 @@ def nerve_symptoms(assessment: Assessment, topic: Topic) -> Card:
     lasting = assessment.nerve_symptom is not None and assessment.nerve_symptom.lasts
     numbers = _numbers(assessment, topic)
     head = topic.texts["nerve-symptoms"].head
-    values = _common(assessment, [], assessment.findings, citations, topic) | {
-        "nerve": _nerve_irritation(assessment, citations, topic)
+    values = {  # as above
+        "nerve": _nerve_irritation(assessment, citations, topic),
+        **_common(assessment, [], assessment.findings, citations, topic),
     }
     return make_card(
         "nerve-symptoms",
@@ -155,8 +156,9 @@ def _nerve_irritation(assessment: Assessment, citations: Citations, topic: Topic
     nerve = assessment.nerve_symptom
     if nerve is None:
         return ""
-    value_set = topic.service.after_puncture.nerve_symptom
-    symptoms = Markdown("\n".join(f"- {tell_entries(one.words, [one], value_set, topic)}" for one in nerve.entries))
+    settings = topic.service.after_puncture
+    value_set, label = settings.nerve_symptom, settings.nerve_symptom_label
+    symptoms = Markdown("\n".join(f"- {tell_entries(label, [one], value_set, topic)}" for one in nerve.entries))
     return topic.texts["nerve-irritation"].body(_numbers(assessment, topic) | {"symptoms": symptoms}, citations)
 
 

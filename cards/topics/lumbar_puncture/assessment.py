@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from enum import StrEnum
 
 from cards.catalogue import Topic
 from cards.chart_entry import ChartEntry
@@ -15,6 +16,15 @@ from cards.topics.lumbar_puncture.pain import Pain, class_pain, find_pain
 from cards.topics.lumbar_puncture.punctures import Punctures, began_since, find_punctures
 from cards.topics.lumbar_puncture.red_flags import RedFlag, find_red_flags
 from cards.topics.lumbar_puncture.triage import Triage
+
+
+class WhyQuiet(StrEnum):
+    """Why there is nothing to say of what followed a puncture."""
+
+    NO_PUNCTURE = "no completed lumbar puncture within the look-back"
+    URGENT = "the puncture that is ordered is urgent"
+    OTHER_REASON = "every work-up states another reason, and the chart holds no complaint"
+    NO_COMPLAINT_SINCE = "another puncture is ordered, and no complaint is dated since the last one"
 
 
 @dataclass(frozen=True)
@@ -32,7 +42,7 @@ class NerveSymptom:
 class Assessment:
     """Everything the cards are written from.
 
-    `after_puncture`: pain or nerve symptoms after a puncture are to be spoken of. `findings`: without the complaint
+    `why_quiet`: why what followed a puncture is not to be spoken of; None: it is. `findings`: without the complaint
     that is to be explained.
     """
 
@@ -41,7 +51,7 @@ class Assessment:
     record: PatientRecord
     punctures: Punctures
     red_flags: tuple[RedFlag, ...]
-    after_puncture: bool
+    why_quiet: WhyQuiet | None
     pain: Pain
     nerve_symptom: NerveSymptom | None
     findings: tuple[Finding, ...]
@@ -49,7 +59,7 @@ class Assessment:
     @property
     def is_pain_told(self) -> bool:
         """Pain has the card where there is pain, or where there is nothing else to speak of."""
-        return self.after_puncture and (self.pain.entry is not None or self.nerve_symptom is None)
+        return self.why_quiet is None and (self.pain.entry is not None or self.nerve_symptom is None)
 
     def are_contributors_told(self, topic: Topic) -> bool:
         """Whether the card on what followed the puncture tells the findings, which are then not told twice."""
@@ -59,7 +69,7 @@ class Assessment:
     @property
     def is_nerve_symptom_told(self) -> bool:
         """Numbness without pain has a card of its own."""
-        return self.after_puncture and not self.is_pain_told
+        return self.why_quiet is None and not self.is_pain_told
 
 
 def assess(found: Triage, record: PatientRecord, topic: Topic, today: date) -> Assessment:
@@ -67,9 +77,9 @@ def assess(found: Triage, record: PatientRecord, topic: Topic, today: date) -> A
     punctures = find_punctures(record, topic, today)
     pains = find_pain(record, topic)
     nerve = _find_nerve_symptom(record, punctures, topic, today)
-    after = _is_after_puncture(found, punctures, pains, nerve, today)
+    why_quiet = _why_quiet(found, punctures, pains, nerve, today)
     findings = find_contributors(record, topic, today)
-    if after:
+    if why_quiet is None:
         findings = tuple(one for one in findings if _explains(one, punctures.last_on, today))
     return Assessment(
         today,
@@ -77,30 +87,31 @@ def assess(found: Triage, record: PatientRecord, topic: Topic, today: date) -> A
         record,
         punctures,
         find_red_flags(record, punctures, topic, today),
-        after,
+        why_quiet,
         class_pain(pains, punctures, record, topic, today),
         nerve,
         findings,
     )
 
 
-def _is_after_puncture(
+def _why_quiet(
     found: Triage, punctures: Punctures, pains: Sequence[ChartEntry], nerve: NerveSymptom | None, today: date
-) -> bool:
-    """Whether the orders and the chart call for a word on what followed a puncture.
+) -> WhyQuiet | None:
+    """Why there is nothing to say of what followed a puncture; None where there is.
 
-    A work-up does, unless it is for something else and nobody complains. Another puncture does only where a complaint
-    is dated since the last one: weekly intrathecal treatment stays quiet. An urgent puncture never does.
+    A work-up asks for it, unless it is for something else and nobody complains. Another puncture does only where a
+    complaint is dated since the last one: weekly intrathecal treatment stays quiet.
     """
-    if not punctures.completed or found.urgent:
-        return False
+    if not punctures.completed:
+        return WhyQuiet.NO_PUNCTURE
+    if found.urgent:
+        return WhyQuiet.URGENT
     if found.work_ups:
-        return bool(pains or nerve) or not found.explained
+        return WhyQuiet.OTHER_REASON if found.explained and not pains and not nerve else None
     complaints = [*pains, *(nerve.entries if nerve else ())]
-    return (
-        any(one.witness is not None and began_since(one, punctures.last_on, today) is not False for one in complaints)
-        and punctures.last_on is not None
-    )
+    dated = [one for one in complaints if one.witness] if punctures.last_on else []
+    since = any(began_since(one, punctures.last_on, today) is not False for one in dated)
+    return None if since else WhyQuiet.NO_COMPLAINT_SINCE
 
 
 def _find_nerve_symptom(record: PatientRecord, punctures: Punctures, topic: Topic, today: date) -> NerveSymptom | None:

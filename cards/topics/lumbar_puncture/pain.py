@@ -31,7 +31,6 @@ class WhyUnknown(StrEnum):
 
     CONDITIONS_NOT_READ = "conditions-not-read"
     NO_PAIN = "no-pain"
-    NO_PAIN_IN_PART = "no-pain-in-part"
     ONSET_MISSING = "onset-missing"
     ONSET_IMPRECISE = "onset-imprecise"
     PUNCTURE_MISSING = "puncture-missing"
@@ -112,10 +111,7 @@ def _imprecise(puncture_on: DateRange, onset: DateRange) -> tuple[WhyUnknown, ..
 
 
 def _why_no_pain(record: PatientRecord) -> WhyUnknown:
-    conditions = record.conditions
-    if not conditions.obtained:
-        return WhyUnknown.CONDITIONS_NOT_READ
-    return WhyUnknown.NO_PAIN_IN_PART if conditions.unread_count or not conditions.complete else WhyUnknown.NO_PAIN
+    return WhyUnknown.NO_PAIN if record.conditions.obtained else WhyUnknown.CONDITIONS_NOT_READ
 
 
 def _order(entry: ChartEntry, today: date) -> tuple[object, ...]:

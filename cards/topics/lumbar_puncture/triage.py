@@ -54,22 +54,34 @@ def triage(orders: Sequence[DraftOrder], topic: Topic, looked_up: Mapping[str, C
     )
     if not punctures and not work_ups:
         return None
-    urgent = any(order.priority in topic.service.orders.urgent_priorities for order in punctures)
     held = frozenset(match.value_set for order in orders for match in _matches(order.what, topic))
     explained = bool(work_ups) and all(_states_other_reason(order, topic, looked_up) for order in work_ups)
-    return Triage(punctures, work_ups, urgent, explained, held, tuple(topic.service.prefetch))
+    return Triage(punctures, work_ups, is_urgent(punctures, topic), explained, held, tuple(topic.service.prefetch))
 
 
 def reasons_to_look_up(orders: Sequence[DraftOrder], topic: Topic) -> tuple[str, ...]:
-    """References to the Conditions that decide whether an order works up back pain, where its own words do not."""
+    """References to the Conditions that decide whether an order works up back pain, where its own words do not.
+
+    None beside an urgent puncture, which waits for nothing.
+    """
+    selected = [order for order in orders if order.selected]
+    if not any(order.reason_references for order in selected):
+        return ()
+    punctures = [order for order in selected if is_lumbar_puncture(order, topic)]
+    if is_urgent(punctures, topic):
+        return ()
     undecided = (
         order
-        for order in orders
-        if order.selected and order.reason_references
-        if not is_lumbar_puncture(order, topic) and not has_work_up_reason(order, topic, {})
+        for order in selected
+        if order.reason_references and order not in punctures and not has_work_up_reason(order, topic, {})
     )
     wanted = dict.fromkeys(one for order in undecided for one in order.reason_references if condition_id(one))
     return tuple(wanted)[:MOST_REASONS_LOOKED_UP]
+
+
+def is_urgent(punctures: Iterable[DraftOrder], topic: Topic) -> bool:
+    """Whether one of these lumbar punctures is not to be delayed."""
+    return any(order.priority in topic.service.orders.urgent_priorities for order in punctures)
 
 
 def is_lumbar_puncture(order: DraftOrder, topic: Topic) -> bool:
