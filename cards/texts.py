@@ -97,10 +97,6 @@ class Text:
         """The body without citations, for a text that leaves the card (the patient instruction)."""
         return _CITATIONS.sub("", "\n\n".join(self.blocks))
 
-    def placeholders(self) -> frozenset[str]:
-        """Every placeholder of the body."""
-        return frozenset(_PLACEHOLDER.findall("\n".join(self.blocks)))
-
     def cited(self) -> frozenset[str]:
         """The keys of all evidence the body cites."""
         return frozenset(key for run in _CITATIONS.findall("\n".join(self.blocks)) for key in _KEY.findall(run))

@@ -131,7 +131,6 @@ def test_a_block_with_nothing_to_say_is_left_out(tmp_path: Path) -> None:
     assert text.body({"list": Markdown("- x")}, Citations()) == "First¹.\n\n**Head**\n- x\n\nLast²."
     assert text.body({"list": ""}, Citations()) == "First¹.\n\nLast²."
     assert text.plain_body() == "First.\n\n**Head**\n{list}\n\nLast."
-    assert text.placeholders() == {"list"}
     assert text.cited() == {"a", "b"}
 
 
