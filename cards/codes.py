@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cache
 
 
 class InvalidCode(ValueError):
@@ -126,14 +125,12 @@ _BY_URI = {system.uri: system for system in CODE_SYSTEMS}
 _BY_FOLDED = {fold_uri(uri): system for system in CODE_SYSTEMS for uri in (system.uri, *system.aliases)}
 
 
+_LOCAL: dict[str, CodeSystem] = {}  # one object for each, because value sets are keyed by it
+
+
 def local_code_system(uri: str) -> CodeSystem:
     """The code system of this name that only one site knows; the same one for every spelling of the name."""
-    return _local_code_system(fold_uri(uri))
-
-
-@cache
-def _local_code_system(folded: str) -> CodeSystem:
-    return CodeSystem("local code", folded, (), re.compile(r"\S(?:.*\S)?"))
+    return _LOCAL.setdefault(fold_uri(uri), CodeSystem(uri, uri, (), re.compile(r"\S(?:.*\S)?")))
 
 
 def find_code_system(uri: str | None) -> CodeSystem | None:

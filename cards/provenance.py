@@ -20,7 +20,7 @@ def trace(role: str, entries: Iterable[ChartEntry], value_set_id: str, topic: To
             Provenance(
                 role,
                 f"{entry.resource_type}/{entry.id}" if entry.id else entry.resource_type,
-                match.code_system if match else None,
+                match.system_uri if match else None,
                 match.code if match else None,
                 witness.text if witness else None,
                 value_set.id,

@@ -71,6 +71,9 @@ class ValueSet:
     families: frozenset[str]
 
 
+_URIS = {system.name: system.uri for system in CODE_SYSTEMS}
+
+
 @dataclass(frozen=True, slots=True)
 class Match:
     """Why a concept belongs to a value set: a coding of it, or (code None) words that say so."""
@@ -79,6 +82,11 @@ class Match:
     code_system: str | None
     code: str | None
     certain: bool = True
+
+    @property
+    def system_uri(self) -> str | None:
+        """The code system's canonical URI; a site's own is named by its URI."""
+        return _URIS.get(self.code_system, self.code_system) if self.code_system else None
 
 
 def load_value_set(path: Path, *, local: bool = False) -> ValueSet:

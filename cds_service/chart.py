@@ -68,16 +68,15 @@ class ChartReader:
     ) -> dict[str, CodeableConcept]:
         """What each of these references to a Condition says, from prefetch or else from the FHIR server, one by one.
 
-        A Condition that cannot be had, or is not certainly this patient's, is left out.
+        A Condition that cannot be had, is on another server, or is not certainly this patient's, is left out.
         """
-        wanted = {reference: condition_id(reference) for reference in references}
+        wanted = {one: condition_id(one) for one in references if _is_on_server(one, request.fhir_server)}
         value = sort_value(request.prefetch.get("conditions"))
         resources = [one.resource for one in value.entries if one and one.resource]
         known = {one.id: one for one in resources if one.resource_type == "Condition"}
-        missing = [one for one in references if wanted[one] not in known]
-        urls = {one: f"Condition/{wanted[one]}" for one in missing}
+        urls = {reference: f"Condition/{id_}" for reference, id_ in wanted.items() if id_ not in known}
         fetched = self._fhir_reader.fetch(request.fhir_server, request.access_token, urls, deadline) if urls else {}
-        found = {one: known[wanted[one]] for one in references if wanted[one] in known}
+        found = {reference: known[id_] for reference, id_ in wanted.items() if id_ in known}
         for one, result in fetched.items():
             answers = [entry.resource for entry in result.entries if entry and entry.resource]
             found.update((one, answer) for answer in answers[:1])
@@ -129,6 +128,11 @@ class ChartReader:
         if value.entries:
             raise _other_patient("prefetch.patient", 0)
         return None
+
+
+def _is_on_server(reference: str, server: str | None) -> bool:
+    """Whether a reference is relative, or leads to the server of the call: the same id elsewhere is somebody else's."""
+    return "://" not in reference or (server is not None and reference.startswith(server.rstrip("/") + "/"))
 
 
 def _is_condition_of(resource: ChartResource, request: HookRequest) -> bool:

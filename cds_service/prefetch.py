@@ -44,10 +44,12 @@ def sort_value(raw: JsonBytes | None) -> PrefetchValue:
     if bytes(memoryview(raw)[:8]).lstrip()[:1] != b"[":
         return sort_resource(raw)
     try:
-        entries = [read_entry(item) for item in msgspec.json.decode(raw, type=list[msgspec.Raw])]
+        items = msgspec.json.decode(raw, type=list[msgspec.Raw])
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return PrefetchValue(State.FAILED)
-    return _sort_list(entries) if entries else PrefetchValue(State.EMPTY)
+    if len(items) == 1:  # a Bundle in a list, as well as the only resource of one
+        return sort_resource(items[0])
+    return _sort_list([read_entry(item) for item in items]) if items else PrefetchValue(State.EMPTY)
 
 
 def sort_resource(raw: JsonBytes, *, unwrap: bool = True) -> PrefetchValue:

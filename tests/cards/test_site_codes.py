@@ -56,7 +56,7 @@ def test_a_local_code_counts_in_the_chart_and_the_card_names_both_versions(make_
     call = hook_call(order(coded(CPT, "72148")), prefetch=prefetch(procedures=[puncture]))
     card = cards_of(client, call)["pain-after-puncture"]
     (traced,) = card["extension"]["lumbar-puncture-back-pain"]["provenance"]
-    assert (traced["system"], traced["code"]) == ("local code", "NEU-LP-01")
+    assert (traced["system"], traced["code"]) == (HOSPITAL, "NEU-LP-01")
     assert traced["valueSetVersion"] == "2026.11.0+1"
 
 

@@ -8,6 +8,7 @@ from cards.card import Action, Card, Provenance, Suggestion
 from cards.catalogue import Topic
 from cards.chart_entry import ChartEntry
 from cards.findings import Finding
+from cards.orders import condition_id
 from cards.provenance import trace
 from cards.referral import draft_referral
 from cards.texts import Citations, Markdown, fill_plain
@@ -165,7 +166,9 @@ def _nerve_irritation(assessment: Assessment, citations: Citations, topic: Topic
 def _referrals(assessment: Assessment, topic: Topic) -> tuple[Suggestion, ...]:
     """A draft referral for each specialty that the session does not hold yet; the clinician picks at most one."""
     text = topic.texts["referral"].head
-    found, pain = assessment.found, assessment.pain
+    found, nerve = assessment.found, assessment.nerve_symptom
+    complaint = assessment.pain.entry or (nerve.entries[0] if nerve else None)
+    shown_by = condition_id(f"Condition/{complaint.id}") if complaint else None  # only an id that is one
     return tuple(
         Suggestion(
             f"refer-{name}",
@@ -179,7 +182,7 @@ def _referrals(assessment: Assessment, topic: Topic) -> tuple[Suggestion, ...]:
                         assessment.record.patient_id,
                         referral.code,
                         text["reason"],
-                        pain.entry.id if pain.entry else None,
+                        shown_by,
                     ),
                 ),
             ),

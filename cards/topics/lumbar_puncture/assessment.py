@@ -42,6 +42,7 @@ class NerveSymptom:
 class Assessment:
     """Everything the cards are written from.
 
+    `complaints`: whatever is active and, by its kind, pain, a nerve symptom or a red flag, whenever it began.
     `why_quiet`: why what followed a puncture is not to be spoken of; None: it is. `findings`: without the complaint
     that is to be explained.
     """
@@ -51,6 +52,7 @@ class Assessment:
     record: PatientRecord
     punctures: Punctures
     red_flags: tuple[RedFlag, ...]
+    complaints: tuple[ChartEntry, ...]
     why_quiet: WhyQuiet | None
     pain: Pain
     nerve_symptom: NerveSymptom | None
@@ -87,6 +89,7 @@ def assess(found: Triage, record: PatientRecord, topic: Topic, today: date) -> A
         record,
         punctures,
         find_red_flags(record, punctures, topic, today),
+        _find_complaints(record, topic),
         why_quiet,
         class_pain(pains, punctures, record, topic, today),
         nerve,
@@ -112,6 +115,12 @@ def _why_quiet(
     dated = [one for one in complaints if one.witness] if punctures.last_on else []
     since = any(began_since(one, punctures.last_on, today) is not False for one in dated)
     return None if since else WhyQuiet.NO_COMPLAINT_SINCE
+
+
+def _find_complaints(record: PatientRecord, topic: Topic) -> tuple[ChartEntry, ...]:
+    settings = topic.service.after_puncture
+    kinds = [settings.pain, settings.nerve_symptom, *(flag.value_set for flag in topic.service.red_flags)]
+    return tuple(one for one in record.conditions.found if one.is_active and any(map(one.match_in, kinds)))
 
 
 def _find_nerve_symptom(record: PatientRecord, punctures: Punctures, topic: Topic, today: date) -> NerveSymptom | None:

@@ -41,7 +41,7 @@ def decide(found: Triage, record: PatientRecord, topic: Topic, today: date) -> t
     """The cards, most urgent first, three at most. Raises ProceduresUnobtainable."""
     assessment = assess(found, record, topic, today)
     cards = _cards(assessment, topic)
-    if not cards and not assessment.punctures.completed and not _are_procedures_known(record):
+    if not cards and not assessment.punctures.completed and not _is_certainly_silent(assessment):
         raise ProceduresUnobtainable
     return tuple(sorted(cards, key=lambda card: INDICATORS.index(card.indicator)))
 
@@ -61,5 +61,10 @@ def _cards(assessment: Assessment, topic: Topic) -> list[Card]:
     return cards
 
 
-def _are_procedures_known(record: PatientRecord) -> bool:
-    return record.procedures.obtained and record.procedures.complete
+def _is_certainly_silent(assessment: Assessment) -> bool:
+    """Whether no puncture in what could not be read of the procedures would change that there is nothing to say."""
+    procedures, conditions = assessment.record.procedures, assessment.record.conditions
+    if procedures.obtained and procedures.complete:
+        return True
+    without_complaint = conditions.obtained and conditions.complete and not assessment.complaints
+    return assessment.found.explained and without_complaint
