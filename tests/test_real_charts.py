@@ -8,13 +8,14 @@ from __future__ import annotations
 import json
 import re
 from collections import defaultdict
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
 
-from tests.charts import SNOMED, Json, cards_of, coded, hook_call, order, searchset
+from tests.charts import CPT, SNOMED, Json, cards_of, coded, hook_call, order, procedure, searchset
 from tests.fake_fhir_server import BASE, FakeFhirServer
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
@@ -39,6 +40,13 @@ CHARTS = {
     "STU3/smart-1272431": ["Back pain on record (lumbar)"],
     "STU3/smart-1520204": ["Back pain on record"],
     "STU3/smart-1627321": ["Disc displacement (lumbar)", "Back pain on record (lumbar)"],
+}
+WITH_BACK_PAIN = {  # active today
+    "DSTU2/ahrq-pain-management",
+    "DSTU2/smart-1627321",
+    "STU3/smart-1272431",
+    "STU3/smart-1520204",
+    "STU3/smart-1627321",
 }
 BULK_WITH_BACK_PAIN = 2  # of 13; its README names them
 
@@ -104,6 +112,22 @@ def test_chart_gives_what_a_person_found_in_it_with_and_without_prefetch(
     assert findings(prefetched) == expected
     assert "hecked:" not in prefetched["what-to-expect"]["detail"]  # every entry could be read
     assert cards_of(client, without_prefetch(call, fhir_server)) == prefetched
+
+
+@pytest.mark.parametrize("name", CHARTS)
+@pytest.mark.parametrize("days_ago", [5, 100])
+def test_pain_of_a_real_chart_that_was_there_before_is_never_put_down_to_a_puncture(
+    name: str, days_ago: int, client: FlaskClient
+) -> None:
+    """A lumbar puncture is added to the chart, and the spine is imaged: all pain in these charts began years ago."""
+    call = call_for(read_chart(name), name.partition("/")[0])
+    call["context"]["draftOrders"]["entry"][0]["resource"]["code"] = coded(CPT, "72148")
+    subject = {"reference": f"Patient/{call['context']['patientId']}"}
+    done = (date(2026, 11, 22) - timedelta(days=days_ago)).isoformat()
+    puncture = procedure(coded(SNOMED, "277762005"), subject=subject, performedDateTime=done)
+    call["prefetch"]["procedures"]["entry"].append({"resource": puncture})
+    told = cards_of(client, call)["pain-after-puncture"]["extension"]["lumbar-puncture-back-pain"]
+    assert told["class"] == ("pre-existing" if name in WITH_BACK_PAIN else "unknown")
 
 
 def test_the_same_person_in_stu3_and_dstu2_gets_the_same_findings(client: FlaskClient) -> None:
