@@ -68,7 +68,9 @@ def load_topic(
     terms = parse_yaml(terms_path, read_text(terms_path), TermsFile)
     known = {*order_value_sets(service), *chart_value_sets(service), *service.levels.values()}
     local = load_site_codes(local_value_sets, known, service.orders, value_sets) if local_value_sets else {}
-    local_files = [local_value_sets / f"{name}.json" for name in local] if local_value_sets else []
+    files = {f"{one.parent.name}/{one.name}": one for one in content_files(folder, value_sets) if one.name != VIGNETTES}
+    if local_value_sets:
+        files |= {f"site/{name}": local_value_sets / f"{name}.json" for name in local}
 
     def terminology(names: Iterable[str]) -> Terminology:
         sets = [load_value_set(value_sets / f"{name}.json") for name in dict.fromkeys(names)]
@@ -84,14 +86,19 @@ def load_topic(
         levels=terminology(service.levels.values()),
         patient_pages={page: _load_pages(page, service, drafts=drafts) for page in page_names(service)},
         page_words={language: _load_words(language) for language in service.patient_languages},
-        version=_hash([*(one for one in content_files(folder, value_sets) if one.name != VIGNETTES), *local_files]),
+        version=_hash(files),
     )
 
 
 def content_files(folder: Path = LUMBAR_PUNCTURE, value_sets: Path = VALUE_SETS) -> Iterator[Path]:
     """Every file of content that a clinician may change, vignettes and patient pages included."""
     for place in (folder, folder / "text", value_sets, PATIENT_PAGES):
-        yield from (path for path in place.iterdir() if path.suffix in (".yaml", ".md", ".json"))
+        yield from (path for path in place.iterdir() if is_content(path))
+
+
+def is_content(path: Path) -> bool:
+    """Whether this is a file of content, and not what an editor keeps beside one."""
+    return path.suffix in (".yaml", ".md", ".json") and not path.name.startswith(".") and path.is_file()
 
 
 def text_names(service: Service) -> Iterator[str]:
@@ -159,9 +166,9 @@ def _check_references(service: Service, path: Path, source: str) -> None:
         require(allowed, f"an indicator is info, warning or critical: {indicator}", f"indicator: {indicator}")
 
 
-def _hash(files: Iterable[Path]) -> str:
+def _hash(files: Mapping[str, Path]) -> str:
+    """Over names and texts, so that neither the place of the files nor their line ends matter."""
     digest = hashlib.sha256()
-    for path in sorted(files, key=lambda one: (one.parent.name, one.name)):
-        digest.update(f"{path.parent.name}/{path.name}\n".encode())
-        digest.update(path.read_bytes())
+    for name, path in sorted(files.items()):
+        digest.update(f"{name}\n{read_text(path)}".encode())
     return digest.hexdigest()[:12]

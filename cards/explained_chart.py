@@ -208,7 +208,7 @@ def _flag_role(entry: ChartEntry, kind: RedFlagKind, given: Assessment, topic: T
         return f"does not count: {no_puncture('lumbar puncture', given, topic)}"
     at_any_time = msgspec.structs.replace(kind, within_days=None)
     without_reason = Punctures(
-        tuple(replace(one, entry=replace(one.entry, reasons=(), reason_references=())) for one in punctures.all)
+        tuple(replace(one, reason_ids=frozenset(), reason_sets=frozenset()) for one in punctures.all)
     )
     if not counts(entry, at_any_time, without_reason, topic, today):
         return "does not count: it began before the puncture"

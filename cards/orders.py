@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
@@ -100,7 +101,7 @@ def read_draft_orders(draft_orders: JsonBytes, selections: Iterable[str] | None)
         raise NotABundle from None
     if bundle.resource_type != "Bundle":
         raise NotABundle
-    selected = None if selections is None else frozenset(selections)
+    selected = None if selections is None else _addresses(selections)
     drafts = list(_read_entries(entries))
     told = {address: concept for order, _, full_url in drafts for address, concept in _told(order, full_url)}
     return tuple(
@@ -139,7 +140,8 @@ def _read_entries(entries: Iterable[JsonBytes]) -> Iterator[tuple[Order, JsonByt
 def _told(resource: Order, full_url: str | None) -> Iterator[tuple[str, CodeableConcept]]:
     """A Condition among the drafts, under the addresses an order may refer to it by."""
     if resource.resource_type == "Condition" and resource.code is not None:
-        yield f"Condition/{resource.id}", resource.code.resolved()
+        if resource.id:
+            yield f"Condition/{resource.id}", resource.code.resolved()
         if full_url:
             yield full_url, resource.code.resolved()
 
@@ -147,8 +149,10 @@ def _told(resource: Order, full_url: str | None) -> Iterator[tuple[str, Codeable
 def _draft_order(order: Order, raw: JsonBytes, told: Mapping[str, CodeableConcept], selected: bool) -> DraftOrder:
     reasons = list(order.concepts())
     elsewhere = []
-    for reference in order.references():
-        concept = _contained(order, reference) if reference.startswith("#") else told.get(reference)
+    references = order.references()
+    contained = dict(_contained(order)) if any(one.startswith("#") for one in references) else {}
+    for reference in references:
+        concept = contained.get(reference) or told.get(reference)
         if concept is None:
             elsewhere.append(reference)
         else:
@@ -166,22 +170,24 @@ def _draft_order(order: Order, raw: JsonBytes, told: Mapping[str, CodeableConcep
     )
 
 
-def _contained(order: Order, reference: str) -> CodeableConcept | None:
+def _contained(order: Order) -> Iterator[tuple[str, CodeableConcept]]:
+    """What an order contains, by the reference it uses for it."""
     for raw in order.contained:
-        try:
+        with suppress(Unreadable):
             resource, _ = _CONTAINED.read(raw)
-        except Unreadable:
-            continue
-        if resource.id == reference.removeprefix("#"):
-            return resource.concept()
-    return None
+            yield f"#{resource.id}", resource.concept()
 
 
 def _is_selected(order: Order, full_url: str | None, selected: frozenset[str]) -> bool:
     if full_url is not None and full_url in selected:
         return True
-    local = f"{order.resource_type}/{order.id}"
-    return order.id is not None and any(chosen == local or chosen.endswith(f"/{local}") for chosen in selected)
+    return order.id is not None and f"{order.resource_type}/{order.id}" in selected
+
+
+def _addresses(selections: Iterable[str]) -> frozenset[str]:
+    """The selections as they stand, and each as the "Type/id" it ends in."""
+    chosen = frozenset(selections)
+    return chosen.union("/".join(one.rsplit("/", 2)[-2:]) for one in chosen)
 
 
 __all__ = [

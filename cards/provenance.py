@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from cards.card import Provenance
 from cards.catalogue import Topic
 from cards.chart_entry import ChartEntry
 
 
-def trace(role: str, entries: Iterable[ChartEntry], value_set_id: str, topic: Topic) -> tuple[Provenance, ...]:
-    """One Provenance for each entry of a card that a value set holds."""
+def trace(role: str, entries: Sequence[ChartEntry], value_set_id: str, topic: Topic) -> tuple[Provenance, ...]:
+    """One Provenance for each entry that a card names, which are the first few of them."""
     value_set = topic.chart.value_sets[value_set_id]
     traced = []
-    for entry in entries:
+    for entry in entries[: 1 + topic.service.settings.most_entries_named]:
         match = entry.match_in(value_set_id)
         witness = entry.witness
         traced.append(

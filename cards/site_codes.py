@@ -17,7 +17,7 @@ def load_site_codes(
     if not folder.is_dir():
         raise ContentError(folder, "the folder of the site's own codes is missing")
     local = {}
-    for path in sorted(folder.glob("*.json")):
+    for path in sorted(path for path in folder.glob("*.json") if not path.name.startswith(".")):
         if path.stem not in known:
             what = f"there is no value set {path.stem!r} to add to; there are {', '.join(sorted(known))}"
             raise ContentError(path, what, 1)

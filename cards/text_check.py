@@ -40,6 +40,7 @@ def _needs(names: str) -> Filled:
 BARE = Filled()
 _NUMBERS = Filled(offered=frozenset({"days", "expected_days", "late_onset_days", "chronic_days", "nerve_days"}))
 _FINDINGS = _needs("findings")
+_CONFOUNDER_SUMMARIES = ("summary", "summary-serious", "summary-both")
 _UNKNOWN_SUMMARIES = ("no-pain", "conditions-not-read", "onset", "puncture")
 
 # What fills each phrase; a phrase that is not listed takes nothing.
@@ -84,7 +85,7 @@ def what_fills(service: Service) -> dict[str, tuple[Filled, dict[str, Filled]]]:
     return classes | {
         "pain-class-unknown": (_NUMBERS, unknown),
         "what-to-expect": (_needs("not_read"), {"summary": BARE, "summary-not-checked": BARE}),
-        "confounders": (_needs("contributors serious not_read"), {"summary": _FINDINGS, "summary-serious": _FINDINGS}),
+        "confounders": (_needs("contributors serious not_read"), dict.fromkeys(_CONFOUNDER_SUMMARIES, _FINDINGS)),
         "pain-after-puncture": (_needs(f"assessment unknown nerve {told}"), {}),
         "nerve-symptoms": (_needs(f"nerve {told}"), {"summary": _NUMBERS, "summary-lasting": _NUMBERS}),
         "contributors": (_FINDINGS, {}),
@@ -203,7 +204,7 @@ def _longest(name: str, key: str, summary: str, topic: Topic) -> str:
         labels = sorted((flag.label for flag in service.red_flags), key=len, reverse=True)
         return max((summary_naming(summary, _led_by(one, labels), topic) for one in labels), key=len, default="")
     levels = [level for level in service.settings.levels if level in (*topic.phrases.levels, UNSPECIFIED)]
-    kinds = [kind for kind in service.contributors if kind.serious == (key == "summary-serious")]
+    kinds = [kind for kind in service.contributors if kind.serious == (key != "summary")]
     findings = [Finding(kind, level, ()) for kind in kinds for level in levels]
     findings.sort(key=lambda one: len(summary_with("{findings}", [one], topic)), reverse=True)
     return max((summary_with(summary, _led_by(one, findings), topic) for one in findings), key=len, default="")

@@ -28,6 +28,7 @@ class Phrases(msgspec.Struct, rename="kebab", forbid_unknown_fields=True, frozen
     pattern_words: list[str] = []
     reject: list[str] = []
     reject_before: list[str] = []
+    grave: bool = False
 
 
 class Guards(msgspec.Struct, rename="kebab", forbid_unknown_fields=True, frozen=True):
@@ -37,6 +38,7 @@ class Guards(msgspec.Struct, rename="kebab", forbid_unknown_fields=True, frozen=
     negated_after: list[str]
     uncertain_before: list[str]
     uncertain_after: list[str]
+    suspected_before: list[str] = []
 
 
 class TermsFile(msgspec.Struct, rename="kebab", forbid_unknown_fields=True, frozen=True):
@@ -75,6 +77,8 @@ class TextTerms:
         self._rejects_before = {
             name: _words(terms.reject_before) for name, terms in wanted.items() if terms.reject_before
         }
+        self._grave = frozenset(name for name, terms in wanted.items() if terms.grave)
+        self._suspected_before = _words(file.guards.suspected_before)
         self._negated_before = _words(file.guards.negated_before)
         self._negated_after = _words(file.guards.negated_after)
         self._uncertain_before = _words(file.guards.uncertain_before)
@@ -101,16 +105,21 @@ class TextTerms:
     def mentioned_in(self, text: str) -> Iterator[str]:
         """The value sets whose phrases stand in `text`, denied and doubted ones, too."""
         folded = fold(text[:_LONGEST_TEXT])
+        if self._triggers.isdisjoint(_fold_all([folded]).split()):
+            return iter(())
         return (name for name, pattern in self._terms.items() if pattern.search(folded))
 
     def _first_meant(self, name: str, pattern: re.Pattern[str], folded: str) -> Iterator[TextMatch]:
         """The first phrase that is not denied in its own clause."""
         for match in islice(pattern.finditer(folded), _MOST_PHRASES):
             before, after = self._clause(folded, match)
+            suspected = name in self._grave and self._suspected_before.search(before)
+            if suspected:
+                before = self._suspected_before.sub(" ", before)
             denied = self._negated_before.search(before) or self._negated_after.search(after)
             if denied or _found(self._rejects_before.get(name), before):
                 continue
-            doubt = self._uncertain_before.search(before) or self._uncertain_after.search(after)
+            doubt = suspected or self._uncertain_before.search(before) or self._uncertain_after.search(after)
             yield TextMatch(name, certain=not doubt)
             return
 

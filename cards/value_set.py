@@ -45,10 +45,12 @@ class _Include(msgspec.Struct):
     system: str
     concept: list[_Concept] = []
     filter: list[_Filter] = []
+    value_set: list[str] = msgspec.field(name="valueSet", default=[])
 
 
 class _Compose(msgspec.Struct, frozen=True):
     include: list[_Include] = []
+    exclude: list[msgspec.Raw] = []
 
 
 class _ValueSetFile(msgspec.Struct, rename="camel"):
@@ -98,6 +100,10 @@ def load_value_set(path: Path, *, local: bool = False) -> ValueSet:
         raise ContentError(path, str(cause)) from None
     if file.resource_type != "ValueSet" or file.id != path.stem:
         raise ContentError(path, "resourceType must be ValueSet, and id the name of the file", 1)
+    if file.compose.exclude or any(include.value_set for include in file.compose.include):
+        raise ContentError(path, "exclude and include.valueSet are not read: list codes", line_of(text, '"compose"'))
+    if local and not file.compose.include:
+        raise ContentError(path, "compose.include holds no codes: list them there", 1)
     codes: dict[CodeSystem, set[str]] = {}
     families: set[str] = set()
     for include in file.compose.include:

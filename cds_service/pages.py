@@ -4,6 +4,8 @@ elsewhere.
 
 from __future__ import annotations
 
+import re
+
 from flask import Blueprint, Response, abort, render_template, request
 from markdown_it import MarkdownIt
 from markupsafe import Markup
@@ -31,9 +33,10 @@ def pages_blueprint(topic: Topic, base_url: str) -> Blueprint:
 
     @blueprint.get("/education/<page>")
     def education(page: str) -> str:
-        language = request.args.get("lang", "en")
-        if (page, language) not in rendered:
+        if page not in topic.patient_pages:
             abort(404)
+        wanted = re.split("[-_]", request.args.get("lang", "en").strip().lower())[0]
+        language = wanted if wanted in topic.patient_pages[page] else "en"  # rather than no page for a patient
         head, words = topic.patient_pages[page][language].head, topic.page_words[language]
         reviewed = fill_plain(words.reviewed, {"owner": topic.service.owner, "date": head["reviewed-on"]})
         others = {one: topic.page_words[one].language for one in topic.patient_pages[page] if one != language}

@@ -41,7 +41,7 @@ def _profile(text: str) -> str:
 
 def _folder(text: str) -> Path:
     folder = Path(text)
-    if not folder.is_dir():
+    if not text or not folder.is_dir():
         raise ValueError("must be a folder that is there")
     return folder
 

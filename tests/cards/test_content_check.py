@@ -174,9 +174,9 @@ TEXT_FAULTS = [
     case("a misspelt placeholder", EXPECT, swap("{not_read}", "{not-read}"), "{not-read}", "nothing fills {not-read}"),
     case("another card's placeholder", EXPECT, add("{flags}"), "{flags}", "nothing fills {flags}"),
     case("no word on what was not read", EXPECT, swap("{not_read}", ""), "**What the patient can", "needs {not_read}"),
-    case("a red flag card without its flags", FLAGS, swap("{flags}", ""), "**Recorded since",
+    case("a red flag card without its flags", FLAGS, swap("{flags}", ""), "**Active, and",
          "the card needs {flags}, which stands nowhere"),
-    case("a card without its timeline", FLAGS, swap("{timeline}", ""), "**Recorded since", "needs {timeline}"),
+    case("a card without its timeline", FLAGS, swap("{timeline}", ""), "**Active, and", "needs {timeline}"),
     case("a misspelt placeholder of a summary", NERVE, swap("{days}", "{dais}"), "{dais}", "nothing fills {dais}"),
     case("a number in a summary that gets none", EXPECT, swap("summary: After", "summary: In {days} after"),
          "summary: In", "summary: nothing fills {days}"),
@@ -247,8 +247,8 @@ SUMMARY_FAULTS = [
     case("the longest finding", CONFOUNDERS, swap('summary: "', 'summary: "So '), "summary:", "summary"),
     case("the longest finding that is serious", CONFOUNDERS, swap('serious: "', 'serious: "Look at this chart again: '),
          "summary-serious:", "summary-serious"),
-    case("the longest red flag", FLAGS, swap('summary: "', 'summary: "Danger. '), "summary:", "summary"),
-    case("the longest span of days", NERVE, swap('summary: "', 'summary: "In the legs: '), "summary:", "summary"),
+    case("the longest red flag", FLAGS, swap('summary: "', 'summary: "' + "Danger. " * 8), "summary:", "summary"),
+    case("the longest span of days", NERVE, swap('summary: "', 'summary: "' + "In the legs. " * 5), "summary:", "summary"),
 ]  # fmt: skip
 
 
@@ -263,7 +263,7 @@ def test_a_summary_that_may_grow_beyond_139_characters_is_a_fault(
 
 
 def test_the_name_of_a_red_flag_may_make_a_summary_too_long(topic: Topic, content: Path) -> None:
-    damage(content, SERVICE, swap("label: meningitis", "label: meningitis" + " of a kind" * 4))
+    damage(content, SERVICE, swap("label: meningitis", "label: meningitis" + " of a kind" * 9))
     (fault,) = check(topic, content)
     assert fault.startswith(f"{place_of(content, FLAGS, 'summary:')}: summary grows to ")
 

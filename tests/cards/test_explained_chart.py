@@ -176,7 +176,11 @@ def test_a_red_flag_for_which_the_puncture_was_done(topic: Topic) -> None:
     [
         pytest.param(condition(), "finding, told as spinal stenosis (lumbar)", id="stenosis"),
         pytest.param(condition(coded(ICD_10_CM, "M48.00")), "finding, told as spinal stenosis", id="no level"),
-        pytest.param(condition({"text": "Spinal metastasis"}), "finding, serious, told as spinal tumour", id="tumour"),
+        pytest.param(
+            condition({"text": "Spinal metastasis"}),
+            "finding, serious, told as cancer that may involve the spine",
+            id="tumour",
+        ),
         pytest.param(
             condition(STRAIN, onsetDateTime=ago(9), **RESOLVED),
             "no finding: back sprain or strain is resolved, and heals",

@@ -231,7 +231,7 @@ def test_these_words_say_the_same_as_a_code(terminology: Terminology, name: str,
         pytest.param("Sin fiebre", id="sin"),
         pytest.param("Family history of meningitis", id="a relative's"),
         pytest.param("History of meningitis", id="once, long ago"),
-        pytest.param("Rule out cauda equina", id="to be ruled out"),
+        pytest.param("Rule out low back pain", id="to be ruled out, and not grave"),
         pytest.param("Cord compression ruled out", id="ruled out"),
         pytest.param("Meningitis vaccination", id="meningitis, a vaccination"),
         pytest.param("Exposure to meningitis", id="meningitis, an exposure"),
@@ -307,3 +307,27 @@ def test_a_headache_from_a_puncture_orders_no_puncture() -> None:
     terms = TextTerms(parse_yaml(path, read_text(path), TermsFile), ["lumbar-puncture"])
     texts = ("Headache due to lumbar puncture", "Headache after lumbar puncture", "Cefalea por punción lumbar")
     assert [list(terms.find(text)) for text in texts] == [[], [], []]
+
+
+@pytest.mark.parametrize(
+    "text", ["Rule out cauda equina", "r/o epidural abscess", "Descartar meningitis", "cannot rule out meningitis"]
+)
+def test_what_is_grave_and_to_be_ruled_out_is_suspected(terminology: Terminology, text: str) -> None:
+    """A suspicion is enough to reassure nobody."""
+    assert list(found_in(terminology, text).values()) == [False]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Cauda equina syndrome due to metastasis",
+        "Fever and seizures",
+        "Saddle numbness after delivery",
+        "Urinary retention, known overactive bladder",
+        "Epidural abscess, brain MRI clear",
+        "Leg weakness, stroke ruled out",
+        "CSF leak at lumbar site with nasal congestion",
+    ],
+)
+def test_what_is_grave_is_not_lost_for_another_word_in_the_text(terminology: Terminology, text: str) -> None:
+    assert True in found_in(terminology, text).values()

@@ -102,9 +102,10 @@ def test_a_summary_names_the_level_only_where_it_is_not_the_low_back(topic: Topi
 def test_no_summary_is_ever_longer_than_139_characters(topic: Topic) -> None:
     """R-4.21: whatever a chart holds, in any order."""
     kinds = [kind for kind in topic.service.contributors if kind.enabled]
-    every = [Finding(kind, level, ()) for kind in kinds for level in topic.service.settings.levels]
     heads = topic.texts["confounders"].head
-    for key in ("summary", "summary-serious"):
+    for key, serious in (("summary", False), ("summary-serious", True), ("summary-both", True)):
+        levels = topic.service.settings.levels
+        every = [Finding(kind, level, ()) for kind in kinds if kind.serious is serious for level in levels]
         for pair in permutations(every, 2):
             for some in (pair[:1], pair, (*pair, *(one for one in every if one not in pair))):
                 summary = summary_with(heads[key], some, topic)

@@ -24,8 +24,8 @@ PAGES = [
     pytest.param(PATIENT_PAGE, 200, id="the patient page"),
     pytest.param(AFTER_PAGE, 200, id="the patient page on back pain"),
     pytest.param(PATIENT_PAGE + "?lang=en", 200, id="the patient page in English"),
-    pytest.param(PATIENT_PAGE + "?lang=es", 404, id="a translation that awaits its review"),
-    pytest.param(PATIENT_PAGE + "?lang=fr", 404, id="a language there is no page in"),
+    pytest.param(PATIENT_PAGE + "?lang=es", 200, id="a translation that awaits its review, in English"),
+    pytest.param(PATIENT_PAGE + "?lang=FR-ca", 200, id="a language there is no page in, in English"),
     pytest.param("/education/unknown", 404, id="a patient page that is not there"),
     pytest.param("/nothing/here", 404, id="an address with nothing"),
 ]

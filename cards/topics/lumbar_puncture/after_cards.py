@@ -51,7 +51,9 @@ def pain_after_puncture(assessment: Assessment, topic: Topic) -> Card:
         citations=citations,
         indicator="warning" if lasting else settings.indicator,
         links=card_links("pain-after-puncture", _contributors(findings), assessment.record, topic),
-        suggestions=_referrals(assessment, topic) if settings.refer or lasting else (),
+        suggestions=_referrals(assessment, topic)
+        if (settings.refer and assessment.is_complaint_known) or lasting
+        else (),
         provenance=_provenance(assessment, findings, topic),
         classification=pain.pain_class,
     )
@@ -114,7 +116,7 @@ def _common(
     citations: Citations,
     topic: Topic,
 ) -> dict[str, str]:
-    nerve = list(assessment.nerve_symptom.entries) if assessment.nerve_symptom else []
+    nerve = [assessment.nerve_symptom.entries[0]] if assessment.nerve_symptom else []
     return {
         "timeline": tell_timeline(assessment, complaints + nerve, topic),
         "contributors": tell_contributors(_contributors(findings), citations, topic),
@@ -128,8 +130,9 @@ def _contributors(findings: Sequence[Finding]) -> list[Finding]:
 
 
 def _explaining(findings: Sequence[Finding]) -> list[Finding]:
-    """Without a complaint of old: that back pain is explained by back pain needs no summary."""
-    return [finding for finding in findings if not finding.kind.complaint]
+    """What a summary names: the serious first, and no complaint of old, for back pain does not explain back pain."""
+    told = [finding for finding in findings if not finding.kind.complaint]
+    return sorted(told, key=lambda finding: not finding.kind.serious)
 
 
 def _serious(assessment: Assessment) -> list[Finding]:
@@ -159,7 +162,7 @@ def _nerve_irritation(assessment: Assessment, citations: Citations, topic: Topic
         return ""
     settings = topic.service.after_puncture
     value_set, label = settings.nerve_symptom, settings.nerve_symptom_label
-    symptoms = Markdown("\n".join(f"- {tell_entries(label, [one], value_set, topic)}" for one in nerve.entries))
+    symptoms = Markdown(f"- {tell_entries(label, nerve.entries, value_set, topic)}")
     return topic.texts["nerve-irritation"].body(_numbers(assessment, topic) | {"symptoms": symptoms}, citations)
 
 
@@ -196,7 +199,7 @@ def _trace_punctures(assessment: Assessment, topic: Topic) -> tuple[Provenance, 
     orders = topic.service.orders
     return tuple(
         one
-        for puncture in assessment.punctures.all
+        for puncture in assessment.punctures.all[: 1 + topic.service.settings.most_entries_named]
         for value_set in (orders.lumbar_puncture, orders.unless_into_a_device)
         if puncture.entry.match_in(value_set)
         for one in trace("puncture", [puncture.entry], value_set, topic)

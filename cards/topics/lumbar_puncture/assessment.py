@@ -13,7 +13,7 @@ from cards.dates import DateRange, days_from, until
 from cards.findings import Finding, find_contributors
 from cards.record import PatientRecord
 from cards.topics.lumbar_puncture.pain import Pain, class_pain, find_pain
-from cards.topics.lumbar_puncture.punctures import Punctures, began_since, find_punctures
+from cards.topics.lumbar_puncture.punctures import Punctures, began_since, find_punctures, onset_of
 from cards.topics.lumbar_puncture.red_flags import RedFlag, find_red_flags
 from cards.topics.lumbar_puncture.triage import Triage
 
@@ -63,6 +63,11 @@ class Assessment:
         """Pain has the card where there is pain, or where there is nothing else to speak of."""
         return self.why_quiet is None and (self.pain.entry is not None or self.nerve_symptom is None)
 
+    @property
+    def is_complaint_known(self) -> bool:
+        """Whether chart or orders tell of pain or a nerve symptom: what a referral would be for."""
+        return self.pain.entry is not None or self.nerve_symptom is not None or self.found.for_complaint
+
     def are_contributors_told(self, topic: Topic) -> bool:
         """Whether the card on what followed the puncture tells the findings, which are then not told twice."""
         settings = topic.service.after_puncture.classes[self.pain.pain_class]
@@ -88,7 +93,7 @@ def assess(found: Triage, record: PatientRecord, topic: Topic, today: date) -> A
         found,
         record,
         punctures,
-        find_red_flags(record, punctures, topic, today),
+        find_red_flags(found, record, punctures, topic, today),
         _find_complaints(record, topic),
         why_quiet,
         class_pain(pains, punctures, record, topic, today),
@@ -141,7 +146,7 @@ def _find_nerve_symptom(record: PatientRecord, punctures: Punctures, topic: Topi
 def _lasts(entry: ChartEntry, days: int, today: date) -> bool | None:
     """Whether a symptom has lasted longer than so many days; one without an onset, at least since it was recorded."""
     now = DateRange(today, today, "")
-    began, recorded = until(entry.began, today), until(entry.recorded, today)
+    began, recorded = onset_of(entry, today), until(entry.recorded, today)
     if began is not None:
         return days_from(began, now).exceed(days)
     return True if recorded is not None and days_from(recorded, now).exceed(days) else None

@@ -32,6 +32,7 @@ def confounders(assessment: Assessment, topic: Topic) -> Card:
     serious = [finding for finding in findings if finding.kind.serious]
     contributors = [finding for finding in findings if not finding.kind.serious]
     head = topic.texts["confounders"].head
+    template = head["summary-both" if contributors else "summary-serious"] if serious else head["summary"]
     values = {
         "contributors": tell_contributors(contributors, citations, topic),
         "serious": list_findings(serious, topic),
@@ -39,7 +40,7 @@ def confounders(assessment: Assessment, topic: Topic) -> Card:
     }
     return make_card(
         "confounders",
-        summary_with(head["summary"] if contributors else head["summary-serious"], contributors or serious, topic),
+        summary_with(template, serious or contributors, topic),
         values,
         topic,
         citations=citations,

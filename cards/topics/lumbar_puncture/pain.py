@@ -12,7 +12,7 @@ from cards.chart_entry import ChartEntry
 from cards.dates import DateRange, days_from, earliest, until
 from cards.record import PatientRecord
 from cards.service import AfterPuncture
-from cards.topics.lumbar_puncture.punctures import Punctures
+from cards.topics.lumbar_puncture.punctures import Punctures, began_since, onset_of, witness_of
 
 
 class PainClass(StrEnum):
@@ -63,8 +63,10 @@ def class_pain(
         return Pain(PainClass.UNKNOWN, None, None, (_why_no_pain(record),))
     predating = next((one for one in pains if _is_before(one, puncture_on, today)), None)
     if predating:
-        return Pain(PainClass.PRE_EXISTING, predating, until(predating.witness, today))
-    onset = earliest(found for one in pains if (found := until(one.began, today)))
+        return Pain(PainClass.PRE_EXISTING, predating, witness_of(predating, today))
+    onset = earliest(found for one in pains if (found := onset_of(one, today)))
+    if onset is not None and any(_may_be_earlier(one, onset, today) for one in pains):
+        onset = None
     missing = []
     if onset is None:
         missing.append(WhyUnknown.ONSET_MISSING)
@@ -72,8 +74,13 @@ def class_pain(
         missing.append(WhyUnknown.PUNCTURE_MISSING)
     if onset is None or puncture_on is None:
         return Pain(PainClass.UNKNOWN, pains[0], onset, tuple(missing))
+    undated = any(one.on is None for one in punctures.completed)
+    if undated:  # it may have been the latest
+        puncture_on = DateRange(puncture_on.first, today, puncture_on.text)
     pain_class = _class_of(puncture_on, onset, today, topic.service.after_puncture)
-    why = _imprecise(puncture_on, onset) if pain_class is PainClass.UNKNOWN else ()
+    if pain_class is not PainClass.UNKNOWN:
+        return Pain(pain_class, pains[0], onset)
+    why = (WhyUnknown.PUNCTURE_MISSING,) if undated else _imprecise(puncture_on, onset)
     return Pain(pain_class, pains[0], onset, why)
 
 
@@ -101,8 +108,13 @@ def _not(holds: bool | None) -> bool | None:
 
 def _is_before(entry: ChartEntry, puncture_on: DateRange | None, today: date) -> bool:
     """Whether pain certainly began before the puncture: by its onset or, without one, by when it was recorded."""
-    witness = until(entry.witness, today)
-    return puncture_on is not None and witness is not None and witness.last < puncture_on.first
+    return began_since(entry, puncture_on, today) is False
+
+
+def _may_be_earlier(entry: ChartEntry, onset: DateRange, today: date) -> bool:
+    """Whether pain without an onset was on record before the earliest onset: that one is then not the first."""
+    recorded = until(entry.recorded, today)
+    return onset_of(entry, today) is None and recorded is not None and recorded.first < onset.last
 
 
 def _imprecise(puncture_on: DateRange, onset: DateRange) -> tuple[WhyUnknown, ...]:

@@ -9,16 +9,24 @@ from datetime import date, timedelta
 from cards.catalogue import Topic
 from cards.chart_entry import ChartEntry, Standing
 from cards.dates import DateRange, latest, until
+from cards.orders import condition_id
 from cards.record import PatientRecord
 from cards.topics.lumbar_puncture.triage import speaks_of_device
+
+_MOST_REASONS = 50  # of one puncture; more are no reasons
 
 
 @dataclass(frozen=True)
 class Puncture:
-    """One lumbar puncture on record. `on`: when; None where the chart gives no date that can be."""
+    """One lumbar puncture on record. `on`: when; None where the chart gives no date that can be.
+
+    `reason_ids`, `reason_sets`: the Conditions it was done for, by id, and the value sets its reasons speak of.
+    """
 
     entry: ChartEntry
     on: DateRange | None
+    reason_ids: frozenset[str | None] = frozenset()
+    reason_sets: frozenset[str] = frozenset()
 
     @property
     def completed(self) -> bool:
@@ -52,9 +60,28 @@ class Punctures:
 def find_punctures(record: PatientRecord, topic: Topic, today: date) -> Punctures:
     """The lumbar punctures of a record; an undated one counts, one in the future has no date."""
     oldest = today - timedelta(days=topic.service.after_puncture.look_back_days)
-    dated = [Puncture(one, until(one.began, today)) for one in _lumbar_punctures(record, topic)]
-    recent = [one for one in dated if one.on is None or one.on.is_before(oldest) is not True]
+    dated = [(one, until(one.began, today)) for one in _lumbar_punctures(record, topic)]
+    recent = [_puncture(one, on, topic) for one, on in dated if on is None or on.is_before(oldest) is not True]
     return Punctures(tuple(sorted(recent, key=_order)))
+
+
+def _puncture(entry: ChartEntry, on: DateRange | None, topic: Topic) -> Puncture:
+    ids = frozenset(condition_id(one) for one in entry.reason_references)
+    sets = (topic.chart.mentioned(reason) for reason in entry.reasons[:_MOST_REASONS])
+    return Puncture(entry, on, ids - {None}, frozenset().union(*sets))
+
+
+def onset_of(entry: ChartEntry, today: date) -> DateRange | None:
+    """When a condition began, as far as that has come to pass; no later than it was recorded, if that is known."""
+    began, recorded = until(entry.began, today), until(entry.recorded, today)
+    if began is None or recorded is None or recorded.last < began.first:
+        return began
+    return DateRange(began.first, min(began.last, recorded.last), began.text)
+
+
+def witness_of(entry: ChartEntry, today: date) -> DateRange | None:
+    """The onset; without one, when the condition was recorded, by which it had begun."""
+    return onset_of(entry, today) or until(entry.recorded, today)
 
 
 def began_since(entry: ChartEntry, puncture_on: DateRange | None, today: date) -> bool | None:
@@ -62,14 +89,13 @@ def began_since(entry: ChartEntry, puncture_on: DateRange | None, today: date) -
 
     A condition without an onset had begun by the day on which it was recorded.
     """
-    if puncture_on is None:
+    witness = witness_of(entry, today)
+    if puncture_on is None or witness is None:
         return None
-    began, recorded = until(entry.began, today), until(entry.recorded, today)
-    if began is None:
-        return False if recorded is not None and recorded.last < puncture_on.first else None
-    if began.last < puncture_on.first:
+    if witness.last < puncture_on.first:
         return False
-    return True if began.first >= puncture_on.last else None
+    onset = onset_of(entry, today)
+    return True if onset is not None and onset.first >= puncture_on.last else None
 
 
 def _lumbar_punctures(record: PatientRecord, topic: Topic) -> Iterator[ChartEntry]:

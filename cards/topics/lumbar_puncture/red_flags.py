@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 
 from cards.catalogue import Topic
-from cards.chart_entry import ChartEntry
-from cards.dates import DateRange, days_from, until
-from cards.orders import condition_id
+from cards.chart_entry import ChartEntry, Standing
+from cards.dates import DateRange, days_from
 from cards.record import PatientRecord
 from cards.service import RedFlagKind
-from cards.topics.lumbar_puncture.punctures import Puncture, Punctures
+from cards.topics.lumbar_puncture.punctures import Puncture, Punctures, witness_of
+from cards.topics.lumbar_puncture.triage import Triage
 
 INDICATORS = ("critical", "warning", "info")  # most urgent first (R-4.22)
 
@@ -24,14 +25,16 @@ class RedFlag:
     entries: tuple[ChartEntry, ...]
 
 
-def find_red_flags(record: PatientRecord, punctures: Punctures, topic: Topic, today: date) -> tuple[RedFlag, ...]:
-    """The red flags, the gravest first. One counts unless it is certain that it does not.
+def find_red_flags(
+    found: Triage, record: PatientRecord, punctures: Punctures, topic: Topic, today: date
+) -> tuple[RedFlag, ...]:
+    """The red flags of the chart, and of what is worked up, the gravest first. One counts unless it certainly does not.
 
     A condition that fits several kinds is told under the first, the gravest, of them.
     """
     kinds = topic.service.red_flags
     told: dict[int, list[ChartEntry]] = {}
-    for entry in record.conditions.found:
+    for entry in (*record.conditions.found, *_reasons(found, topic)):
         place = next((at for at, kind in enumerate(kinds) if counts(entry, kind, punctures, topic, today)), None)
         if place is not None:
             told.setdefault(place, []).append(entry)
@@ -39,13 +42,19 @@ def find_red_flags(record: PatientRecord, punctures: Punctures, topic: Topic, to
     return tuple(sorted(flags, key=lambda flag: INDICATORS.index(flag.kind.indicator)))
 
 
+def _reasons(found: Triage, topic: Topic) -> Iterator[ChartEntry]:
+    """What the work-ups of the session are ordered for, as if the chart held it: active, and not dated."""
+    for order in found.work_ups:
+        for reason, matches in zip(order.reasons, topic.chart.match_all(order.reasons), strict=True):
+            sure = all(match.certain for match in matches)
+            yield ChartEntry(order.resource_type, order.id, reason, matches, Standing.CURRENT, sure, None, None)
+
+
 def counts(entry: ChartEntry, kind: RedFlagKind, punctures: Punctures, topic: Topic, today: date) -> bool:
     """Whether this condition is a red flag of this kind: active, and possibly come of one of the punctures."""
     if not entry.is_active or not entry.match_in(kind.value_set):
         return False
-    return any(
-        _may_follow(entry, kind, one, today) and not _is_reason(entry, kind, one, topic) for one in punctures.all
-    )
+    return any(_may_follow(entry, kind, one, today) and not _is_reason(entry, kind, one) for one in punctures.all)
 
 
 def _may_follow(entry: ChartEntry, kind: RedFlagKind, puncture: Puncture, today: date) -> bool:
@@ -55,19 +64,16 @@ def _may_follow(entry: ChartEntry, kind: RedFlagKind, puncture: Puncture, today:
     """
     if puncture.on is None:
         return kind.within_days is None
-    witness = until(entry.witness, today)
+    witness = witness_of(entry, today)
     if witness is not None and witness.last < puncture.on.first:
         return False
     seen = witness or DateRange(today, today, "")
     return kind.within_days is None or days_from(puncture.on, seen).exceed(kind.within_days) is not True
 
 
-def _is_reason(entry: ChartEntry, kind: RedFlagKind, puncture: Puncture, topic: Topic) -> bool:
+def _is_reason(entry: ChartEntry, kind: RedFlagKind, puncture: Puncture) -> bool:
     """Whether the puncture was done for this very condition, or for one of its kind ("rule out meningitis")."""
-    referred = {condition_id(one) for one in puncture.entry.reason_references}
-    if entry.id is not None and entry.id in referred:
-        return True
-    return any(kind.value_set in topic.chart.mentioned(reason) for reason in puncture.entry.reasons)
+    return entry.id in puncture.reason_ids or kind.value_set in puncture.reason_sets
 
 
 def _order(entry: ChartEntry) -> tuple[object, ...]:

@@ -18,6 +18,7 @@ MOST_REASONS_LOOKED_UP = 8  # references to Conditions, in one call (design.md 6
 class Triage:
     """The orders we speak about.
 
+    `for_complaint`: back pain or numbness is the reason of a work-up.
     `work_ups`: orders that work up back pain or numbness. `explained`: every one of them states a reason, and none of
     the reasons is back pain or numbness. `held`: value sets of everything the session orders, selected or not.
     `needs`: keys of the service's prefetch. `urgent`: among the punctures is an urgent one, so that nothing is fetched.
@@ -27,6 +28,7 @@ class Triage:
     work_ups: tuple[DraftOrder, ...]
     urgent: bool
     explained: bool
+    for_complaint: bool
     held: frozenset[str]
     needs: tuple[str, ...]
 
@@ -46,17 +48,20 @@ def triage(orders: Sequence[DraftOrder], topic: Topic, looked_up: Mapping[str, C
     `looked_up`: the Conditions that `reasons_to_look_up` asked for, by the reference to each, as far as found.
     """
     selected = [order for order in orders if order.selected]
-    punctures = tuple(order for order in selected if is_lumbar_puncture(order, topic))
+    are_punctures = [is_lumbar_puncture(order, topic) for order in selected]
+    punctures = tuple(order for order, is_one in zip(selected, are_punctures, strict=True) if is_one)
     work_ups = tuple(
         order
-        for order in selected
-        if order not in punctures and (works_up_by_itself(order, topic) or has_work_up_reason(order, topic, looked_up))
+        for order, is_one in zip(selected, are_punctures, strict=True)
+        if not is_one and (works_up_by_itself(order, topic) or has_work_up_reason(order, topic, looked_up))
     )
     if not punctures and not work_ups:
         return None
     held = frozenset(match.value_set for order in orders for match in _matches(order.what, topic))
     explained = bool(work_ups) and all(_states_other_reason(order, topic, looked_up) for order in work_ups)
-    return Triage(punctures, work_ups, is_urgent(punctures, topic), explained, held, tuple(topic.service.prefetch))
+    for_complaint = any(has_work_up_reason(order, topic, looked_up) for order in work_ups)
+    needs = tuple(topic.service.prefetch)
+    return Triage(punctures, work_ups, is_urgent(punctures, topic), explained, for_complaint, held, needs)
 
 
 def reasons_to_look_up(orders: Sequence[DraftOrder], topic: Topic) -> tuple[str, ...]:
@@ -67,13 +72,13 @@ def reasons_to_look_up(orders: Sequence[DraftOrder], topic: Topic) -> tuple[str,
     selected = [order for order in orders if order.selected]
     if not any(order.reason_references for order in selected):
         return ()
-    punctures = [order for order in selected if is_lumbar_puncture(order, topic)]
-    if is_urgent(punctures, topic):
+    if is_urgent((order for order in selected if is_lumbar_puncture(order, topic)), topic):
         return ()
     undecided = (
         order
         for order in selected
-        if order.reason_references and order not in punctures and not has_work_up_reason(order, topic, {})
+        if order.reason_references and not is_lumbar_puncture(order, topic)
+        if not has_work_up_reason(order, topic, {})
     )
     wanted = dict.fromkeys(one for order in undecided for one in order.reason_references if condition_id(one))
     return tuple(wanted)[:MOST_REASONS_LOOKED_UP]
