@@ -248,7 +248,7 @@ SUMMARY_FAULTS = [
     case("the longest finding that is serious", CONFOUNDERS, swap('serious: "', 'serious: "Look at this chart again: '),
          "summary-serious:", "summary-serious"),
     case("the longest red flag", FLAGS, swap('summary: "', 'summary: "' + "Danger. " * 8), "summary:", "summary"),
-    case("the longest span of days", NERVE, swap('summary: "', 'summary: "' + "In the legs. " * 5), "summary:", "summary"),
+    case("the longest span of days", NERVE, swap('summary: "', 'summary: "' + "In legs. " * 7), "summary:", "summary"),
 ]  # fmt: skip
 
 
