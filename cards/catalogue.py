@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from cards.content import ContentError, line_of, parse_yaml, read_text
+from cards.content import ContentError, is_content, line_of, parse_yaml, read_text
 from cards.service import PageWords, Phrases, Service
 from cards.site_codes import load_site_codes
 from cards.text_terms import TermsFile, TextTerms
@@ -94,11 +94,6 @@ def content_files(folder: Path = LUMBAR_PUNCTURE, value_sets: Path = VALUE_SETS)
     """Every file of content that a clinician may change, vignettes and patient pages included."""
     for place in (folder, folder / "text", value_sets, PATIENT_PAGES):
         yield from (path for path in place.iterdir() if is_content(path))
-
-
-def is_content(path: Path) -> bool:
-    """Whether this is a file of content, and not what an editor keeps beside one."""
-    return path.suffix in (".yaml", ".md", ".json") and not path.name.startswith(".") and path.is_file()
 
 
 def text_names(service: Service) -> Iterator[str]:

@@ -34,6 +34,11 @@ class _StrictLoader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
+def is_content(path: Path) -> bool:
+    """Whether this is a file of content, and not what an editor keeps beside one."""
+    return path.suffix in (".yaml", ".md", ".json") and not path.name.startswith(".") and path.is_file()
+
+
 def read_text(path: Path) -> str:
     """The file's text. Raises ContentError where it is missing or not UTF-8."""
     try:

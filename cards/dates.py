@@ -47,6 +47,11 @@ class Days:
         return False if self.most <= limit else None
 
 
+def exactly(day: date) -> DateRange:
+    """One day, as a range."""
+    return DateRange(day, day, day.isoformat())
+
+
 def days_from(start: DateRange, end: DateRange) -> Days:
     """The days from `start` to `end`; negative where the end comes first."""
     return Days((end.first - start.last).days, (end.last - start.first).days)
@@ -116,5 +121,4 @@ def _read_partial(match: re.Match[str]) -> DateRange:
     if not match[3]:
         last_day = calendar.monthrange(year, month)[1]
         return DateRange(date(year, month, 1), date(year, month, last_day), match[0])
-    exact = date(year, month, day)
-    return DateRange(exact, exact, match[0])
+    return exactly(date(year, month, day))

@@ -16,7 +16,7 @@ from cards.bundle import Entries
 from cards.catalogue import VALUE_SETS, Topic
 from cards.chart_entry import ChartEntry, Standing, read_chart_entry
 from cards.content import parse_yaml, read_text
-from cards.dates import DateRange, Days, days_from, until
+from cards.dates import DateRange, Days, days_from, exactly, until
 from cards.explained_orders import Fact, Paragraph, tell_codes, tell_matches, tell_words
 from cards.findings import UNSPECIFIED, Finding, find_contributors
 from cards.reading import ABSENT, read_elements
@@ -200,7 +200,7 @@ def _complaint_roles(entry: ChartEntry, given: Assessment, topic: Topic) -> Iter
 def _flag_role(entry: ChartEntry, kind: RedFlagKind, given: Assessment, topic: Topic) -> str:
     """Whether a red flag counts; if not, what would have to be otherwise."""
     punctures, today = given.punctures, given.today
-    if counts(entry, kind, punctures, topic, today):
+    if counts(entry, kind, punctures, today):
         return "counts"
     if not entry.is_active:
         return "does not count: not active"
@@ -210,9 +210,9 @@ def _flag_role(entry: ChartEntry, kind: RedFlagKind, given: Assessment, topic: T
     without_reason = Punctures(
         tuple(replace(one, reason_ids=frozenset(), reason_sets=frozenset()) for one in punctures.all)
     )
-    if not counts(entry, at_any_time, without_reason, topic, today):
+    if not counts(entry, at_any_time, without_reason, today):
         return "does not count: it began before the puncture"
-    if counts(entry, kind, without_reason, topic, today):
+    if counts(entry, kind, without_reason, today):
         return "does not count: it is the reason of the puncture"
     if not any(one.on for one in punctures.all):
         return f"does not count: its window of {kind.within_days} days needs the date of the puncture"
@@ -257,7 +257,7 @@ def name_finding(finding: Finding) -> str:
 
 
 def tell_ago(on: DateRange, today: date) -> str:
-    return f"{tell_span(days_from(on, DateRange(today, today, '')))} ago"
+    return f"{tell_span(days_from(on, exactly(today)))} ago"
 
 
 def tell_span(days: Days) -> str:

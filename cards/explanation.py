@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from cards.card import Card
 from cards.catalogue import Topic
 from cards.chart_entry import ChartEntry
-from cards.dates import DateRange, Days, days_from
+from cards.dates import Days, days_from, exactly
 from cards.explained_chart import name_finding, no_puncture, tell_ago, tell_puncture, tell_span
 from cards.explained_orders import Fact
 from cards.record import PatientRecord
@@ -90,7 +90,7 @@ def _tell_pain(given: Assessment, topic: Topic) -> Iterator[str]:
         return
     why = f" ({', '.join(_UNKNOWN[one] for one in pain.why_unknown)})" if pain.why_unknown else ""
     yield f"{pain.pain_class}{why}" + (f": {_reference(pain.entry)}" if pain.entry else "")
-    today = DateRange(given.today, given.today, "")
+    today = exactly(given.today)
     if pain.entry and pain.onset and on:
         began = "it began" if pain.entry.began else "it was recorded"
         late = f"late onset: more than {settings.late_onset_days}"

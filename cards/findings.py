@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -25,6 +25,12 @@ class Finding:
     @property
     def entry(self) -> ChartEntry:
         return self.entries[0]
+
+
+def split_serious(findings: Iterable[Finding]) -> tuple[list[Finding], list[Finding]]:
+    """The possible contributors, and those that are never called so."""
+    found = list(findings)
+    return [one for one in found if not one.kind.serious], [one for one in found if one.kind.serious]
 
 
 def find_contributors(record: PatientRecord, topic: Topic, today: date) -> tuple[Finding, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
-from cards.content import ContentError, line_of, read_text
+from cards.content import ContentError, is_content, line_of, read_text
 from cards.service import OrderSettings
 from cards.value_set import ValueSet, load_value_set
 
@@ -17,7 +17,7 @@ def load_site_codes(
     if not folder.is_dir():
         raise ContentError(folder, "the folder of the site's own codes is missing")
     local = {}
-    for path in sorted(path for path in folder.glob("*.json") if not path.name.startswith(".")):
+    for path in sorted(filter(is_content, folder.glob("*.json"))):
         if path.stem not in known:
             what = f"there is no value set {path.stem!r} to add to; there are {', '.join(sorted(known))}"
             raise ContentError(path, what, 1)

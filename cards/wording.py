@@ -36,7 +36,7 @@ def summary_naming(template: str, names: Sequence[str], topic: Topic) -> str:
 
 def with_findings(summary: str, findings: Sequence[Finding], topic: Topic) -> str:
     """A whole summary, and after it what the chart holds, where that still fits."""
-    longer = summary_with(summary.replace("{", "") + topic.phrases.in_summary, findings, topic)
+    longer = summary_with(summary + topic.phrases.in_summary, findings, topic)
     return longer if findings and len(longer) <= LONGEST_SUMMARY else summary
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from cards.content import ContentError
+from cards.content import ContentError, is_content
 from cds_service.errors import BadRequest, NotReady
 from cds_service.settings import PREFIX, Settings, read_settings
 
@@ -223,7 +223,7 @@ def _watch(settings: Settings) -> None:
 def _when_changed(settings: Settings) -> dict[Path, int]:
     from cards.catalogue import content_files
 
-    local = settings.value_sets_dir.glob("*.json") if settings.value_sets_dir else ()
+    local = filter(is_content, settings.value_sets_dir.iterdir()) if settings.value_sets_dir else ()
     return {path: path.stat().st_mtime_ns for path in (*content_files(), *local)}
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from cards.card import Action, Card, Provenance, Suggestion
 from cards.catalogue import Topic
 from cards.chart_entry import ChartEntry
-from cards.findings import Finding
+from cards.findings import Finding, split_serious
 from cards.orders import condition_id
 from cards.provenance import trace
 from cards.referral import draft_referral
@@ -35,8 +35,8 @@ def pain_after_puncture(assessment: Assessment, topic: Topic) -> Card:
     key = _UNKNOWN_SUMMARIES[pain.why_unknown[0]] if pain.why_unknown else "summary"
     settings = topic.service.after_puncture.classes[pain.pain_class]
     numbers = _numbers(assessment, topic)
-    lasting = assessment.nerve_symptom is not None and assessment.nerve_symptom.lasts
-    findings = assessment.findings if settings.contributors else _serious(assessment)
+    lasting = assessment.is_nerve_symptom_lasting
+    findings = assessment.findings if settings.contributors else split_serious(assessment.findings)[1]
     values = {  # in the order of the card, in which the evidence is numbered
         "assessment": text.body(numbers, citations),
         "unknown": _what_is_unknown(assessment, topic),
@@ -50,7 +50,7 @@ def pain_after_puncture(assessment: Assessment, topic: Topic) -> Card:
         topic,
         citations=citations,
         indicator="warning" if lasting else settings.indicator,
-        links=card_links("pain-after-puncture", _contributors(findings), assessment.record, topic),
+        links=card_links("pain-after-puncture", split_serious(findings)[0], assessment.record, topic),
         suggestions=_referrals(assessment, topic)
         if (settings.refer and assessment.is_complaint_known) or lasting
         else (),
@@ -62,7 +62,7 @@ def pain_after_puncture(assessment: Assessment, topic: Topic) -> Card:
 def nerve_symptoms(assessment: Assessment, topic: Topic) -> Card:
     """Numbness or tingling since the puncture, where there is no pain."""
     citations = Citations()
-    lasting = assessment.nerve_symptom is not None and assessment.nerve_symptom.lasts
+    lasting = assessment.is_nerve_symptom_lasting
     numbers = _numbers(assessment, topic)
     head = topic.texts["nerve-symptoms"].head
     values = {  # as above
@@ -78,7 +78,7 @@ def nerve_symptoms(assessment: Assessment, topic: Topic) -> Card:
         topic,
         citations=citations,
         indicator="warning" if lasting else None,
-        links=card_links("nerve-symptoms", _contributors(assessment.findings), assessment.record, topic),
+        links=card_links("nerve-symptoms", split_serious(assessment.findings)[0], assessment.record, topic),
         suggestions=_referrals(assessment, topic) if lasting else (),
         provenance=_provenance(assessment, assessment.findings, topic),
     )
@@ -87,7 +87,7 @@ def nerve_symptoms(assessment: Assessment, topic: Topic) -> Card:
 def red_flags(assessment: Assessment, topic: Topic) -> Card:
     """What must not be explained away. It stands alone: nothing in the same answer reassures."""
     flags = assessment.red_flags
-    serious = _serious(assessment)
+    _, serious = split_serious(assessment.findings)
     values = {
         "flags": Markdown(
             "\n".join(f"- {tell_entries(one.kind.label, one.entries, one.kind.value_set, topic)}" for one in flags)
@@ -117,26 +117,19 @@ def _common(
     topic: Topic,
 ) -> dict[str, str]:
     nerve = [assessment.nerve_symptom.entries[0]] if assessment.nerve_symptom else []
+    contributors, serious = split_serious(findings)
     return {
         "timeline": tell_timeline(assessment, complaints + nerve, topic),
-        "contributors": tell_contributors(_contributors(findings), citations, topic),
-        "serious": list_findings([one for one in findings if one.kind.serious], topic),
+        "contributors": tell_contributors(contributors, citations, topic),
+        "serious": list_findings(serious, topic),
         "not_read": not_read(assessment.record, topic),
     }
-
-
-def _contributors(findings: Sequence[Finding]) -> list[Finding]:
-    return [finding for finding in findings if not finding.kind.serious]
 
 
 def _explaining(findings: Sequence[Finding]) -> list[Finding]:
     """What a summary names: the serious first, and no complaint of old, for back pain does not explain back pain."""
     told = [finding for finding in findings if not finding.kind.complaint]
     return sorted(told, key=lambda finding: not finding.kind.serious)
-
-
-def _serious(assessment: Assessment) -> list[Finding]:
-    return [finding for finding in assessment.findings if finding.kind.serious]
 
 
 def _numbers(assessment: Assessment, topic: Topic) -> dict[str, str]:

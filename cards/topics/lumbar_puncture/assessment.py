@@ -9,11 +9,11 @@ from enum import StrEnum
 
 from cards.catalogue import Topic
 from cards.chart_entry import ChartEntry
-from cards.dates import DateRange, days_from, until
+from cards.dates import DateRange, days_from, exactly, until
 from cards.findings import Finding, find_contributors
 from cards.record import PatientRecord
 from cards.topics.lumbar_puncture.pain import Pain, class_pain, find_pain
-from cards.topics.lumbar_puncture.punctures import Punctures, began_since, find_punctures, onset_of
+from cards.topics.lumbar_puncture.punctures import Punctures, began_since, by_onset, find_punctures, onset_of
 from cards.topics.lumbar_puncture.red_flags import RedFlag, find_red_flags
 from cards.topics.lumbar_puncture.triage import Triage
 
@@ -62,6 +62,11 @@ class Assessment:
     def is_pain_told(self) -> bool:
         """Pain has the card where there is pain, or where there is nothing else to speak of."""
         return self.why_quiet is None and (self.pain.entry is not None or self.nerve_symptom is None)
+
+    @property
+    def is_nerve_symptom_lasting(self) -> bool:
+        """Whether numbness has certainly lasted longer than nerve-symptom-warning-days."""
+        return self.nerve_symptom is not None and self.nerve_symptom.lasts is True
 
     @property
     def is_complaint_known(self) -> bool:
@@ -140,12 +145,12 @@ def _find_nerve_symptom(record: PatientRecord, punctures: Punctures, topic: Topi
         return None
     lasting = [_lasts(one, settings.nerve_symptom_warning_days, today) for one in entries]
     lasts = True if True in lasting else None if None in lasting else False
-    return NerveSymptom(tuple(sorted(entries, key=_order)), lasts)
+    return NerveSymptom(tuple(sorted(entries, key=by_onset)), lasts)
 
 
 def _lasts(entry: ChartEntry, days: int, today: date) -> bool | None:
     """Whether a symptom has lasted longer than so many days; one without an onset, at least since it was recorded."""
-    now = DateRange(today, today, "")
+    now = exactly(today)
     began, recorded = onset_of(entry, today), until(entry.recorded, today)
     if began is not None:
         return days_from(began, now).exceed(days)
@@ -157,8 +162,3 @@ def _explains(finding: Finding, puncture_on: DateRange | None, today: date) -> b
     if not finding.kind.complaint:
         return True
     return any(began_since(one, puncture_on, today) is False for one in finding.entries)
-
-
-def _order(entry: ChartEntry) -> tuple[object, ...]:
-    began = entry.began.first if entry.began else date.max
-    return (began, entry.id or "", entry.words)

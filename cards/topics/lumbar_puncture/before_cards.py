@@ -5,6 +5,7 @@ from __future__ import annotations
 from cards.card import Action, Card, Suggestion
 from cards.catalogue import Topic
 from cards.draft_update import with_patient_instruction
+from cards.findings import split_serious
 from cards.texts import Citations
 from cards.topics.lumbar_puncture.assessment import Assessment
 from cards.topics.lumbar_puncture.card_parts import card_links, make_card, trace_findings
@@ -29,8 +30,7 @@ def what_to_expect(assessment: Assessment, topic: Topic) -> Card:
 def confounders(assessment: Assessment, topic: Topic) -> Card:
     """What in this chart may contribute to back pain, and what needs evaluation in its own right."""
     findings, citations = assessment.findings, Citations()
-    serious = [finding for finding in findings if finding.kind.serious]
-    contributors = [finding for finding in findings if not finding.kind.serious]
+    contributors, serious = split_serious(findings)
     head = topic.texts["confounders"].head
     template = head["summary-both" if contributors else "summary-serious"] if serious else head["summary"]
     values = {

@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from cards.catalogue import Topic
 from cards.chart_entry import ChartEntry
-from cards.dates import DateRange, days_from, earliest, until
+from cards.dates import DateRange, days_from, earliest, exactly, until
 from cards.record import PatientRecord
 from cards.service import AfterPuncture
 from cards.topics.lumbar_puncture.punctures import Punctures, began_since, onset_of, witness_of
@@ -61,7 +61,7 @@ def class_pain(
     puncture_on = punctures.last_on
     if not pains:
         return Pain(PainClass.UNKNOWN, None, None, (_why_no_pain(record),))
-    predating = next((one for one in pains if _is_before(one, puncture_on, today)), None)
+    predating = next((one for one in pains if began_since(one, puncture_on, today) is False), None)
     if predating:
         return Pain(PainClass.PRE_EXISTING, predating, witness_of(predating, today))
     onset = earliest(found for one in pains if (found := onset_of(one, today)))
@@ -86,7 +86,7 @@ def class_pain(
 
 def _class_of(puncture_on: DateRange, onset: DateRange, today: date, settings: AfterPuncture) -> PainClass:
     """The first row of the table that certainly holds, UNKNOWN as soon as one is not certain."""
-    now = DateRange(today, today, today.isoformat())
+    now = exactly(today)
     to_onset = days_from(puncture_on, onset)
     rows = [
         (PainClass.PRE_EXISTING, _not(to_onset.exceed(-1))),
@@ -104,11 +104,6 @@ def _class_of(puncture_on: DateRange, onset: DateRange, today: date, settings: A
 
 def _not(holds: bool | None) -> bool | None:
     return None if holds is None else not holds
-
-
-def _is_before(entry: ChartEntry, puncture_on: DateRange | None, today: date) -> bool:
-    """Whether pain certainly began before the puncture: by its onset or, without one, by when it was recorded."""
-    return began_since(entry, puncture_on, today) is False
 
 
 def _may_be_earlier(entry: ChartEntry, onset: DateRange, today: date) -> bool:

@@ -84,6 +84,11 @@ def witness_of(entry: ChartEntry, today: date) -> DateRange | None:
     return onset_of(entry, today) or until(entry.recorded, today)
 
 
+def by_onset(entry: ChartEntry) -> tuple[object, ...]:
+    """The earliest onset first, undated entries last; then a fixed order: that of a Bundle never matters."""
+    return (entry.began.first if entry.began else date.max, entry.id or "", entry.words)
+
+
 def began_since(entry: ChartEntry, puncture_on: DateRange | None, today: date) -> bool | None:
     """Whether a condition began on the day of the puncture or later; None where the dates do not tell.
 
@@ -109,6 +114,6 @@ def _lumbar_punctures(record: PatientRecord, topic: Topic) -> Iterator[ChartEntr
 
 
 def _order(one: Puncture) -> tuple[object, ...]:
-    """Latest first; then a fixed order, so that the order of a Bundle never matters."""
+    """Latest first; then a fixed order."""
     on = one.on or DateRange(date.min, date.min, "")
     return (-on.last.toordinal(), -on.first.toordinal(), not one.completed, one.entry.id or "", one.entry.words)

@@ -8,10 +8,10 @@ from datetime import date
 
 from cards.catalogue import Topic
 from cards.chart_entry import ChartEntry, Standing
-from cards.dates import DateRange, days_from
+from cards.dates import days_from, exactly
 from cards.record import PatientRecord
 from cards.service import RedFlagKind
-from cards.topics.lumbar_puncture.punctures import Puncture, Punctures, witness_of
+from cards.topics.lumbar_puncture.punctures import Puncture, Punctures, by_onset, witness_of
 from cards.topics.lumbar_puncture.triage import Triage
 
 INDICATORS = ("critical", "warning", "info")  # most urgent first (R-4.22)
@@ -35,10 +35,10 @@ def find_red_flags(
     kinds = topic.service.red_flags
     told: dict[int, list[ChartEntry]] = {}
     for entry in (*record.conditions.found, *_reasons(found, topic)):
-        place = next((at for at, kind in enumerate(kinds) if counts(entry, kind, punctures, topic, today)), None)
+        place = next((at for at, kind in enumerate(kinds) if counts(entry, kind, punctures, today)), None)
         if place is not None:
             told.setdefault(place, []).append(entry)
-    flags = [RedFlag(kinds[at], tuple(sorted(entries, key=_order))) for at, entries in sorted(told.items())]
+    flags = [RedFlag(kinds[at], tuple(sorted(entries, key=by_onset))) for at, entries in sorted(told.items())]
     return tuple(sorted(flags, key=lambda flag: INDICATORS.index(flag.kind.indicator)))
 
 
@@ -50,7 +50,7 @@ def _reasons(found: Triage, topic: Topic) -> Iterator[ChartEntry]:
             yield ChartEntry(order.resource_type, order.id, reason, matches, Standing.CURRENT, sure, None, None)
 
 
-def counts(entry: ChartEntry, kind: RedFlagKind, punctures: Punctures, topic: Topic, today: date) -> bool:
+def counts(entry: ChartEntry, kind: RedFlagKind, punctures: Punctures, today: date) -> bool:
     """Whether this condition is a red flag of this kind: active, and possibly come of one of the punctures."""
     if not entry.is_active or not entry.match_in(kind.value_set):
         return False
@@ -67,15 +67,10 @@ def _may_follow(entry: ChartEntry, kind: RedFlagKind, puncture: Puncture, today:
     witness = witness_of(entry, today)
     if witness is not None and witness.last < puncture.on.first:
         return False
-    seen = witness or DateRange(today, today, "")
+    seen = witness or exactly(today)
     return kind.within_days is None or days_from(puncture.on, seen).exceed(kind.within_days) is not True
 
 
 def _is_reason(entry: ChartEntry, kind: RedFlagKind, puncture: Puncture) -> bool:
     """Whether the puncture was done for this very condition, or for one of its kind ("rule out meningitis")."""
     return entry.id in puncture.reason_ids or kind.value_set in puncture.reason_sets
-
-
-def _order(entry: ChartEntry) -> tuple[object, ...]:
-    began = entry.began.first if entry.began else date.max
-    return (began, entry.id or "", entry.words)

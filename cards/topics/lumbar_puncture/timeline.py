@@ -6,7 +6,7 @@ from datetime import date
 
 from cards.catalogue import Topic
 from cards.chart_entry import ChartEntry
-from cards.dates import DateRange, Days, days_from
+from cards.dates import DateRange, Days, days_from, exactly
 from cards.service import TimelinePhrases
 from cards.texts import Markdown, fill, fill_plain
 from cards.topics.lumbar_puncture.assessment import Assessment
@@ -19,7 +19,7 @@ def tell_timeline(assessment: Assessment, complaints: list[ChartEntry], topic: T
     phrases = topic.phrases.timeline
     last = assessment.punctures.last or next(iter(assessment.punctures.all), None)
     lines = [_puncture(last, assessment.today, topic)] if last else []
-    lines += [_complaint(one, last, assessment.today, topic) for one in complaints]
+    lines += [_complaint(one, last, topic) for one in complaints]
     lines.append(fill(phrases.today, {"date": assessment.today.isoformat()}))
     return Markdown("\n".join(f"- {line}" for line in lines))
 
@@ -27,7 +27,7 @@ def tell_timeline(assessment: Assessment, complaints: list[ChartEntry], topic: T
 def days_since_puncture(assessment: Assessment, topic: Topic) -> str:
     """ "153 days", "2 to 21 days", or that it is not known; for a summary."""
     on = assessment.punctures.last_on
-    return in_days(days_from(on, _day(assessment.today)), topic) if on else topic.phrases.timeline.days_unknown
+    return in_days(days_from(on, exactly(assessment.today)), topic) if on else topic.phrases.timeline.days_unknown
 
 
 def in_days(days: Days, topic: Topic) -> str:
@@ -42,7 +42,9 @@ def in_days(days: Days, topic: Topic) -> str:
 def _puncture(puncture: Puncture, today: date, topic: Topic) -> Markdown:
     phrases = topic.phrases.timeline
     template = phrases.puncture if puncture.completed else phrases.puncture_unfinished
-    ago = fill_plain(phrases.ago, {"days": in_days(days_from(puncture.on, _day(today)), topic)}) if puncture.on else ""
+    ago = (
+        fill_plain(phrases.ago, {"days": in_days(days_from(puncture.on, exactly(today)), topic)}) if puncture.on else ""
+    )
     values = {
         "date": puncture.on.text if puncture.on else phrases.unknown_date,
         "ago": Markdown(ago),
@@ -51,7 +53,7 @@ def _puncture(puncture: Puncture, today: date, topic: Topic) -> Markdown:
     return fill(template, values)
 
 
-def _complaint(entry: ChartEntry, puncture: Puncture | None, today: date, topic: Topic) -> Markdown:
+def _complaint(entry: ChartEntry, puncture: Puncture | None, topic: Topic) -> Markdown:
     phrases = topic.phrases.timeline
     values = {
         "words": entry.words or entry.resource_type,
@@ -85,7 +87,3 @@ def _relation(puncture_on: DateRange, began: DateRange, phrases: TimelinePhrases
     if after.least >= 0:
         return fill_plain(phrases.after, {"days": in_days(after, topic)})
     return fill_plain(phrases.before, {"days": in_days(before, topic)}) if before.least >= 0 else ""
-
-
-def _day(day: date) -> DateRange:
-    return DateRange(day, day, day.isoformat())
