@@ -41,4 +41,5 @@ lock: setup ## Resolve the dependencies of pyproject.toml anew into the two lock
 	$(BIN)/uv pip compile pyproject.toml --group dev --constraint requirements.lock $(LOCK) --output-file requirements-dev.lock
 
 # The locks name no package index: whichever one pip is set up for (a hospital's mirror, too) serves them, and the hashes decide.
-LOCK := --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate
+# Extras are kept (`coverage[toml]==...`): without them pip takes a newer release for the extra, and refuses it as not pinned.
+LOCK := --quiet --all-extras --no-strip-extras --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate
