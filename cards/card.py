@@ -77,6 +77,7 @@ class Card:
     """One card (R-4.20 to R-4.34). `key` names it within its service; `detail` is GitHub-flavoured Markdown.
 
     `content_version`, `provenance` and `classification` (the class of pain, if any) travel in its `extension`.
+    `always_shown`: no client's wish for quiet may silence it.
     """
 
     key: str
@@ -90,3 +91,4 @@ class Card:
     content_version: str = ""
     provenance: tuple[Provenance, ...] = ()
     classification: str | None = None
+    always_shown: bool = False

@@ -152,6 +152,8 @@ def _check_references(service: Service, path: Path, source: str) -> None:
     require(service.source.evidence in service.evidence, "source.evidence is not among the evidence", "\nsource:")
     for name in ("what-to-expect", "confounders", "pain-after-puncture", "nerve-symptoms", "red-flags"):
         require(name in service.cards, f"cards: {name} is missing", "\ncards:")
+    shown = service.cards["red-flags"].always_shown
+    require(shown, "cards.red-flags: always-shown must be true: nothing may silence a red flag", "\n  red-flags:")
     for name in ("pre-existing", "late-onset", "unknown", "expected", "chronic", "lingering"):
         require(name in service.after_puncture.classes, f"after-puncture.classes: {name} is missing", "classes:")
     indicators = [card.indicator for card in service.cards.values()]

@@ -21,7 +21,11 @@ class ContentError(Exception):
         super().__init__(f"{place}: {what}")
 
 
-class _StrictLoader(yaml.SafeLoader):
+# libyaml's parser where PyYAML was built with it, as its wheels are: a start takes half the time.
+_SafeLoader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class _StrictLoader(_SafeLoader):  # type: ignore[misc, valid-type]
     """PyYAML keeps the last of two equal keys in silence; a content file has no use for that."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
@@ -31,7 +35,8 @@ class _StrictLoader(yaml.SafeLoader):
             if key in seen:
                 raise yaml.MarkedYAMLError(problem=f"the key {key!r} stands twice", problem_mark=key_node.start_mark)
             seen.add(key)
-        return super().construct_mapping(node, deep)
+        mapping: dict[Any, Any] = super().construct_mapping(node, deep)
+        return mapping
 
 
 def is_content(path: Path) -> bool:

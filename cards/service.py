@@ -35,6 +35,7 @@ class CardSettings(_Part):
     pages: list[str] = []
     links: list[str] = []
     fallback_links: list[str] = []
+    always_shown: bool = False
 
 
 class ClassSettings(_Part):

@@ -42,6 +42,7 @@ def make_card(
         topic.version,
         provenance,
         classification,
+        service.cards[key].always_shown,
     )
 
 
