@@ -4,7 +4,7 @@ PYTHON ?= $(firstword $(foreach python,python3 python3.14 python3.13 python3.12 
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve test check bench lock
+.PHONY: help setup serve test check fuzz audit bench lock
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,6 +31,14 @@ check: setup ## Everything CI runs; changes nothing
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/cds-service check
 	$(BIN)/python -m pytest --cov --cov-report=term
+
+fuzz: setup ## Send 100,000 made-up calls; none may break the service
+	$(BIN)/python -m tests.fuzz --examples 100000 --seconds 3600
+
+# Asks the advisory service behind the package index, which not every network lets through: so no part of `check`. Without --strict
+# it would pass over what it cannot ask about, and say that all is well.
+audit: setup ## Ask for known vulnerabilities of what is locked
+	$(BIN)/pip-audit --strict --require-hashes --disable-pip --requirement requirements.lock
 
 bench: setup ## Print what a hook call costs, as ratios measured side by side
 	$(BIN)/python -m bench

@@ -98,7 +98,7 @@ def _median(run: Callable[[bytes], object], body: bytes) -> float:
 
 def _service() -> HookService:
     topic = load_topic()
-    nowhere = FhirReader(budget_ms=1, pool_size=1, is_allowed=lambda host: False)
+    nowhere = FhirReader(budget_ms=1, threads=1)
     return HookService(topic, ChartReader(topic, nowhere), lambda: datetime(2026, 11, 22, tzinfo=UTC), "http://bench")
 
 

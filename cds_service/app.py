@@ -7,22 +7,35 @@ import os
 import re
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from flask import Flask, Response, request
+from flask import Flask, Response, g, request
 from flask_cors import CORS
 from requests.adapters import BaseAdapter
 from werkzeug.exceptions import HTTPException
 
-from cards.catalogue import load_topic
+from cards.catalogue import Topic, load_topic
 from cds_service.audit import configure as configure_logging
-from cds_service.audit import log_fault
+from cds_service.audit import log_call, log_fault
+from cds_service.call_counts import CallCounts
 from cds_service.chart import ChartReader
+from cds_service.client_auth import ClientAuth
+from cds_service.clients import Registry, registry_of
+from cds_service.database import Database
 from cds_service.errors import ServiceError, operation_outcome
+from cds_service.feedback import feedback_blueprint
 from cds_service.fhir_reader import FhirReader
 from cds_service.hooks import HookService, hooks_blueprint
+from cds_service.housekeeping import Housekeeping
+from cds_service.issuing import CardIssuer
+from cds_service.key_fetcher import KeyFetcher
+from cds_service.ledger import Ledger
+from cds_service.openapi import openapi_blueprint
 from cds_service.pages import error_page, pages_blueprint
-from cds_service.settings import Settings, is_loopback, read_settings
+from cds_service.quiet import QuietPeriods
+from cds_service.seen_tokens import SeenTokens
+from cds_service.settings import Settings, read_settings
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -51,7 +64,8 @@ def create_app(
 ) -> Flask:
     """The WSGI application. `clock` and `fhir_transport` are the two edges of the world that tests replace.
 
-    Raises ContentError where the clinical content is not fit to be served.
+    Raises ContentError where the clinical content is not fit to be served, and NotReady where the registered clients
+    are not. The database is not touched yet; `app.extensions["housekeeping"]` is what a serving process starts.
     """
     app = Flask(__name__)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
@@ -59,20 +73,16 @@ def create_app(
     app.url_map.merge_slashes = False  # done by _OneSlash instead: a redirect would fail a CORS preflight
     app.wsgi_app = _OneSlash(app.wsgi_app)  # type: ignore[method-assign]
     topic = load_topic(local_value_sets=settings.value_sets_dir, drafts=settings.draft_translations)
-    reader = FhirReader(
-        budget_ms=settings.fhir_budget_ms,
-        pool_size=settings.threads,
-        is_allowed=is_loopback,
-        transport=fhir_transport,
-    )
-    service = HookService(topic, ChartReader(topic, reader), clock, settings.base_url)
-    app.register_blueprint(hooks_blueprint(service))
-    app.register_blueprint(pages_blueprint(topic, settings.base_url))
+    registry = registry_of(settings, KeyFetcher(settings.ca_file))
+    _add_endpoints(app, settings, topic, registry, clock, fhir_transport)
+    app.register_blueprint(pages_blueprint(topic, settings.base_url, landing=not settings.is_production))
+    app.register_blueprint(openapi_blueprint(topic, settings))
+    app.after_request(_log_call)
     app.after_request(_add_headers)  # before CORS in order to run after it
     CORS(
         app,
         resources=["/cds-services*"],
-        origins="*",  # the development profile has no registered clients to name
+        origins=registry.cors_origins if settings.is_production else "*",
         methods=["GET", "POST", "OPTIONS"],
         allow_headers=_ALLOWED_HEADERS,
         max_age=600,
@@ -83,10 +93,39 @@ def create_app(
     return app
 
 
+def _add_endpoints(
+    app: Flask,
+    settings: Settings,
+    topic: Topic,
+    registry: Registry,
+    clock: Callable[[], datetime],
+    fhir_transport: BaseAdapter | None,
+) -> None:
+    """Discovery, the service and its feedback, with the database behind them."""
+    database = Database(settings.database, pool_size=settings.threads)
+    seen = SeenTokens(database, clock, replay_window_s=settings.replay_window_s)
+    auth = ClientAuth(registry, seen, clock, required=settings.tokens_required, production=settings.is_production)
+    reasons = topic.service.override_reasons
+    ledger = Ledger(database, clock, frozenset((reasons.system, code) for code in reasons.codes))
+    quiet = QuietPeriods(database, clock, settings.patient_hash_key)
+    counts = CallCounts(database, clock)
+    reader = FhirReader(budget_ms=settings.fhir_budget_ms, threads=settings.threads, transport=fhir_transport)
+    issuer = CardIssuer(topic.service.id, ledger, quiet, counts)
+    service = HookService(topic, ChartReader(topic, reader), issuer, clock, settings.base_url)
+    open_discovery = settings.open_discovery or not settings.tokens_required
+    app.register_blueprint(hooks_blueprint(service, auth, settings.base_url, open_discovery=open_discovery))
+    comments = settings.store_comments
+    app.register_blueprint(feedback_blueprint(topic, ledger, auth, settings.base_url, store_comments=comments))
+    longest_hours = max((one.quiet.period_hours or 0 for one in registry.clients), default=0)
+    app.extensions["database"] = database
+    app.extensions["housekeeping"] = Housekeeping([counts.flush, seen.prune, partial(quiet.prune, longest_hours)])
+
+
 def create_app_from_environment() -> Flask:
     """What a server process runs: settings from the environment of the process, events to standard error."""
     configure_logging()
     app = create_app(read_settings(os.environ))
+    app.extensions["housekeeping"].start()
     gc.collect()
     gc.freeze()  # content and libraries live as long as the process: no collection need look at them again
     return app
@@ -110,7 +149,9 @@ def _outcome(status: int, diagnostics: str, issue_code: str, expression: str | N
 
 
 def _service_error(error: ServiceError) -> Response:
-    return _outcome(error.status, error.diagnostics, error.issue_code, error.expression)
+    response = _outcome(error.status, error.diagnostics, error.issue_code, error.expression)
+    response.headers.update(error.headers)
+    return response
 
 
 def _http_error(error: HTTPException) -> Response:
@@ -130,6 +171,14 @@ def _http_error(error: HTTPException) -> Response:
 def _fault(error: Exception) -> Response:
     log_fault(error)
     return _outcome(500, "something broke on our side; the client did nothing wrong", "exception")
+
+
+def _log_call(response: Response) -> Response:
+    if "call_log" in g:
+        if response.status_code >= 500 and response.status_code != 503:
+            g.call_log.outcome = "fault"
+        log_call(g.call_log, response.status_code)
+    return response
 
 
 def _add_headers(response: Response) -> Response:

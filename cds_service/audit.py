@@ -1,6 +1,7 @@
-"""What may be logged of a call, and nothing else: the only module that writes log events.
+"""What may be logged, and nothing else: the only module that writes log events.
 
-Never patient, user, encounter or resource ids, names, codes, card text, comments or tokens (SECURITY.md).
+Never patient, user, encounter or resource ids, names, codes, card text, comments or tokens (SECURITY.md). Names follow
+OpenTelemetry: dotted, lower case, the general ones of its semantic conventions where there are any.
 """
 
 from __future__ import annotations
@@ -9,26 +10,46 @@ import logging
 import sys
 import time
 import traceback
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import structlog
 
 from cds_service.chart import ChartLog
 
+_LONGEST_ID = 100  # characters of a token id, which its issuer chooses
+
 
 @dataclass
 class CallLog:
-    """One hook call, as it will be logged. Filled while the call goes its way."""
+    """One call, as it will be logged. Filled while the call goes its way; `lap` notes how long each stage took."""
 
-    service: str
+    event: str
+    service: str | None
     content_version: str
+    client: str | None = None
+    tenant: str | None = None
+    jti: str | None = None
+    not_trusted: str | None = None
     hook: str | None = None
     hook_instance: str | None = None
     outcome: str = "refused"
     cards: list[str] = field(default_factory=list)
     card_uuids: list[str] = field(default_factory=list)
+    silenced: dict[str, str] = field(default_factory=dict)
+    unrecorded: str | None = None
+    feedback: dict[str, int] = field(default_factory=dict)
     chart: ChartLog = field(default_factory=ChartLog)
+    stages_ms: dict[str, float] = field(default_factory=dict)
     started: float = field(default_factory=time.perf_counter)
+    _lap_began: float | None = None
+
+    def lap(self, stage: str) -> None:
+        """Note that this stage ends now; it began with the end of the one before."""
+        now = time.perf_counter()
+        self.stages_ms[stage] = round((now - (self._lap_began or self.started)) * 1000, 3)
+        self._lap_began = now
 
 
 def configure() -> None:
@@ -46,29 +67,63 @@ def configure() -> None:
 
 
 def log_call(call: CallLog, status: int) -> None:
-    """Write the event of one hook call."""
+    """Write the event of one call, `cds_hooks.call` or `cds_hooks.feedback`; members without a value are left out."""
     chart = call.chart
-    structlog.get_logger().info(
-        "hook_call",
-        service=call.service,
-        content_version=call.content_version,
-        hook=call.hook,
-        hook_instance=call.hook_instance,
-        outcome=call.outcome,
-        status=status,
-        cards=call.cards,
-        card_uuids=call.card_uuids,
-        prefetch=chart.prefetch,
-        fetch_failures=chart.fetch_failures,
-        reasons_looked_up=chart.reasons_looked_up,
-        resources_seen=chart.resources_seen,
-        resources_unread=chart.resources_unread,
-        duration_ms=round((time.perf_counter() - call.started) * 1000, 2),
-    )
+    members = {
+        "http.response.status_code": status,
+        "cds_hooks.outcome": call.outcome,
+        "cds_hooks.client": call.client,
+        "cds_hooks.tenant": call.tenant,
+        "cds_hooks.token.jti": call.jti and call.jti[:_LONGEST_ID],
+        "cds_hooks.token.refused": call.not_trusted,
+        "cds_hooks.service": call.service,
+        "cds_hooks.content_version": call.content_version,
+        "cds_hooks.hook": call.hook,
+        "cds_hooks.hook_instance": call.hook_instance,
+        "cds_hooks.cards": call.cards,
+        "cds_hooks.card_uuids": call.card_uuids,
+        **_dotted("cds_hooks.silenced", call.silenced),
+        "cds_hooks.ledger.failure": call.unrecorded,
+        **_dotted("cds_hooks.feedback", call.feedback),
+        **_dotted("cds_hooks.prefetch", chart.prefetch),
+        **_dotted("cds_hooks.fetch.failure", chart.fetch_failures),
+        **_dotted("cds_hooks.reasons", chart.reasons_looked_up),
+        **_dotted("cds_hooks.resources.read", chart.resources_seen),
+        **_dotted("cds_hooks.resources.skipped", chart.resources_unread),
+        **_dotted("cds_hooks.duration_ms", call.stages_ms),
+        "cds_hooks.duration_ms": round((time.perf_counter() - call.started) * 1000, 2),
+    }
+    told = {name: value for name, value in members.items() if value not in (None, "", [])}
+    structlog.get_logger().info(call.event, **told)
+
+
+def _dotted(prefix: str, members: Mapping[str, Any]) -> dict[str, Any]:
+    """Members of members, each under one dotted name."""
+    flat: dict[str, Any] = {}
+    for name, value in members.items():
+        path = f"{prefix}.{name.replace(' ', '_')}"
+        flat |= _dotted(path, value) if isinstance(value, Mapping) else {path: value}
+    return flat
 
 
 def log_fault(fault: BaseException) -> None:
     """Write that something of ours broke: the kind of error and the places it passed, without its message."""
     frames = traceback.extract_tb(fault.__traceback__)
     places = [f"{frame.filename.rpartition('/')[2]}:{frame.lineno} {frame.name}" for frame in frames]
-    structlog.get_logger().error("fault", kind=type(fault).__name__, places=places)
+    structlog.get_logger().error("fault", **{"exception.type": type(fault).__name__, "exception.places": places})
+
+
+def log_keys_not_fetched(client: str, reason: str, *, known: bool) -> None:
+    """Write that the key set of a client's issuer could not be had, and whether older keys are still at hand."""
+    told = {"cds_hooks.client": client, "error.type": reason, "cds_hooks.keys.known": known}
+    structlog.get_logger().warning("cds_hooks.keys.not_fetched", **told)
+
+
+def log_replay_unchecked(reason: str) -> None:
+    """Write that a token was checked for replay by the memory of this process alone, for want of the database."""
+    structlog.get_logger().warning("cds_hooks.replay.local_only", **{"error.type": reason})
+
+
+def log_housekeeping_failed(reason: str) -> None:
+    """Write that counts could not be stored, or what has expired not be removed, for want of the database."""
+    structlog.get_logger().warning("cds_hooks.housekeeping.failed", **{"error.type": reason})

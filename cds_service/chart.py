@@ -13,6 +13,7 @@ from cards.ownership import Ownership
 from cards.record import OtherPatient, PatientRecord, Section, SectionRead, read_language, read_section
 from cards.resources import ChartResource, CodeableConcept
 from cds_service.errors import BadRequest
+from cds_service.fhir_base import FhirBase, parse_base
 from cds_service.fhir_reader import FetchResult, FhirReader
 from cds_service.prefetch import PrefetchValue, State, fill_template, sort_value
 from cds_service.wire import HookRequest
@@ -70,12 +71,12 @@ class ChartReader:
 
         A Condition that cannot be had, is on another server, or is not certainly this patient's, is left out.
         """
-        wanted = {one: condition_id(one) for one in references if _is_on_server(one, request.fhir_server)}
+        wanted = {one: condition_id(one) for one in references if _is_on_server(one, request.server)}
         value = sort_value(request.prefetch.get("conditions"))
         resources = [one.resource for one in value.entries if one and one.resource]
         known = {one.id: one for one in resources if one.resource_type == "Condition"}
         urls = {reference: f"Condition/{id_}" for reference, id_ in wanted.items() if id_ not in known}
-        fetched = self._fhir_reader.fetch(request.fhir_server, request.access_token, urls, deadline) if urls else {}
+        fetched = self._fhir_reader.fetch(request.server, request.access_token, urls, deadline) if urls else {}
         found = {reference: known[id_] for reference, id_ in wanted.items() if id_ in known}
         for one, result in fetched.items():
             answers = [entry.resource for entry in result.entries if entry and entry.resource]
@@ -93,7 +94,7 @@ class ChartReader:
             for key, value in values.items()
             if value.state in (State.MISSING, State.PARTIAL)
         }
-        return self._fhir_reader.fetch(request.fhir_server, request.access_token, urls, deadline) if urls else {}
+        return self._fhir_reader.fetch(request.server, request.access_token, urls, deadline) if urls else {}
 
     def _section(
         self,
@@ -130,9 +131,10 @@ class ChartReader:
         return None
 
 
-def _is_on_server(reference: str, server: str | None) -> bool:
+def _is_on_server(reference: str, server: FhirBase | None) -> bool:
     """Whether a reference is relative, or leads to the server of the call: the same id elsewhere is somebody else's."""
-    return "://" not in reference or (server is not None and reference.startswith(server.rstrip("/") + "/"))
+    address = reference.strip().rpartition("/Condition/")[0]
+    return not address or (server is not None and parse_base(address) == server)
 
 
 def _is_condition_of(resource: ChartResource, request: HookRequest) -> bool:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import fields
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -18,6 +20,7 @@ from cds_service.settings import PREFIX, Settings, read_settings
 
 if TYPE_CHECKING:
     from cards.catalogue import Topic
+    from cds_service.database import Database
 
 _LOOK_EVERY_S = 0.5
 
@@ -33,6 +36,9 @@ def main() -> None:
     cds-service test                    do the clinician's vignettes get the cards they should?
     cds-service show --vignette NAME    the cards of a vignette, as a clinician would see them
     cds-service explain REQUEST.json    what a request was taken for, and why each card came or did not
+    cds-service doctor                  what this configuration allows, and what a start would refuse
+    cds-service db upgrade              bring the database to this version
+    cds-service report                  what was shown, and what became of it
     """
 
 
@@ -57,6 +63,11 @@ def serve(**flags: str | None) -> None:
         if text is not None:
             os.environ[PREFIX + name.upper()] = text  # the server's own processes read their settings from there
     settings = _settings("cannot start")
+    from cds_service.doctor import examine
+
+    diagnosis = examine(os.environ, ask_issuers=False)
+    if diagnosis.faults:
+        _refuse("cannot start", diagnosis.faults)
     faults, overdue = _content_faults(settings)
     if settings.stale_review == "warn":
         for line in overdue:
@@ -135,6 +146,76 @@ def explain(request: Path) -> None:
         click.echo(explain_request(request.read_bytes(), _topic(_settings("cannot explain")), _today()))
     except BadRequest as fault:
         _refuse("the service would answer 400", [fault.diagnostics])
+
+
+@main.command()
+@click.option("--ask-issuers", is_flag=True, help="Also fetch each client's key set, as its first call would.")
+def doctor(ask_issuers: bool) -> None:
+    """Say what this configuration allows, and what a start would refuse.
+
+    Reads the same CDS_* variables as `serve`. Exit status 1 where a start would be refused. Secrets are not printed.
+    """
+    from cds_service.doctor import examine
+
+    diagnosis = examine(os.environ, ask_issuers=ask_issuers)
+    width = max((len(subject) for subject, _ in diagnosis.facts), default=0)
+    for subject, words in diagnosis.facts:
+        click.echo(f"{subject:<{width}}  {words}")
+    if not diagnosis.faults:
+        faults, overdue = _content_faults(_settings("cannot look"))
+        diagnosis.faults += faults + overdue
+    if diagnosis.faults:
+        _refuse(f"a start would be refused: {len(diagnosis.faults)} reason(s)", diagnosis.faults)
+    click.echo("a start would not be refused")
+
+
+@main.group()
+def db() -> None:
+    """Look after the database of CDS_DATABASE_URL."""
+
+
+@db.command()
+def upgrade() -> None:
+    """Bring the schema to this version. What is stored stays; running it again, or twice at once, does no harm."""
+    from cds_service.database import DatabaseAway
+
+    with _database() as database:
+        try:
+            database.upgrade()
+        except DatabaseAway as reason:
+            _refuse("the database was not upgraded", [str(reason)])
+    click.echo("the schema is that of this version")
+
+
+@db.command()
+@click.option("--older-than", "days", required=True, metavar="DAYS", help="Such as 400d: what is older is removed.")
+@click.option("--dry-run", is_flag=True, help="Only count.")
+def prune(days: str, dry_run: bool) -> None:
+    """Remove cards, and the feedback on them, that are older than a number of days. Counts of calls are kept."""
+    from cds_service.database import DatabaseAway
+    from cds_service.retention import parse_days, prune_ledger
+
+    try:
+        number = parse_days(days)
+        with _database() as database:
+            counts = prune_ledger(database, datetime.now(UTC), number, dry_run=dry_run)
+    except ValueError as fault:
+        _refuse("cannot prune", [str(fault)])
+    except DatabaseAway as reason:
+        _refuse("cannot prune", [f"the database does not answer, or not in time ({reason})"])
+    for table, count in counts.items():
+        click.echo(f"{table}: {count:,} row(s) {'would be ' if dry_run else ''}removed")
+
+
+@contextmanager
+def _database() -> Iterator[Database]:
+    from cds_service.database import Database
+
+    database = Database(_settings("cannot open the database").database, pool_size=1, statement_ms=0)
+    try:
+        yield database
+    finally:
+        database.close()
 
 
 def _today() -> date:

@@ -2,9 +2,13 @@
 
 ServiceError                500   processing
 ├── BadRequest              400   structure, required or value: names the field
+├── ClientNotTrusted        401   login: no reason given, which stands in the log (R-6.15)
 ├── UnknownService          404   not-found
 ├── PreconditionFailed      412   not-found: needed FHIR data could not be had
 ├── UnsupportedMediaType    415   not-supported
+├── Unavailable             503   transient: with Retry-After
+│   ├── KeysAway                  the keys of the client's issuer cannot be had
+│   └── LedgerAway                feedback cannot be stored
 └── NotReady                      refuses to start; never reaches a client
 
 Messages name fields, types and what to send instead. They never echo what was sent: it may be about a patient.
@@ -12,6 +16,7 @@ Messages name fields, types and what to send instead. They never echo what was s
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 from fhir.resources.R4B.operationoutcome import OperationOutcome, OperationOutcomeIssue
@@ -21,6 +26,7 @@ class ServiceError(Exception):
     """A request that gets an OperationOutcome instead of cards. `issue_code`: FHIR IssueType."""
 
     status: ClassVar[int] = 500
+    headers: ClassVar[Mapping[str, str]] = {}
     issue_code = "processing"
 
     def __init__(self, diagnostics: str, *, expression: str | None = None, issue_code: str | None = None) -> None:
@@ -35,6 +41,22 @@ class BadRequest(ServiceError):
 
     status = 400
     issue_code = "structure"
+
+
+class ClientNotTrusted(ServiceError):
+    """Nobody we know sent this. `reason` is for the log, where `client` says whose token it claimed to be."""
+
+    status = 401
+    headers: ClassVar[Mapping[str, str]] = {"WWW-Authenticate": "Bearer"}
+    issue_code = "login"
+
+    def __init__(self, reason: str, client: str | None = None) -> None:
+        super().__init__(
+            "this service takes calls from registered clients: send Authorization: Bearer and a signed token as CDS "
+            "Hooks prescribes; why a token is refused stands in the log of the service"
+        )
+        self.reason = reason
+        self.client = client
 
 
 class UnknownService(ServiceError):
@@ -56,6 +78,27 @@ class UnsupportedMediaType(ServiceError):
 
     status = 415
     issue_code = "not-supported"
+
+
+class Unavailable(ServiceError):
+    """Something the answer depends on is away for now; the same request may succeed later (R-4.16)."""
+
+    status = 503
+    issue_code = "transient"
+    headers: ClassVar[Mapping[str, str]] = {"Retry-After": "10"}  # seconds
+
+
+class KeysAway(Unavailable):
+    """The keys that would verify this token cannot be had, and none is known yet."""
+
+    def __init__(self, client: str) -> None:
+        super().__init__("the keys of the token's issuer cannot be had: try again, and see that its key set is served")
+        self.reason = "the keys of the issuer cannot be had"
+        self.client: str | None = client
+
+
+class LedgerAway(Unavailable):
+    """Feedback cannot be stored: it is not taken, and nothing of it is lost if it is sent again."""
 
 
 class NotReady(Exception):

@@ -6,7 +6,7 @@ What comes back quotes the chart, for whoever holds the request already. Nothing
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from cards.catalogue import Topic
@@ -21,6 +21,7 @@ from cards.strict_reading import has_models, read_strictly
 from cards.topics.lumbar_puncture.assessment import Assessment, assess
 from cards.topics.lumbar_puncture.triage import Triage
 from cds_service.chart import ChartLog, ChartReader
+from cds_service.fhir_base import parse_base
 from cds_service.fhir_reader import FhirReader
 from cds_service.prefetch import PrefetchValue, State, sort_value
 from cds_service.session import read_session
@@ -69,7 +70,8 @@ def explain(body: bytes, topic: Topic, today: date) -> str:
 
 def _read(body: bytes, topic: Topic, today: date) -> _Reading:
     call = decode_request(body, topic.service.hooks)
-    nowhere = FhirReader(budget_ms=0, pool_size=1, is_allowed=lambda host: False)
+    call = replace(call, server=parse_base(call.fhir_server or ""))
+    nowhere = FhirReader(budget_ms=0, threads=1)
     charts = ChartReader(topic, nowhere)
     session = read_session(call, topic, charts, ChartLog(), nowhere.deadline())
     record = charts.read(call, session.found.needs, today, ChartLog(), None) if session.found else None

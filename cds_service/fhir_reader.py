@@ -7,24 +7,34 @@ address.
 
 from __future__ import annotations
 
-import re
 import time
-from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor, wait
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from http.cookiejar import DefaultCookiePolicy
-from urllib.parse import SplitResult, unquote, urljoin, urlsplit
+from threading import Thread
 
 import requests
 import urllib3
-from requests.adapters import BaseAdapter, HTTPAdapter
+from requests.adapters import BaseAdapter
 
 from cards.resources import BundleEntry
-from cds_service.prefetch import State, sort_resource
+from cds_service.fhir_base import FhirBase, LeavesServer
+from cds_service.fhir_connection import CutOff, FhirSession
+from cds_service.nesting import is_deeper_than
+from cds_service.prefetch import PrefetchValue, State, sort_resource
+from cds_service.server_gate import ServerGate
 
-_BASE_URL = re.compile(r"https?://(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?(?:/[\w.~%/-]*)?")
-_MOST_BYTES = 50_000_000  # of all pages of one key, decompressed
+_MOST_BYTES_OF_A_PAGE = 10_000_000  # decompressed
+_MOST_BYTES = 20_000_000  # of all pages of one key, decompressed
+_MOST_PAGES = 100  # of one key
+_MOST_LEVELS = 64
 _CHUNK_BYTES = 65_536
+_ENCODINGS = ("", "identity", "gzip", "x-gzip")
+_PARTING_S = 0.05  # after the deadline
+
+_NO_SERVER = "no FHIR server that this client may use"
+_TIME_SPENT = "time budget spent"
+_TOO_LARGE = "the answer is too large"
 
 
 class _NotRead(Exception):
@@ -40,134 +50,156 @@ class FetchResult:
 
     entries: list[BundleEntry | None] = field(default_factory=list)
     total: int = 0
-    failure: str | None = "time budget spent"
-
-
-class _Session(requests.Session):
-    """A session that leaves nothing behind: no cookie kept, no redirect looked at, nothing of the environment used."""
-
-    def __init__(self, adapter: BaseAdapter) -> None:
-        super().__init__()
-        self.trust_env = False
-        self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        self.mount("http://", adapter)
-        self.mount("https://", adapter)
-
-    def get_redirect_target(self, resp: requests.Response) -> None:
-        """None: a redirect is an answer like any other, and its body is not read either."""
+    failure: str | None = _TIME_SPENT
 
 
 class FhirReader:
-    """Reads from FHIR servers that `is_allowed` accepts. One instance serves all threads of a process."""
+    """Reads from the FHIR servers that its callers may use. One instance serves all threads of a process.
+
+    `threads` is how many calls the process works on at once.
+    """
 
     def __init__(
-        self, *, budget_ms: int, pool_size: int, is_allowed: Callable[[str], bool], transport: BaseAdapter | None = None
+        self, *, budget_ms: int, threads: int, ca_bundle: str | None = None, transport: BaseAdapter | None = None
     ) -> None:
         self._budget_s = budget_ms / 1000
-        self._is_allowed = is_allowed
-        self._session = _Session(transport or HTTPAdapter(pool_maxsize=pool_size))
+        self._gate = ServerGate(threads)
+        self._session = FhirSession(threads, ca_bundle, transport)
 
     def deadline(self) -> float:
         """When the time that a call which begins now has for its FHIR server is spent, on the monotonic clock."""
         return time.monotonic() + self._budget_s
 
     def fetch(
-        self, server: str | None, token: str | None, urls: Mapping[str, str], deadline: float
+        self, server: FhirBase | None, token: str | None, urls: Mapping[str, str], deadline: float
     ) -> dict[str, FetchResult]:
-        """Read each URL (relative to `server`, or a `next` link below it), all at once; one result for each key."""
-        base = _parse_base(server) if server else None
-        if base is None or not self._is_allowed(base.hostname or ""):
-            reason = "no FHIR server given" if not server else "FHIR server not allowed"
-            return {key: FetchResult(failure=reason) for key in urls}
-        results = {key: FetchResult() for key in urls}
-        pool = ThreadPoolExecutor(max_workers=len(urls), thread_name_prefix="fhir-reader")
-        tasks = [pool.submit(self._read_pages, base, token, urls[key], deadline, results[key]) for key in urls]
-        for task in wait(tasks, timeout=max(deadline - time.monotonic(), 0)).done:
-            task.result()  # raises what went wrong on our side; what went wrong on theirs is in the result
-        pool.shutdown(wait=False)  # a straggler ends with its next piece of data after the deadline
-        # As each stands now: what a straggler still reads comes too late for this call.
-        return {key: replace(result, entries=list(result.entries)) for key, result in results.items()}
+        """Read each URL (relative to `server`, or a `next` link below it), all at once; one result for each key.
 
-    def _read_pages(self, base: SplitResult, token: str | None, url: str, deadline: float, result: FetchResult) -> None:
+        `server` is one that the client of the call may use, which the caller has decided; None: there is none.
+        """
+        seconds = deadline - time.monotonic()
+        if server is None or seconds <= 0:
+            return {key: FetchResult(failure=_TIME_SPENT if server else _NO_SERVER) for key in urls}
+        refused = self._gate.enter(server)
+        if refused:
+            return {key: FetchResult(failure=refused) for key in urls}
+        results = {key: FetchResult() for key in urls}
+        reads = [(CutOff(deadline), urls[key], results[key]) for key in urls]
+        places = deque(range(len(reads)))  # who takes the last one leaves: a straggler holds the place of its call
+
+        def read_pages(cut_off: CutOff, url: str, result: FetchResult) -> None:
+            try:
+                with cut_off:
+                    self._read_pages(server, token, url, cut_off, result)
+            finally:
+                if places.pop() == 0:
+                    self._gate.leave(server)
+
+        _run_until(deadline, read_pages, reads)
+        # As each stands now: what a straggler still reads comes too late for this call.
+        found = {key: replace(result, entries=list(result.entries)) for key, result in results.items()}
+        if seconds > self._budget_s / 2:  # else it had no fair chance
+            self._gate.note(server, answered=any(map(_is_answer, found.values())))
+        return found
+
+    def _read_pages(self, server: FhirBase, token: str | None, url: str, cut_off: CutOff, result: FetchResult) -> None:
         """Fill `result` page by page, so that the pages read so far are there whenever time runs out."""
         seen: set[str] = set()
         budget_bytes = _MOST_BYTES
         page: str | None = url
         try:
             while page is not None:
-                address = _below(base, page)
+                address = server.below(page)
                 if address in seen:
                     raise _NotRead("pages run in a circle")
+                if len(seen) == _MOST_PAGES:
+                    raise _NotRead("the answer has too many pages")
                 seen.add(address)
-                body = self._download(address, token, deadline, budget_bytes)
+                body = self._download(address, token, cut_off, min(budget_bytes, _MOST_BYTES_OF_A_PAGE))
                 budget_bytes -= len(body)
-                value = sort_resource(body)
-                if value.state is State.FAILED:
-                    raise _NotRead("the server answered with an error or with no FHIR resource")
+                value = _sort(body)
                 result.entries.extend(value.entries)
                 result.total = max(result.total, value.total)
                 page = value.next_url
             result.failure = None
+        except LeavesServer:
+            result.failure = "a link leaves the FHIR server"
         except _NotRead as reason:
             result.failure = str(reason)
+        except Exception as cause:  # of a library, by bytes that nobody thought of: one key less, never a failed call
+            in_time = time.monotonic() < cut_off.deadline  # later it is the cut that broke something
+            result.failure = f"the server could not be read ({type(cause).__name__})" if in_time else _TIME_SPENT
 
-    def _download(self, address: str, token: str | None, deadline: float, most_bytes: int) -> bytes:
-        headers = {"Accept": "application/fhir+json", "User-Agent": "cds-service"}
+    def _download(self, address: str, token: str | None, cut_off: CutOff, most_bytes: int) -> bytes:
+        headers = {
+            "Accept": "application/fhir+json",
+            "Accept-Encoding": "gzip",  # charts shrink to a tenth of their size; one encoding is one decoder to trust
+            "User-Agent": "cds-service",
+        }
         if token:
             headers["Authorization"] = f"Bearer {token}"
         body = bytearray()
         try:
             with self._session.get(
-                address,
-                headers=headers,
-                stream=True,
-                allow_redirects=False,
-                timeout=max(deadline - time.monotonic(), 0.001),
+                address, headers=headers, stream=True, allow_redirects=False, timeout=cut_off.seconds_left
             ) as response:
-                if response.status_code != 200:
-                    raise _NotRead(f"the server answered {response.status_code}")
+                _refuse_unread(response, most_bytes)
                 while chunk := response.raw.read1(_CHUNK_BYTES, decode_content=True):
                     body += chunk
                     if len(body) > most_bytes:
-                        raise _NotRead("the answer is too large")
-                    if time.monotonic() > deadline:
-                        raise _NotRead("time budget spent")
+                        raise _NotRead(_TOO_LARGE)
+                    _keep_time(cut_off)
+                _keep_time(cut_off)  # what was cut off may look like a body that is over
         except (requests.Timeout, urllib3.exceptions.TimeoutError):
-            raise _NotRead("time budget spent") from None
-        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as cause:
-            raise _NotRead(f"the server could not be read ({type(cause).__name__})") from None
+            raise _NotRead(_TIME_SPENT) from None
         return bytes(body)
 
 
-def _parse_base(server: str) -> SplitResult | None:
-    """The FHIR base, or None for anything that is not plainly scheme, host, port and path."""
-    try:
-        if not _BASE_URL.fullmatch(server):
-            return None
-        base = urlsplit(server.rstrip("/"))
-        return base if base.port is None or 0 < base.port < 65536 else None
-    except ValueError:
-        return None
+def _run_until(deadline: float, read: Callable[..., None], reads: Sequence[tuple[CutOff, str, FetchResult]]) -> None:
+    """Run all reads at once, until the deadline; those that are not over by then are cut off."""
+    threads = []
+    for one in reads:
+        thread = Thread(target=read, args=one, name="fhir-reader", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:  # the process has no thread left to give: read here, for as long as there is time
+            read(*one)
+        else:
+            threads.append((thread, one[0]))
+    for thread, _ in threads:
+        thread.join(max(deadline - time.monotonic(), 0))
+    late = [(thread, cut_off) for thread, cut_off in threads if thread.is_alive()]
+    for _, cut_off in late:
+        cut_off.cut()
+    for thread, _ in late:  # most end at once, and leave their place to the next call
+        thread.join(max(deadline + _PARTING_S - time.monotonic(), 0))
 
 
-def _below(base: SplitResult, url: str) -> str:
-    """`url` as an absolute address below `base`. Raises _NotRead where it points anywhere else, or up the path."""
-    try:
-        absolute = urljoin(base.geturl() + "/", url)
-        parts = urlsplit(absolute)
-        same_server = _origin(parts) == _origin(base)
-        steps = unquote(urlsplit(url).path).replace("\\", "/").split("/")
-    except ValueError:
-        same_server = False
-    if (
-        not same_server
-        or "@" in parts.netloc
-        or not (parts.path + "/").startswith(base.path + "/")
-        or {".", ".."} & set(steps)
-    ):
-        raise _NotRead("a link leaves the FHIR server")
-    return absolute
+def _keep_time(cut_off: CutOff) -> None:
+    if time.monotonic() > cut_off.deadline:
+        raise _NotRead(_TIME_SPENT)
 
 
-def _origin(parts: SplitResult) -> tuple[str, str | None, int | None]:
-    return parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+def _is_answer(result: FetchResult) -> bool:
+    """Whether the server said anything, a refusal included, in the time it had."""
+    return bool(result.entries) or result.failure != _TIME_SPENT
+
+
+def _refuse_unread(response: requests.Response, most_bytes: int) -> None:
+    """Raise _NotRead for an answer whose body is not worth a look."""
+    if response.status_code != 200:
+        raise _NotRead(f"the server answered {response.status_code}")
+    if response.headers.get("Content-Encoding", "").strip().lower() not in _ENCODINGS:
+        raise _NotRead("the answer is in an encoding that was not asked for")
+    length = response.headers.get("Content-Length", "")
+    if length.isdecimal() and (len(length) > 18 or int(length) > most_bytes):
+        raise _NotRead(_TOO_LARGE)
+
+
+def _sort(body: bytes) -> PrefetchValue:
+    if is_deeper_than(body, _MOST_LEVELS):
+        raise _NotRead("the answer nests too deeply")
+    value = sort_resource(body)
+    if value.state is State.FAILED:
+        raise _NotRead("the server answered with an error or with no FHIR resource")
+    return value

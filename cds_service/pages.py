@@ -17,8 +17,8 @@ from cards.wording import number_evidence
 _MARKDOWN = MarkdownIt("commonmark", {"html": False, "typographer": False})
 
 
-def pages_blueprint(topic: Topic, base_url: str) -> Blueprint:
-    """The landing page, and the patient pages at /education/<page>; each is rendered once, at start."""
+def pages_blueprint(topic: Topic, base_url: str, *, landing: bool) -> Blueprint:
+    """The patient pages at /education/<page>, each rendered once, at start; and the landing page for developers."""
     blueprint = Blueprint("pages", __name__)
     rendered = {
         (name, language): _html(page, topic.page_words[language].sources, topic)
@@ -26,10 +26,12 @@ def pages_blueprint(topic: Topic, base_url: str) -> Blueprint:
         for language, page in pages.items()
     }
 
-    @blueprint.get("/")
-    def landing() -> str:
-        pages = {name: texts["en"] for name, texts in topic.patient_pages.items()}
-        return render_template("landing.html", service=topic.service, base_url=base_url, pages=pages)
+    if landing:
+
+        @blueprint.get("/")
+        def show_landing() -> str:
+            pages = {name: texts["en"] for name, texts in topic.patient_pages.items()}
+            return render_template("landing.html", service=topic.service, base_url=base_url, pages=pages)
 
     @blueprint.get("/education/<page>")
     def education(page: str) -> str:

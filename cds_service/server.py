@@ -1,24 +1,46 @@
-"""Runs the WSGI server."""
+"""Runs the server."""
 
 from __future__ import annotations
 
+import resource
+
 from granian import Granian
-from granian.constants import Interfaces
+from granian.constants import HTTPModes, Interfaces
+from granian.http import HTTP1Settings
 from granian.log import LogLevels
 
 from cds_service.settings import Settings
+
+_HEAD_SECONDS = 10  # for the head of a request; also how long an idle connection is kept
+_STOP_SECONDS = 5  # for calls in work once the server is told to stop; then slow clients are cut off
+_MOST_CONNECTIONS = 4096  # of one process
+_SPARE_FILES = 256
 
 
 def run(settings: Settings) -> None:
     """Serve until the process is told to stop. Each worker reads its settings from the environment."""
     Granian(
-        "cds_service.app:create_app_from_environment",
+        "cds_service.buffered:create_asgi_app_from_environment",
         factory=True,
         address=settings.host,
         port=settings.port,
-        interface=Interfaces.WSGI,
+        interface=Interfaces.ASGINL,
+        http=HTTPModes.http1,  # the one that times heads; a proxy in front speaks it to us in any case
+        http1_settings=HTTP1Settings(header_read_timeout=_HEAD_SECONDS * 1000),
+        websockets=False,
         workers=settings.workers,
-        blocking_threads=settings.threads,
+        workers_kill_timeout=_STOP_SECONDS,
+        backpressure=_connections(),
         log_level=LogLevels.error,  # our own events tell more, and tell it without a word about patients
         log_access=False,
     ).serve()
+
+
+def _connections() -> int:
+    """How many connections one process takes, after asking for as many files as they need."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _MOST_CONNECTIONS + _SPARE_FILES
+    if 0 <= soft < wanted:
+        soft = wanted if hard < 0 else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    return _MOST_CONNECTIONS if soft < 0 else max(1, min(_MOST_CONNECTIONS, soft - _SPARE_FILES))

@@ -17,6 +17,7 @@ import msgspec
 from cards.card import Card, Coding, Link, Suggestion
 from cards.reading import ABSENT, is_null
 from cds_service.errors import BadRequest
+from cds_service.fhir_base import FhirBase
 
 # Our key in every `extension` (R-7.1): the service's id, for want of a domain of the project's own.
 EXTENSION = "lumbar-puncture-back-pain"
@@ -75,6 +76,7 @@ class HookRequest:
     prefetch: Mapping[str, msgspec.Raw]
     fhir_server: str | None
     access_token: str | None
+    server: FhirBase | None = None  # the FHIR server of the call, where the client may read it
 
     def __repr__(self) -> str:
         """Never the content: it is about a patient, and may be traced or logged."""

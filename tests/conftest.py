@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 
 import pytest
 from flask import Flask
@@ -12,6 +14,8 @@ from hypothesis import settings
 
 from cards.catalogue import Topic, load_topic
 from cds_service.app import create_app
+from cds_service.database import Database
+from cds_service.database_url import parse_database_url
 from cds_service.settings import Settings
 from tests.fake_fhir_server import FakeFhirServer
 from tests.golden_answers import Golden
@@ -41,14 +45,36 @@ def fhir_server() -> FakeFhirServer:
     return FakeFhirServer()
 
 
+@pytest.fixture(scope="session")
+def empty_ledger(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite database with every table and no row, to be copied: making one takes longer than most tests."""
+    path = tmp_path_factory.mktemp("ledger") / "empty.sqlite"
+    database = Database(parse_database_url(f"sqlite:///{path}"), pool_size=1)
+    database.upgrade()
+    with database.engine.connect() as connection:
+        connection.exec_driver_sql("COMMIT")
+        connection.exec_driver_sql("PRAGMA journal_mode=DELETE")
+        connection.exec_driver_sql("BEGIN")
+    database.close()
+    return path
+
+
 @pytest.fixture
-def make_app(fhir_server: FakeFhirServer) -> Callable[..., Flask]:
-    """Builds the application with other settings or another clock."""
+def make_app(fhir_server: FakeFhirServer, empty_ledger: Path, tmp_path: Path) -> Iterator[Callable[..., Flask]]:
+    """Builds the application with other settings or another clock; all of one test share one database."""
+    ledger = tmp_path / "ledger.sqlite"
+    apps = []
 
     def make(clock: Callable[[], datetime] = lambda: NOW, **settings: object) -> Flask:
-        return create_app(Settings(**settings), clock=clock, fhir_transport=fhir_server)  # type: ignore[arg-type]
+        if not ledger.exists():
+            shutil.copyfile(empty_ledger, ledger)
+        given = {"database_url": f"sqlite:///{ledger}"} | settings
+        apps.append(create_app(Settings(**given), clock=clock, fhir_transport=fhir_server))  # type: ignore[arg-type]
+        return apps[-1]
 
-    return make
+    yield make
+    for app in apps:
+        app.extensions["database"].close()
 
 
 @pytest.fixture

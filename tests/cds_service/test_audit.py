@@ -13,9 +13,11 @@ import pytest
 import structlog
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import select
 from structlog.testing import capture_logs
 
 from cds_service.audit import configure
+from cds_service.schema import METADATA
 from tests.charts import HOOK_INSTANCE, SERVICE, condition, hook_call, order, patient, post, procedure, searchset
 from tests.fake_fhir_server import BASE, FakeFhirServer
 
@@ -23,20 +25,30 @@ CANARY = "Zq7Canary"
 MEMBERS = {
     "event",
     "log_level",
-    "service",
-    "content_version",
-    "hook",
-    "hook_instance",
-    "outcome",
-    "status",
-    "cards",
-    "card_uuids",
-    "prefetch",
-    "fetch_failures",
-    "reasons_looked_up",
-    "resources_seen",
-    "resources_unread",
-    "duration_ms",
+    "http.response.status_code",
+    "cds_hooks.outcome",
+    "cds_hooks.client",
+    "cds_hooks.token.refused",
+    "cds_hooks.service",
+    "cds_hooks.content_version",
+    "cds_hooks.hook",
+    "cds_hooks.hook_instance",
+    "cds_hooks.cards",
+    "cds_hooks.card_uuids",
+    "cds_hooks.prefetch.patient",
+    "cds_hooks.prefetch.conditions",
+    "cds_hooks.prefetch.procedures",
+    "cds_hooks.resources.read.Condition",
+    "cds_hooks.resources.read.Procedure",
+    "cds_hooks.resources.skipped.Condition.not_a_resource",
+    "cds_hooks.duration_ms",
+    "cds_hooks.duration_ms.auth",
+    "cds_hooks.duration_ms.decode",
+    "cds_hooks.duration_ms.triage",
+    "cds_hooks.duration_ms.chart",
+    "cds_hooks.duration_ms.rule",
+    "cds_hooks.duration_ms.ledger",
+    "cds_hooks.duration_ms.encode",
 }
 
 
@@ -78,12 +90,16 @@ def test_a_call_is_one_line_of_json_with_nothing_about_the_patient(
     (line,) = json_log()
     event = json.loads(line)
     assert CANARY not in line
-    assert event["event"] == "hook_call"
+    assert event["event"] == "cds_hooks.call"
     assert datetime.fromisoformat(event["timestamp"]).tzinfo is not None
-    assert (event["status"], event["outcome"], event["hook"]) == (200, "cards", "order-sign")
-    assert event["hook_instance"] == HOOK_INSTANCE
-    assert event["cards"] == ["what-to-expect", "confounders"]
-    assert event["card_uuids"] == [card["uuid"] for card in response.get_json()["cards"]]
+    assert (event["http.response.status_code"], event["cds_hooks.outcome"], event["cds_hooks.hook"]) == (
+        200,
+        "cards",
+        "order-sign",
+    )
+    assert event["cds_hooks.hook_instance"] == HOOK_INSTANCE
+    assert event["cds_hooks.cards"] == ["what-to-expect", "confounders"]
+    assert event["cds_hooks.card_uuids"] == [card["uuid"] for card in response.get_json()["cards"]]
 
 
 def test_an_event_says_how_the_chart_came_about_in_counts(client: FlaskClient) -> None:
@@ -91,12 +107,12 @@ def test_an_event_says_how_the_chart_came_about_in_counts(client: FlaskClient) -
         post(client, canary_call())
     (event,) = events
     assert set(event) == MEMBERS
-    assert event["service"] == "lumbar-puncture-back-pain"
-    assert event["prefetch"] == {"patient": "satisfied", "conditions": "satisfied", "procedures": "satisfied"}
-    assert event["resources_seen"] == {"Condition": 3, "Procedure": 1}
-    assert event["resources_unread"] == {"Condition": {"not a resource": 2}}
-    assert event["fetch_failures"] == {}
-    assert 0 < event["duration_ms"] < 60_000
+    assert event["cds_hooks.service"] == "lumbar-puncture-back-pain"
+    assert [event[f"cds_hooks.prefetch.{key}"] for key in ("patient", "conditions", "procedures")] == ["satisfied"] * 3
+    assert (event["cds_hooks.resources.read.Condition"], event["cds_hooks.resources.read.Procedure"]) == (3, 1)
+    assert event["cds_hooks.resources.skipped.Condition.not_a_resource"] == 2
+    stages = [event[name] for name in event if name.startswith("cds_hooks.duration_ms.")]
+    assert 0 < sum(stages) <= event["cds_hooks.duration_ms"] + 0.1 < 60_000
 
 
 def test_a_fhir_server_that_fails_is_logged_without_its_address(
@@ -105,7 +121,8 @@ def test_a_fhir_server_that_fails_is_logged_without_its_address(
     with capture_logs() as events:
         post(client, canary_call(prefetch={}))
     assert len(fhir_server.requests) == 3
-    assert set(events[0]["fetch_failures"]) == {"patient", "conditions", "procedures"}
+    failures = {name for name in events[0] if name.startswith("cds_hooks.fetch.failure.")}
+    assert {name.rpartition(".")[2] for name in failures} == {"patient", "conditions", "procedures"}
     assert CANARY not in str(events)
     assert "127.0.0.1" not in str(events)
 
@@ -130,7 +147,8 @@ def test_a_call_leaves_no_trace_of_its_content_whatever_becomes_of_it(
     response = post(client, canary_call(**elements))
     (line,) = json_log()
     event = json.loads(line)
-    assert (response.status_code, event["status"], event["outcome"]) == (status, status, outcome)
+    assert response.status_code == event["http.response.status_code"] == status
+    assert event["cds_hooks.outcome"] == outcome
     assert CANARY not in line
     if status != 200:
         assert CANARY not in response.get_data(as_text=True)
@@ -140,7 +158,8 @@ def test_a_body_that_is_no_json_is_one_event_without_the_body(client: FlaskClien
     with capture_logs() as events:
         client.post(SERVICE, data=f'{{"{CANARY}"'.encode(), content_type="application/json")
     (event,) = events
-    assert (event["status"], event["outcome"], event["hook"], event["hook_instance"]) == (400, "refused", None, None)
+    assert (event["http.response.status_code"], event["cds_hooks.outcome"]) == (400, "refused")
+    assert not {"cds_hooks.hook", "cds_hooks.hook_instance"} & event.keys()
     assert CANARY not in str(event)
 
 
@@ -148,7 +167,8 @@ def test_an_order_that_is_not_ours_is_logged_as_silence(client: FlaskClient) -> 
     with capture_logs() as events:
         post(client, hook_call(order({"text": "chest X-ray"})))
     (event,) = events
-    assert (event["outcome"], event["cards"], event["prefetch"]) == ("silent", [], {})
+    assert event["cds_hooks.outcome"] == "silent"
+    assert not [name for name in event if name.startswith(("cds_hooks.cards", "cds_hooks.prefetch"))]
 
 
 @pytest.mark.parametrize("path", ["/cds-services", "/", "/education/lumbar-puncture", "/nothing"])
@@ -183,14 +203,76 @@ def test_a_fault_of_ours_is_logged_by_its_places_only(broken: FlaskClient, json_
     post(broken, canary_call())
     fault, call = (json.loads(line) for line in json_log())
     assert CANARY not in json.dumps([fault, call])
-    assert (fault["event"], fault["level"], fault["kind"]) == ("fault", "error", "RuntimeError")
-    assert fault["places"][-1].startswith("test_audit.py:")
-    assert fault["places"][-1].endswith(" clock")
-    assert not [place for place in fault["places"] if "/" in place]
-    assert (call["event"], call["status"]) == ("hook_call", 500)
+    assert (fault["event"], fault["level"], fault["exception.type"]) == ("fault", "error", "RuntimeError")
+    assert fault["exception.places"][-1].startswith("test_audit.py:")
+    assert fault["exception.places"][-1].endswith(" clock")
+    assert not [place for place in fault["exception.places"] if "/" in place]
+    assert (call["event"], call["http.response.status_code"]) == ("cds_hooks.call", 500)
 
 
 def test_a_fault_of_ours_is_not_called_a_refusal(broken: FlaskClient) -> None:
     with capture_logs() as events:
         post(broken, hook_call())
-    assert events[-1]["outcome"] != "refused"
+    assert events[-1]["cds_hooks.outcome"] == "fault"
+
+
+def canary_feedback(card: str, suggestion: str) -> dict[str, Any]:
+    """Feedback with a canary wherever a client may write what it likes."""
+    reason = {"code": "seen", "system": "https://ehr.example.org/reasons", "display": CANARY, CANARY: CANARY}
+    overridden = {"reason": reason, "userComment": CANARY, CANARY: CANARY}
+    common = {"card": card, "outcomeTimestamp": "2026-11-22T15:31:45.000Z", CANARY: CANARY}
+    return {
+        "feedback": [
+            common | {"outcome": "accepted", "acceptedSuggestions": [{"id": suggestion, CANARY: CANARY}]},
+            common | {"outcome": "overridden", "overrideReason": overridden},
+        ],
+        CANARY: CANARY,
+    }
+
+
+def stored(app: Flask) -> str:
+    """Everything that stands in the database, as text."""
+    with app.extensions["database"].read() as connection:
+        rows = {table.name: connection.execute(select(table)).all() for table in METADATA.sorted_tables}
+    assert rows["issued_card"]
+    assert rows["feedback"]
+    return repr(rows)
+
+
+def test_neither_the_database_nor_the_log_holds_a_word_about_the_patient(
+    app: Flask, client: FlaskClient, json_log: Callable[[], list[str]]
+) -> None:
+    """R-2.26, R-5.14: a call with cards, and feedback on them; comments are not stored unless a setting says so."""
+    card = post(client, canary_call()).get_json()["cards"][0]
+    body = canary_feedback(card["uuid"], card["suggestions"][0]["uuid"])
+    assert client.post(f"{SERVICE}/feedback", json=body).get_json() == {"stored": 2, "repeated": 0, "unknownCards": 0}
+    app.extensions["housekeeping"].run_once()
+    assert CANARY not in stored(app)
+    call, feedback = json_log()
+    assert CANARY not in call + feedback
+    assert json.loads(feedback)["event"] == "cds_hooks.feedback"
+    assert json.loads(feedback)["cds_hooks.feedback.new"] == 2
+
+
+def test_a_comment_is_stored_where_the_setting_says_so_and_logged_nowhere(
+    make_app: Callable[..., Flask], json_log: Callable[[], list[str]]
+) -> None:
+    """R-5.14: the one place where words about a patient may be kept."""
+    app = make_app(store_comments=True)
+    client = app.test_client()
+    card = post(client, canary_call()).get_json()["cards"][0]
+    client.post(f"{SERVICE}/feedback", json=canary_feedback(card["uuid"], card["suggestions"][0]["uuid"]))
+    assert stored(app).count(CANARY) == 1
+    assert CANARY not in "".join(json_log())
+
+
+@pytest.mark.parametrize("name", ["card", "outcome", "outcomeTimestamp", "acceptedSuggestions", "overrideReason"])
+def test_feedback_that_is_refused_is_not_repeated_to_anybody(
+    client: FlaskClient, json_log: Callable[[], list[str]], name: str
+) -> None:
+    """R-2.15: the field is named, what stood in it is not."""
+    entry = {"card": HOOK_INSTANCE, "outcome": "overridden", "outcomeTimestamp": "2026-11-22T15:31:45Z"}
+    response = client.post(f"{SERVICE}/feedback", json={"feedback": [entry | {name: CANARY}]})
+    assert response.status_code == 400
+    assert name in response.get_data(as_text=True)
+    assert CANARY not in response.get_data(as_text=True) + "".join(json_log())

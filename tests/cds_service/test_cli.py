@@ -67,7 +67,12 @@ def test_help_of_serve_explains_every_setting(setting: Any) -> None:
             ["CDS_HOST must be a loopback", "CDS_NOPE is not a setting", "CDS_PORT must", "CDS_WORKERS must"],
             id="four faults at once",
         ),
-        pytest.param(["--profile", "production"], {}, ["CDS_PROFILE is production"], id="production"),
+        pytest.param(
+            ["--profile", "production"],
+            {},
+            ["CDS_CLIENTS_FILE must", "CDS_DATABASE_URL must", "CDS_PUBLIC_URL must"],
+            id="production without clients, database or public address",
+        ),
     ],
 )
 def test_serve_refuses_with_one_line_for_each_reason(
@@ -154,4 +159,4 @@ def test_serve_answers_over_the_network_logs_the_call_and_ends_when_told(
     said = (tmp_path / "err").read_text("utf-8").splitlines()
     assert said[0] == f"Serving http://127.0.0.1:{port}/cds-services (development profile). Stop with Ctrl-C."
     (event,) = [json.loads(line) for line in said if line.startswith("{")]
-    assert (event["event"], event["status"], event["cards"]) == ("hook_call", 200, ["what-to-expect"])
+    assert (event["event"], event["cds_hooks.cards"]) == ("cds_hooks.call", ["what-to-expect"])

@@ -68,7 +68,8 @@ def names_asked(headers: dict[str, str]) -> set[str]:
         pytest.param("POST", SERVICE, {}, 400, id="a bad request"),
         pytest.param("POST", SERVICE, None, 415, id="no media type"),
         pytest.param("POST", "/cds-services/unknown", {}, 404, id="an unknown service"),
-        pytest.param("POST", SERVICE + "/feedback", {}, 404, id="feedback, which is not offered"),
+        pytest.param("POST", SERVICE + "/feedback", {"feedback": []}, 200, id="feedback"),
+        pytest.param("POST", SERVICE + "/feedback", {}, 400, id="bad feedback"),
         pytest.param("GET", SERVICE, None, 405, id="a wrong method"),
     ],
 )

@@ -177,7 +177,6 @@ def test_a_wrong_method_is_told_which_ones_are_taken(
     [
         pytest.param("/cds-services/unknown", id="an unknown service"),
         pytest.param("/cds-services/unknown/feedback", id="feedback on an unknown service"),
-        pytest.param(SERVICE + "/feedback", id="feedback, which is not offered"),
         pytest.param("/cds-services/LUMBAR-PUNCTURE-BACK-PAIN", id="ids are case-sensitive"),
     ],
 )

@@ -1,0 +1,22 @@
+"""Which databases there may be: SQLite in a file, or PostgreSQL."""
+
+from __future__ import annotations
+
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+
+def parse_database_url(text: str) -> URL:
+    """A SQLite or PostgreSQL URL, the driver filled in. Raises ValueError saying what to write."""
+    try:
+        url = make_url(text)
+        backend = url.get_backend_name()
+    except (ArgumentError, ValueError):
+        raise ValueError("must be a URL such as sqlite:////var/lib/cds/ledger.sqlite or postgresql://…") from None
+    if backend == "sqlite":
+        if not url.database or url.database == ":memory:":
+            raise ValueError("must name a file: a SQLite database in memory forgets what was acknowledged")
+        return url.set(drivername="sqlite")
+    if backend in ("postgresql", "postgres") and url.database:
+        return url.set(drivername="postgresql+psycopg")
+    raise ValueError("must be a sqlite:///… or postgresql://… URL that names its database")

@@ -1,0 +1,204 @@
+"""The charts of the HTML report, narrow enough for a phone, readable without colour.
+
+Overridden is always the darkest and hatched, accepted lighter, unanswered an outline; the numbers stand in the tables.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import date, timedelta
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+from cds_service.report.committee import Change
+from cds_service.report.questions import Reason
+from cds_service.report.svg import COLOURS, as_svg, settings
+from cds_service.report.tallies import Group, Rate, Tally, rate
+from cds_service.report.window import Window, monday_of
+from cds_service.report.wording import count, percent, points
+
+_WIDTH = 6.6  # inches, of 72 units each
+_SMALL, _TEXT = 9.5, 10.5
+_WRAP = 62  # characters of a label above its bar
+_INK, _QUIET, _LINE, _PAPER = (COLOURS[name] for name in ("ink", "quiet", "line", "paper"))
+_POINT, _ACCEPTED, _OVERRIDDEN = (COLOURS[name] for name in ("point", "accepted", "overridden"))
+_UNANSWERED = COLOURS["unanswered"]
+_HATCH = "//////"
+
+
+def draw_weeks(weeks: Sequence[Group], called: Mapping[date, object], window: Window) -> str:
+    """Cards of each week by what became of them, days without any call, and the override rate of each week."""
+    first = monday_of(window.since)
+    mondays = [first + timedelta(weeks=number) for number in range((window.last_day - first).days // 7 + 1)]
+    found = {group.key[0]: group.tally for group in weeks}
+    tallies = [found.get(monday.isoformat(), Tally()) for monday in mondays]
+    with _drawn(4.3) as figure:
+        bars, strip, rates = figure.subplots(3, 1, sharex=True, height_ratios=(10, 0.8, 6))
+        _stack(bars, tallies)
+        _mark_days(strip, first, called, window)
+        _rate_line(rates, tallies)
+        _date_axis(rates, mondays)
+        silent = [day for day in window.days() if day not in called]
+        told = (
+            f"{len(mondays)} weeks. {count(sum(one.issued for one in tallies))} cards shown; the busiest week had "
+            f"{count(max(one.issued for one in tallies))}, the quietest {count(min(one.issued for one in tallies))}. "
+            f"{len(silent)} days had no call. The table holds each week."
+        )
+        return as_svg(figure, "weeks", "Cards shown each week, and how many of those answered were overridden", told)
+
+
+def draw_cards(cards: Sequence[Group], overall: Rate | None) -> str:
+    """The override rate of each card with its interval, beside that of all cards."""
+    rows = [(group.label, found) for group in cards if (found := group.tally.overridden_of_answered)]
+    rows.sort(key=lambda row: row[1].value)
+    with _drawn(0.95 + 0.42 * max(len(rows), 1)) as figure:
+        axes = figure.subplots()
+        for place, (_, found) in enumerate(rows):
+            _whisker(axes, place, found.value, found.low, found.high, hollow=found.too_few)
+            axes.text(1.02, place, f"n = {count(found.whole)}", va="center", fontsize=_SMALL, color=_QUIET)
+        if overall:
+            axes.axvline(overall.value, color=_QUIET, linestyle=(0, (4, 3)), linewidth=1, zorder=0)
+            axes.text(overall.value, len(rows) - 0.45, "all cards", ha="center", fontsize=_SMALL, color=_QUIET)
+        _rows(axes, [label for label, _ in rows])
+        axes.set_xlim(0, 1)
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{100 * share:.0f}%"))
+        axes.set_xlabel("overridden, of answered cards", fontsize=_TEXT, color=_INK)
+        told = "; ".join(f"{label} {percent(found.value)}" for label, found in reversed(rows))
+        return as_svg(figure, "cards", "Override rate of each card, with its 95% interval", told or "No answers.")
+
+
+def draw_reasons(reasons: Sequence[tuple[str, Reason]], overridden: int) -> str:
+    """How many overridden cards each reason was given for. `reasons`: with their words, the most frequent first."""
+    rows = [(textwrap.wrap(words, _WRAP), reason.cards) for words, reason in reasons]
+    with _drawn(0.25 + sum(0.42 + 0.17 * len(words) for words, _ in rows)) as figure:
+        axes = figure.subplots()
+        most = max((cards for _, cards in rows), default=1)
+        top = 0.0
+        for words, cards in rows:
+            label_height = 0.17 * len(words)
+            axes.text(0, top - label_height / 2 - 0.04, "\n".join(words), va="center", fontsize=_TEXT, color=_INK)
+            middle = top - label_height - 0.16
+            style = {"facecolor": _OVERRIDDEN, "edgecolor": _PAPER, "hatch": _HATCH, "linewidth": 0}
+            axes.barh(middle, cards, height=0.18, **style)  # type: ignore[arg-type]
+            share = rate(cards, overridden)
+            told = f"{count(cards)}  ({percent(share.value)})" if share else count(cards)
+            axes.text(cards + most * 0.015, middle, told, va="center", fontsize=_SMALL, color=_QUIET)
+            top -= label_height + 0.42
+        axes.set_xlim(0, most * 1.22)
+        axes.set_ylim(min(top, -0.1), 0)
+        axes.set_axis_off()
+        told = "; ".join(f"{' '.join(words)}: {count(cards)}" for words, cards in rows)
+        return as_svg(figure, "reasons", "Reasons given for overriding, by number of cards", told)
+
+
+def draw_changes(changes: Sequence[Change]) -> str:
+    """How the override rate of each card changed with the content, with the interval of the difference."""
+    rows = [one for one in reversed(changes) if one.difference is not None]
+    with _drawn(0.95 + 0.42 * max(len(rows), 1)) as figure:
+        axes = figure.subplots()
+        for place, one in enumerate(rows):
+            if one.difference is not None and one.low is not None and one.high is not None:
+                _whisker(axes, place, one.difference, one.low, one.high, hollow=one.verdict == "too-few")
+        axes.axvline(0, color=_INK, linewidth=1, zorder=0)
+        _rows(axes, [f"{one.card}, {one.after.content_version[:7]}" for one in rows])
+        reach = max((abs(end) for one in rows for end in (one.low or 0, one.high or 0)), default=0.1) * 1.1
+        axes.set_xlim(-reach, reach)
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda share, _: points(share).removesuffix(".0")))
+        axes.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
+        axes.set_xlabel("← fewer overrides     percentage points     more overrides →", fontsize=_TEXT, color=_INK)
+        told = "; ".join(f"{one.card} in {one.after.content_version}: {points(one.difference or 0)}" for one in rows)
+        return as_svg(figure, "changes", "Change of the override rate with each change of content", told)
+
+
+@contextmanager
+def _drawn(height: float) -> Iterator[Figure]:
+    """A figure of so many inches, under our settings."""
+    with matplotlib.rc_context(settings()):  # type: ignore[arg-type]
+        yield Figure(figsize=(_WIDTH, height), layout="constrained")
+
+
+def _stack(axes: Axes, tallies: Sequence[Tally]) -> None:
+    places = range(len(tallies))
+    below = [0] * len(tallies)
+    styles = (
+        ("overridden", _OVERRIDDEN, {"hatch": _HATCH, "edgecolor": _PAPER, "linewidth": 0}),
+        ("accepted", _ACCEPTED, {"edgecolor": _PAPER, "linewidth": 0.4}),
+        ("unanswered", _UNANSWERED, {"edgecolor": _QUIET, "linewidth": 0.6}),
+    )
+    for name, colour, style in styles:
+        heights = [int(getattr(one, name)) for one in tallies]
+        label = "no answer" if name == "unanswered" else name
+        axes.bar(places, heights, 0.84, bottom=below, color=colour, label=label, **style)  # type: ignore[arg-type]
+        below = [low + more for low, more in zip(below, heights, strict=True)]
+    legend = axes.legend(
+        loc="lower left", bbox_to_anchor=(0, 1), ncols=3, frameon=False, fontsize=_TEXT, handlelength=1.2
+    )
+    for text in legend.get_texts():
+        text.set_color(_INK)
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda number, _: count(int(number))))
+    axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
+    axes.set_ylabel("cards a week", fontsize=_TEXT, color=_INK)
+    _plain(axes)
+
+
+def _mark_days(axes: Axes, first: date, called: Mapping[date, object], window: Window) -> None:
+    """A strip of days: a dark mark is a day on which no client called."""
+    for colour, has_call in ((_LINE, True), (_INK, False)):
+        days = [(day - first).days for day in window.days() if (day in called) is has_call]
+        axes.broken_barh([(day / 7 - 0.5, 1 / 7) for day in days], (0, 1), facecolor=colour, linewidth=0)
+    axes.set_ylim(0, 1)
+    axes.set_ylabel("no calls", rotation=0, ha="right", va="center", fontsize=_SMALL, color=_INK)
+    axes.set_yticks([])
+    _plain(axes)
+    axes.spines["bottom"].set_visible(False)
+
+
+def _rate_line(axes: Axes, tallies: Sequence[Tally]) -> None:
+    for place, tally in enumerate(tallies):
+        found = tally.overridden_of_answered
+        if found:
+            hollow = found.too_few
+            axes.plot([place, place], [found.low, found.high], color=_POINT, linewidth=1.4, solid_capstyle="butt")
+            axes.plot(
+                place, found.value, "o", markersize=3.6, color=_PAPER if hollow else _POINT, markeredgecolor=_POINT
+            )
+    axes.set_ylim(0, 1)
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{100 * share:.0f}%"))
+    axes.set_yticks([0, 0.5, 1])
+    axes.set_ylabel("overridden", fontsize=_TEXT, color=_INK)
+    axes.grid(axis="y", color=_LINE, linewidth=0.8)
+    _plain(axes)
+
+
+def _date_axis(axes: Axes, mondays: Sequence[date]) -> None:
+    step = max(1, -(-len(mondays) // 6))
+    places = range(0, len(mondays), step)
+    axes.set_xticks(list(places), [f"{mondays[place]:%d %b}\n{mondays[place]:%Y}" for place in places])
+    axes.set_xlim(-0.7, len(mondays) - 0.3)
+
+
+def _whisker(axes: Axes, place: int, value: float, low: float, high: float, *, hollow: bool) -> None:
+    """A point with its interval; hollow where there are too few to judge."""
+    axes.plot([low, high], [place, place], color=_POINT, linewidth=2.2, solid_capstyle="butt")
+    axes.plot(value, place, "o", markersize=7, color=_PAPER if hollow else _POINT, markeredgecolor=_POINT)
+
+
+def _rows(axes: Axes, labels: Sequence[str]) -> None:
+    axes.set_yticks(range(len(labels)), labels)
+    axes.set_ylim(-0.6, max(len(labels), 1) - 0.4 + 0.25)
+    axes.grid(axis="x", color=_LINE, linewidth=0.8)
+    _plain(axes)
+
+
+def _plain(axes: Axes) -> None:
+    """Only what says something: no frame, no tick marks."""
+    axes.set_axisbelow(True)
+    axes.tick_params(length=0, labelsize=_TEXT, labelcolor=_INK)
+    for side, spine in axes.spines.items():
+        spine.set_visible(side == "bottom")
+        spine.set_color(_QUIET)

@@ -1,0 +1,136 @@
+"""The tables of the database. What they hold is in SECURITY.md: ids of calls and cards, never of patients or users.
+
+The migrations in `migrations/versions` make these tables; a test compares the two. Times are whole milliseconds (or,
+where a token says so, seconds) since 1970 in UTC: the same number in SQLite and PostgreSQL.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, LargeBinary, MetaData, String, Table, Text
+
+METADATA = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_name)s",
+    }
+)
+_UUID = String(36)
+_NAME = String(200)
+
+# Token ids seen, each until it has expired (R-6.12). The digest is over issuer and jti.
+SEEN_TOKEN = Table(
+    "seen_token",
+    METADATA,
+    Column("token_digest", LargeBinary(32), primary_key=True),
+    Column("keep_until_s", BigInteger, nullable=False, index=True),
+)
+
+# Every card that was answered. A call that is tried again gives the same ids, and one row.
+ISSUED_CARD = Table(
+    "issued_card",
+    METADATA,
+    Column("card_uuid", _UUID, primary_key=True),
+    Column("card_key", _NAME, nullable=False),
+    Column("service", _NAME, nullable=False),
+    Column("hook", _NAME, nullable=False),
+    Column("hook_instance", _UUID, nullable=False),
+    Column("client", _NAME, nullable=False),
+    Column("tenant", _NAME, nullable=False, server_default=""),
+    Column("indicator", String(20), nullable=False),
+    Column("content_version", String(40), nullable=False),
+    Column("issued_at_ms", BigInteger, nullable=False, index=True),
+)
+
+# What each of those cards offered.
+ISSUED_SUGGESTION = Table(
+    "issued_suggestion",
+    METADATA,
+    Column("suggestion_uuid", _UUID, primary_key=True),
+    Column("card_uuid", _UUID, ForeignKey("issued_card.card_uuid", ondelete="CASCADE"), nullable=False, index=True),
+    Column("suggestion_key", _NAME, nullable=False),
+)
+
+# Cards that were due and not shown, because a client asked for quiet (opt-in): `cause` is quiet-period or max-cards.
+SILENCED_CARD = Table(
+    "silenced_card",
+    METADATA,
+    Column("card_uuid", _UUID, primary_key=True),
+    Column("card_key", _NAME, nullable=False),
+    Column("service", _NAME, nullable=False),
+    Column("hook", _NAME, nullable=False),
+    Column("hook_instance", _UUID, nullable=False),
+    Column("client", _NAME, nullable=False),
+    Column("tenant", _NAME, nullable=False, server_default=""),
+    Column("indicator", String(20), nullable=False),
+    Column("content_version", String(40), nullable=False),
+    Column("cause", String(20), nullable=False),
+    Column("silenced_at_ms", BigInteger, nullable=False, index=True),
+)
+
+# What became of a card: appended, never changed. The digest is over client, card, outcome, timestamp and suggestions,
+# so that an entry that comes again is stored once (R-5.11). `foreign_*`: not what that card offered to that client.
+FEEDBACK = Table(
+    "feedback",
+    METADATA,
+    Column("feedback_digest", LargeBinary(32), primary_key=True),
+    Column("card_uuid", _UUID, nullable=False, index=True),
+    Column("service", _NAME, nullable=False),
+    Column("client", _NAME, nullable=False),
+    Column("tenant", _NAME, nullable=False, server_default=""),
+    Column("outcome", String(20), nullable=False),
+    Column("outcome_at_ms", BigInteger, nullable=False),
+    Column("received_at_ms", BigInteger, nullable=False, index=True),
+    Column("reason_system", _NAME),
+    Column("reason_code", _NAME),
+    Column("foreign_card", Boolean, nullable=False),
+    Column("foreign_reason", Boolean, nullable=False),
+    Column("user_comment", Text),
+)
+
+# The suggestions that such an entry says were taken.
+ACCEPTED_SUGGESTION = Table(
+    "accepted_suggestion",
+    METADATA,
+    Column(
+        "feedback_digest",
+        LargeBinary(32),
+        ForeignKey("feedback.feedback_digest", ondelete="CASCADE"),
+        primary_key=True,
+    ),
+    Column("suggestion_uuid", _UUID, primary_key=True),
+    Column("foreign_suggestion", Boolean, nullable=False),
+)
+
+# Only for clients with a quiet period: whose card it was, as a keyed hash (ADR 10), so that an override can ask for
+# quiet. Kept for as long as the quiet period may reach.
+CARD_PATIENT = Table(
+    "card_patient",
+    METADATA,
+    Column("card_uuid", _UUID, primary_key=True),
+    Column("patient_hash", LargeBinary(32), nullable=False),
+    Column("issued_at_ms", BigInteger, nullable=False, index=True),
+)
+
+# Only for clients with a quiet period: for this patient (keyed hash, the client in it), this card was overridden with
+# a reason that is final.
+QUIET_CARD = Table(
+    "quiet_card",
+    METADATA,
+    Column("patient_hash", LargeBinary(32), primary_key=True),
+    Column("card_key", _NAME, primary_key=True),
+    Column("since_ms", BigInteger, nullable=False, index=True),
+)
+
+# How many calls there were, answered with cards or in silence: what a firing rate is a rate of. Counted in memory by
+# each process and added here from time to time; what a crash loses is a count of silent calls, never a card.
+CALL_COUNT = Table(
+    "call_count",
+    METADATA,
+    Column("day", String(10), primary_key=True),  # YYYY-MM-DD, UTC
+    Column("client", _NAME, primary_key=True),
+    Column("tenant", _NAME, primary_key=True, server_default=""),
+    Column("hook", _NAME, primary_key=True),
+    Column("outcome", String(20), primary_key=True),  # cards, silent, quiet (cards were due, all silenced), refused
+    Column("calls", BigInteger, nullable=False),
+)
