@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -32,7 +32,8 @@ from cds_service.issuing import CardIssuer
 from cds_service.key_fetcher import KeyFetcher
 from cds_service.ledger import Ledger
 from cds_service.openapi import openapi_blueprint
-from cds_service.pages import error_page, pages_blueprint
+from cds_service.pages import error_page
+from cds_service.patient_pages import patient_pages_blueprint
 from cds_service.quiet import QuietPeriods
 from cds_service.seen_tokens import SeenTokens
 from cds_service.settings import Settings, read_settings
@@ -53,6 +54,7 @@ _HEADERS = {
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
+_HTTPS_ONLY = {"Strict-Transport-Security": "max-age=31536000"}
 
 
 def _now() -> datetime:
@@ -74,11 +76,13 @@ def create_app(
     app.wsgi_app = _OneSlash(app.wsgi_app)  # type: ignore[method-assign]
     topic = load_topic(local_value_sets=settings.value_sets_dir, drafts=settings.draft_translations)
     registry = registry_of(settings, KeyFetcher(settings.ca_file))
+    if not settings.is_production:
+        registry = _add_sandbox(app, settings, topic, registry, clock)
     _add_endpoints(app, settings, topic, registry, clock, fhir_transport)
-    app.register_blueprint(pages_blueprint(topic, settings.base_url, landing=not settings.is_production))
+    app.register_blueprint(patient_pages_blueprint(topic, settings.base_url))
     app.register_blueprint(openapi_blueprint(topic, settings))
     app.after_request(_log_call)
-    app.after_request(_add_headers)  # before CORS in order to run after it
+    app.after_request(partial(_add_headers, _HEADERS | (_HTTPS_ONLY if settings.is_production else {})))
     CORS(
         app,
         resources=["/cds-services*"],
@@ -119,6 +123,17 @@ def _add_endpoints(
     longest_hours = max((one.quiet.period_hours or 0 for one in registry.clients), default=0)
     app.extensions["database"] = database
     app.extensions["housekeeping"] = Housekeeping([counts.flush, seen.prune, partial(quiet.prune, longest_hours)])
+
+
+def _add_sandbox(
+    app: Flask, settings: Settings, topic: Topic, registry: Registry, clock: Callable[[], datetime]
+) -> Registry:
+    """The sandbox at `/` and below /sandbox/; the registry with its page as one more client."""
+    from cds_service.sandbox.blueprint import Sandbox  # production never imports it
+
+    sandbox = Sandbox(topic, settings, clock)
+    app.register_blueprint(sandbox.blueprint())
+    return Registry([*registry.clients, *filter(None, [sandbox.client])])
 
 
 def create_app_from_environment() -> Flask:
@@ -181,8 +196,9 @@ def _log_call(response: Response) -> Response:
     return response
 
 
-def _add_headers(response: Response) -> Response:
-    for name, value in _HEADERS.items():
+def _add_headers(headers: Mapping[str, str], response: Response) -> Response:
+    """Registered before CORS, and so run after it."""
+    for name, value in headers.items():
         response.headers.setdefault(name, value)
     if request.method == "OPTIONS" and "Access-Control-Allow-Origin" in response.headers:
         response.headers.setdefault("Access-Control-Allow-Headers", ", ".join(_ALLOWED_HEADERS))

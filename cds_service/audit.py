@@ -127,3 +127,8 @@ def log_replay_unchecked(reason: str) -> None:
 def log_housekeeping_failed(reason: str) -> None:
     """Write that counts could not be stored, or what has expired not be removed, for want of the database."""
     structlog.get_logger().warning("cds_hooks.housekeeping.failed", **{"error.type": reason})
+
+
+def log_not_heard(status: int) -> None:
+    """Write that a request was refused before its body was complete, or before a thread was free for it."""
+    structlog.get_logger().warning("cds_hooks.not_heard", **{"http.response.status_code": status})

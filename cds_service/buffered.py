@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from cds_service.app import create_app_from_environment
 from cds_service.asgi_to_wsgi import Answer, Header, Scope, call, outcome
+from cds_service.audit import log_not_heard
 from cds_service.settings import read_settings
 
 if TYPE_CHECKING:
@@ -81,6 +82,7 @@ class Buffered:
             answer = await self._run(scope, body, length)
         except _Refused as refused:
             answer = refused.answer
+            log_not_heard(answer.status)
             if any(name == b"origin" for name, _ in scope["headers"]):
                 answer = Answer(answer.status, [*answer.headers, _ANY_ORIGIN], answer.body)
         finally:

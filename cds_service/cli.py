@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from cards.content import ContentError, is_content
+from cds_service.calling.command import call
 from cds_service.errors import BadRequest, NotReady
 from cds_service.settings import PREFIX, Settings, read_settings
 
@@ -35,11 +36,15 @@ def main() -> None:
     cds-service check                   is the clinical content fit to be served?
     cds-service test                    do the clinician's vignettes get the cards they should?
     cds-service show --vignette NAME    the cards of a vignette, as a clinician would see them
+    cds-service call --patient ID ...   call a service as an EHR would, ours or any other
     cds-service explain REQUEST.json    what a request was taken for, and why each card came or did not
     cds-service doctor                  what this configuration allows, and what a start would refuse
     cds-service db upgrade              bring the database to this version
     cds-service report                  what was shown, and what became of it
     """
+
+
+main.add_command(call)
 
 
 def _settings_as_options(command: Any) -> Any:
@@ -182,8 +187,11 @@ def upgrade() -> None:
     with _database() as database:
         try:
             database.upgrade()
+            fault = database.schema_fault()
         except DatabaseAway as reason:
-            _refuse("the database was not upgraded", [str(reason)])
+            fault = str(reason)
+    if fault:
+        _refuse("the database was not upgraded", [fault])
     click.echo("the schema is that of this version")
 
 

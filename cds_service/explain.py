@@ -1,4 +1,5 @@
-"""`cds-service explain`: what each order and resource of a request was taken for, and why each card came or did not.
+"""What each order and resource of a request was taken for, and why each card came or did not: for `cds-service explain`
+as text, for the sandbox page as parts.
 
 What comes back quotes the chart, for whoever holds the request already. Nothing is logged, and no server is called.
 """
@@ -29,6 +30,7 @@ from cds_service.wire import HookRequest, decode_request
 
 _MOST_NAMED = 20  # resources that are not valid, each by name
 _LONGEST_LINE = 400  # characters
+_STAYS_AWAY = "does not fire: "  # how `tell_cards` begins for a card that does not come
 
 
 @dataclass(frozen=True)
@@ -43,11 +45,33 @@ class _Reading:
     values: Mapping[str, PrefetchValue]
 
 
+@dataclass(frozen=True)
+class Verdict:
+    """Whether a card of the topic, by its key, comes of a request. `words`: its summary, or why it stays away."""
+
+    card: str
+    fires: bool
+    words: str
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """`sections`: paragraphs by heading, in order; `verdicts`: one for each card the topic has."""
+
+    sections: Mapping[str, Sequence[Paragraph]]
+    verdicts: tuple[Verdict, ...]
+
+
 def explain(body: bytes, topic: Topic, today: date) -> str:
     """The explanation of a hook call, for a terminal. Raises BadRequest where the service would.
 
     It quotes the chart: for the eyes of somebody who may read the request itself.
     """
+    return "\n".join(_lay_out(explain_parts(body, topic, today).sections))
+
+
+def explain_parts(body: bytes, topic: Topic, today: date) -> Explanation:
+    """The explanation of a hook call, in its parts, for a page. Raises BadRequest where the service would."""
     read = _read(body, topic, today)
     assessment, cards = None, None
     if read.found and read.record:
@@ -58,14 +82,17 @@ def explain(body: bytes, topic: Topic, today: date) -> str:
             cards = None
     case = Case(topic, assessment, cards)
     orders = explain_orders(read.call.draft_orders, read.orders, topic, read.looked_up, _elsewhere(read))
+    told = list(tell_cards(case))
     sections: dict[str, list[Paragraph]] = {
         "Hook": [("", list(_hook(read, today)))],
         "Orders": list(orders) or [("none: draftOrders is empty", [])],
         "Chart": list(_chart(read, assessment, topic)),
-        "Decision": [("", [*_note(read), *tell_decision(case)]), ("", list(tell_cards(case)))],
+        "Decision": [("", [*_note(read), *tell_decision(case)]), ("", told)],
         "Strict reading": list(_strict(read)),
     }
-    return "\n".join(_lay_out(sections))
+    shown = {key: card.summary for key, card in (cards or {}).items()}
+    verdicts = tuple(Verdict(key, key in shown, shown.get(key, words.removeprefix(_STAYS_AWAY))) for key, words in told)
+    return Explanation(sections, verdicts)
 
 
 def _read(body: bytes, topic: Topic, today: date) -> _Reading:

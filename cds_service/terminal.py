@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from rich.console import Console, Group, RenderableType
 from rich.markdown import Markdown
@@ -10,8 +12,23 @@ from rich.panel import Panel
 from rich.text import Text
 
 from cards.card import Card, Link
+from cds_service.printable import in_one_line, printable
 
 _COLOURS = {"info": "blue", "warning": "yellow", "critical": "red"}
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """What is shown of a card, whether it is ours or came over the wire."""
+
+    indicator: str
+    name: str
+    summary: str
+    detail: str
+    suggestions: Sequence[tuple[str, Sequence[str]]]  # each with what it would do
+    links: Sequence[str]
+    source: str
+    notes: Sequence[str] = ()
 
 
 def show_cards(cards: Sequence[Card], console: Console) -> None:
@@ -19,18 +36,91 @@ def show_cards(cards: Sequence[Card], console: Console) -> None:
     if not cards:
         console.print("No card: the service is silent.")
     for card in cards:
-        console.print(_box(card))
+        suggestions, links = [(one.label, ()) for one in card.suggestions], [_address(link) for link in card.links]
+        shown = _Shown(card.indicator, card.key, card.summary, card.detail, suggestions, links, card.source.label)
+        console.print(_box(shown, hyperlinks=True))
 
 
-def _box(card: Card) -> Panel:
-    parts: list[RenderableType] = [Text(card.summary, style="bold"), Text(""), Markdown(card.detail)]
-    parts += [Text(f"\n[ {one.label} ]", style="bold") for one in card.suggestions]
+def show_answer(answer: Any, console: Console) -> None:
+    """Print the JSON of any service's answer, as far as it is cards. Nothing of it steers the terminal.
+
+    Addresses of links are written out, for the words of a link need not say where it leads.
+    """
+    cards = _objects(answer, "cards")
+    if not cards:
+        console.print("No card: the service is silent.")
+    for number, card in enumerate(cards, start=1):
+        console.print(_box(_received(card, number), hyperlinks=False))
+    actions = _objects(answer, "systemActions")
+    if actions:
+        console.print(Text("System actions, which a client applies without asking:"))
+        console.print(Text("\n".join(_action(one) for one in actions)))
+
+
+def _box(card: _Shown, *, hyperlinks: bool) -> Panel:
+    parts: list[RenderableType] = [Text(card.summary, style="bold")]
+    if card.detail:
+        parts += [Text(""), Markdown(card.detail, hyperlinks=hyperlinks)]
+    for label, actions in card.suggestions:
+        parts.append(Text(f"\n[ {label} ]", style="bold"))
+        parts += [Text(f"    {action}", style="dim") for action in actions]
     if card.links:
-        parts.append(Text("\n" + "\n".join(f"→ {link.label}: {_address(link)}" for link in card.links)))
-    parts.append(Text(f"\nSource: {card.source.label}", style="dim"))
-    title = f"{card.indicator} · {card.key}"
-    return Panel(Group(*parts), title=title, title_align="left", border_style=_COLOURS[card.indicator], padding=(1, 2))
+        parts.append(Text("\n" + "\n".join(f"→ {link}" for link in card.links)))
+    parts.append(Text(f"\nSource: {card.source}", style="dim"))
+    parts += [Text(note, style="dim") for note in card.notes]
+    title = Text(f"{card.indicator} · {card.name}")
+    colour = _COLOURS.get(card.indicator, "none")
+    return Panel(Group(*parts), title=title, title_align="left", border_style=colour, padding=(1, 2))
 
 
 def _address(link: Link) -> str:
-    return link.url or f"/education/{link.page}?lang={link.language}"
+    return f"{link.label}: " + (link.url or f"/education/{link.page}?lang={link.language}")
+
+
+def _received(card: Mapping[str, Any], number: int) -> _Shown:
+    """A card as it came; what is missing is said to be."""
+    source = card.get("source")
+    label = source.get("label") if isinstance(source, dict) else None
+    detail = card.get("detail")
+    reasons = [_words(one, "code") for one in _objects(card, "overrideReasons")]
+    return _Shown(
+        _words(card, "indicator"),
+        f"card {number}",
+        _words(card, "summary"),
+        printable(detail) if isinstance(detail, str) else "",
+        [_suggestion(one, f"{number}.{place}") for place, one in enumerate(_objects(card, "suggestions"), start=1)],
+        [_link(one) for one in _objects(card, "links")],
+        in_one_line(label) if isinstance(label, str) else "(none)",
+        [f"Override reasons: {', '.join(reasons)}"] if reasons else [],
+    )
+
+
+def _suggestion(suggestion: Mapping[str, Any], place: str) -> tuple[str, list[str]]:
+    recommended = " (recommended)" if suggestion.get("isRecommended") is True else ""
+    actions = [_action(action) for action in _objects(suggestion, "actions")]
+    return f"{place} {_words(suggestion, 'label')}{recommended}", actions
+
+
+def _action(action: Mapping[str, Any]) -> str:
+    """Its type, what it acts on, and its own words."""
+    resource = action.get("resource")
+    if isinstance(resource, dict):
+        target = "/".join(str(resource[name]) for name in ("resourceType", "id") if resource.get(name))
+    else:
+        target = str(action.get("resourceId") or resource or "")
+    return f"{_words(action, 'type')} {in_one_line(target)}: {_words(action, 'description')}"
+
+
+def _link(link: Mapping[str, Any]) -> str:
+    kind = " (a SMART app)" if link.get("type") == "smart" else ""
+    return f"{_words(link, 'label')}: {_words(link, 'url')}{kind}"
+
+
+def _words(holder: Mapping[str, Any], name: str) -> str:
+    words = holder.get(name)
+    return in_one_line(words) if isinstance(words, str) and words.strip() else f"(no {name})"
+
+
+def _objects(holder: Any, name: str) -> list[dict[str, Any]]:
+    value = holder.get(name) if isinstance(holder, dict) else None
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []

@@ -1,0 +1,98 @@
+"""The token of a client (R-6.4 to R-6.13): signed anew for each request, for exactly the URL that is called."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from base64 import urlsafe_b64encode
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import jwt
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+_LIFE_S = 300
+_EC_ALGORITHMS = {"secp256r1": "ES256", "secp384r1": "ES384", "secp521r1": "ES512"}
+_IDENTIFYING = {"EC": "crv kty x y", "RSA": "e kty n", "OKP": "crv kty x"}  # what RFC 7638 makes a thumbprint of
+
+
+class KeyUnusable(ValueError):
+    """The file holds no key that can sign; says why, without a word of the key."""
+
+
+class Signer:
+    """Signs for one issuer with one key. `kid` is the key's own, or the one given, or its RFC 7638 thumbprint."""
+
+    def __init__(self, file: Path, issuer: str, *, tenant: str | None = None, kid: str | None = None) -> None:
+        self._key, self.algorithm, own_kid = _load(file)
+        self._claims = {"iss": issuer} | ({"tenant": tenant} if tenant else {})
+        self.kid = kid or own_kid or _thumbprint(self._key, self.algorithm)
+
+    def __repr__(self) -> str:
+        """Never the key."""
+        return f"<Signer {self.algorithm} {self.kid}>"
+
+    def headers(self, url: str) -> dict[str, str]:
+        """The header of a request to this URL."""
+        now = int(time.time())
+        claims = self._claims | {"aud": url, "iat": now, "exp": now + _LIFE_S, "jti": str(uuid4())}
+        token = jwt.encode(claims, self._key, self.algorithm, headers={"kid": self.kid})
+        return {"Authorization": f"Bearer {token}"}
+
+
+def _load(file: Path) -> tuple[Any, str, str | None]:
+    """A private key in PEM, or as a JWK or a set with one of them; its algorithm; its kid."""
+    try:
+        text = file.read_bytes()
+    except OSError as fault:
+        raise KeyUnusable(f"{file.name} cannot be read: {fault.strerror}") from None
+    if text.lstrip()[:1] == b"{":
+        return _load_jwk(text, file.name)
+    try:
+        key: Any = load_pem_private_key(text, password=None)
+    except TypeError:
+        raise KeyUnusable(f"{file.name} is encrypted: give a copy that is not, readable by you alone") from None
+    except ValueError:
+        raise KeyUnusable(f"{file.name} holds no private key in PEM, and is no JWK") from None
+    return key, _algorithm_of(key, file.name), None
+
+
+def _load_jwk(text: bytes, name: str) -> tuple[Any, str, str | None]:
+    try:
+        document = json.loads(text)
+        listed = document.get("keys", [document])
+        private = [one for one in listed if isinstance(one, dict) and "d" in one]
+        if len(private) != 1:
+            raise KeyUnusable(f"{name} holds {len(private)} private keys; one is needed")
+        (jwk,) = private
+        algorithm = jwk.get("alg") or _algorithm_of(jwt.PyJWK(jwk).key, name)
+        key = jwt.PyJWK(jwk, algorithm).key
+    except KeyUnusable:
+        raise
+    except (ValueError, TypeError, AttributeError, KeyError, jwt.PyJWTError):
+        raise KeyUnusable(f"{name} is no JWK with a private key") from None
+    if algorithm.startswith("HS"):
+        raise KeyUnusable(f"{name} is a shared secret; CDS Hooks wants a key pair (R-6.4)")
+    return key, algorithm, jwk.get("kid")
+
+
+def _algorithm_of(key: Any, name: str) -> str:
+    if isinstance(key, ec.EllipticCurvePrivateKey) and key.curve.name in _EC_ALGORITHMS:
+        return _EC_ALGORITHMS[key.curve.name]
+    if isinstance(key, rsa.RSAPrivateKey):
+        return "RS384"
+    if isinstance(key, ed25519.Ed25519PrivateKey):
+        return "EdDSA"
+    raise KeyUnusable(f"{name} holds a key that signs no tokens: use one of P-384, or of RSA")
+
+
+def _thumbprint(key: Any, algorithm: str) -> str:
+    """RFC 7638, so that the same key has the same name wherever its kid is made so."""
+    methods = jwt.get_algorithm_by_name(algorithm)
+    jwk: dict[str, Any] = json.loads(methods.to_jwk(key.public_key()))
+    identifying = {name: jwk[name] for name in _IDENTIFYING[jwk["kty"]].split()}
+    digest = hashlib.sha256(json.dumps(identifying, sort_keys=True, separators=(",", ":")).encode()).digest()
+    return urlsafe_b64encode(digest).rstrip(b"=").decode()

@@ -1,0 +1,192 @@
+"""The sandbox put together: the page at `/`, what it asks of this process below /sandbox/, and the FHIR server there.
+
+The hook call, feedback and discovery are not here: the page sends them to the real endpoints.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+import msgspec
+from flask import Blueprint, Response, abort, render_template, request
+from markupsafe import Markup
+
+from cards.catalogue import Topic
+from cds_service.clients import RegisteredClient
+from cds_service.errors import BadRequest
+from cds_service.explain import explain_parts
+from cds_service.request_body import read_json_body
+from cds_service.sandbox.card_detail import render_detail
+from cds_service.sandbox.charts import PRACTITIONER_ID, Charts
+from cds_service.sandbox.ehr import MODES, Ehr, describe
+from cds_service.sandbox.fhir_server import ACCESS_TOKEN, VERSIONS, FhirServer, fhir_blueprint
+from cds_service.sandbox.loopback import LoopbackReader, NotReadable, loopback_base
+from cds_service.sandbox.order_catalogue import ORDERS, PRIORITIES, REASONS
+from cds_service.sandbox.page_state import read_state
+from cds_service.sandbox.page_token import PageKey
+from cds_service.sandbox.stories import Story, load_stories
+from cds_service.sandbox.timeline import read_timeline
+from cds_service.sandbox.timeline_drawing import NARROW, WIDE, draw
+from cds_service.settings import Settings, is_loopback
+
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; base-uri 'none'; "
+    "form-action 'self'; frame-ancestors 'none'"
+)
+_LONGER_THAN_THE_BUDGET_S = 0.5
+_MOST_DETAILS = 50
+
+
+class _PrefetchWanted(msgspec.Struct):
+    base: str
+    patient: str
+    mode: str = "complete"
+
+
+class Sandbox:
+    """One sandbox for one process. `client`: the page, to be registered; None where a token would not hold."""
+
+    def __init__(self, topic: Topic, settings: Settings, clock: Callable[[], datetime]) -> None:
+        self._topic = topic
+        self._settings = settings
+        self._clock = clock
+        self._stories = load_stories()
+        charts = Charts(self._stories)
+        self._ehr = Ehr(charts, LoopbackReader(), topic.service.prefetch, self._today, settings.port)
+        self._fhir_server = FhirServer(charts, self._today, settings.fhir_budget_ms / 1000 + _LONGER_THAN_THE_BUDGET_S)
+        self._key = PageKey(f"{settings.base_url}/sandbox") if settings.workers == 1 else None
+        host = f"[{settings.host}]" if ":" in settings.host else settings.host
+        self._fhir_root = f"http://{host}:{settings.port}/sandbox"
+
+    @property
+    def client(self) -> RegisteredClient | None:
+        """The page as a client of the service, for as long as this process runs."""
+        return self._key.client() if self._key else None
+
+    def blueprint(self) -> Blueprint:
+        """Every address of the sandbox."""
+        blueprint = Blueprint("sandbox", __name__)
+        blueprint.before_request(self._refuse_strangers)
+        blueprint.register_error_handler(NotReadable, _not_readable)
+        blueprint.add_url_rule("/", "page", self.page)
+        blueprint.add_url_rule("/sandbox/patients", "patients", self.patients)
+        blueprint.add_url_rule("/sandbox/chart", "chart", self.chart)
+        blueprint.add_url_rule("/sandbox/prefetch", "prefetch", self.prefetch, methods=["POST"])
+        blueprint.add_url_rule("/sandbox/token/<endpoint>", "token", self.token, methods=["POST"])
+        blueprint.add_url_rule("/sandbox/details", "details", self.details, methods=["POST"])
+        blueprint.add_url_rule("/sandbox/explanation", "explanation", self.explanation, methods=["POST"])
+        blueprint.register_blueprint(fhir_blueprint(self._fhir_server))
+        return blueprint
+
+    def _today(self) -> date:
+        return self._clock().astimezone(UTC).date()
+
+    def _refuse_strangers(self) -> None:
+        """No other site may reach this machine through us: neither under a name of its own nor from pages of its own.
+
+        What is made up may be read from anywhere, and anybody may link to the page.
+        """
+        host = urlsplit(f"//{request.host}").hostname or ""
+        if not is_loopback(host) and host != urlsplit(self._settings.base_url).hostname:
+            abort(404)
+        is_open = request.endpoint == "sandbox.page" or request.blueprint != "sandbox"
+        if not is_open and request.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin"):
+            abort(404)
+
+    def page(self) -> Response:
+        """The page, in the state that its address asks for; the chart of one of our own patients is drawn already."""
+        required, can_sign = self._settings.tokens_required, self._key is not None
+        state = read_state(request.args, self._stories, must_sign=required, can_sign=can_sign)
+        story = None if state.base else self._stories.find(state.patient)
+        patient, chart = self._chart(self._base_of(story), story.id) if story else (None, "")
+        html = render_template(
+            "sandbox.html",
+            state=state,
+            stories=self._stories.patients,
+            story=story,
+            patient=patient,
+            chart=Markup(chart),  # noqa: S704 - of our own template, which escapes
+            service=self._topic.service,
+            base_url=self._settings.base_url,
+            fhir_root=self._fhir_root,
+            orders=ORDERS,
+            reasons=REASONS,
+            priorities=PRIORITIES,
+            prefetch_modes=MODES,
+            practitioner=f"Practitioner/{PRACTITIONER_ID}",
+            access_token=ACCESS_TOKEN,
+            can_sign=can_sign,
+            tokens_required=required,
+            one_call_at_a_time=self._settings.threads * self._settings.workers == 1,
+            pages={name: texts["en"].head["title"] for name, texts in self._topic.patient_pages.items()},
+            budget_ms=self._settings.fhir_budget_ms,
+        )
+        return Response(html, mimetype="text/html", headers={"Content-Security-Policy": _POLICY})
+
+    def patients(self) -> Response:
+        """The first patients of a loopback FHIR server."""
+        return _json(self._ehr.list_patients(request.args.get("base", "")))
+
+    def chart(self) -> Response:
+        """Who a patient is, and the timeline of the chart as HTML."""
+        patient, html = self._chart(request.args.get("base", ""), request.args.get("patient", ""))
+        return _json({"patient": patient, "timeline": html})
+
+    def _chart(self, base: str, patient_id: str) -> tuple[dict[str, str], str]:
+        prefetch = self._ehr.fill_prefetch(base, patient_id, "complete")
+        timeline = read_timeline(prefetch, patient_id, self._topic, self._today())
+        patient = msgspec.json.decode(prefetch["patient"]) if "patient" in prefetch else {}
+        drawings = [draw(timeline, form) for form in (WIDE, NARROW)] if timeline else []
+        html = render_template("sandbox_timeline.html", timeline=timeline, drawings=drawings)
+        return describe(patient if isinstance(patient, dict) else {}), html
+
+    def _base_of(self, story: Story) -> str:
+        """Where the embedded server has this patient."""
+        name = next(name for name, version in VERSIONS.items() if version == story.fhir_version)
+        return f"{self._fhir_root}/{name}"
+
+    def prefetch(self) -> Response:
+        """The prefetch of a call, as an EHR would fill it."""
+        wanted = _decode(_PrefetchWanted)
+        if wanted.mode not in MODES:
+            raise BadRequest(f"mode must be one of {', '.join(MODES)}")
+        loopback_base(wanted.base)
+        return _json({"prefetch": self._ehr.fill_prefetch(wanted.base, wanted.patient, wanted.mode)})
+
+    def token(self, endpoint: str) -> Response:
+        """A signed token for one call of one endpoint of the service, as text."""
+        address = f"{self._settings.base_url}/cds-services"
+        call = f"{address}/{self._topic.service.id}"
+        audiences = {"discovery": address, "call": call, "feedback": f"{call}/feedback"}
+        if endpoint not in audiences or self._key is None:
+            abort(404)
+        token = self._key.sign(audiences[endpoint], self._clock())
+        return Response(token, mimetype="text/plain", headers={"Cache-Control": "no-store"})
+
+    def details(self) -> Response:
+        """Details of cards, from Markdown to HTML, in the order in which they were sent."""
+        return _json([render_detail(one) for one in _decode(list[str])[:_MOST_DETAILS]])
+
+    def explanation(self) -> Response:
+        """Why / why not: the explanation of a hook call as HTML, and what became of each card."""
+        told = explain_parts(read_json_body(), self._topic, self._today())
+        html = render_template("sandbox_explanation.html", sections=told.sections)
+        return _json({"html": html, "verdicts": [msgspec.to_builtins(one) for one in told.verdicts]})
+
+
+def _decode(shape: Any) -> Any:
+    try:
+        return msgspec.json.decode(read_json_body(), type=shape)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise BadRequest("this address of the sandbox takes what its page sends") from None
+
+
+def _json(value: Any) -> Response:
+    return Response(msgspec.json.encode(value), mimetype="application/json", headers={"Cache-Control": "no-store"})
+
+
+def _not_readable(why: NotReadable) -> Response:
+    return Response(msgspec.json.encode({"error": str(why)}), 422, mimetype="application/json")
