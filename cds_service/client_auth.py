@@ -10,12 +10,13 @@ import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
 import jwt
 import msgspec
 
 from cds_service.audit import CallLog
+from cds_service.client_entry import is_tenant
 from cds_service.clients import Quiet, RegisteredClient, Registry
 from cds_service.errors import ClientNotTrusted, KeysAway
 from cds_service.fhir_base import FhirBase
@@ -42,13 +43,16 @@ class _Header(msgspec.Struct):
     b64: object = None
 
 
+_Time = Annotated[float, msgspec.Meta(ge=0, lt=1e12)]  # seconds since 1970; NaN is none, and nothing overflows
+
+
 class _Claims(msgspec.Struct):
     iss: str
     aud: str | list[str]
-    exp: int | float
-    iat: int | float
+    exp: _Time
+    iat: _Time
     jti: str
-    nbf: int | float | None = None
+    nbf: _Time | None = None
     tenant: str | None = None
 
 
@@ -138,7 +142,9 @@ class ClientAuth:
             parts = jwt.decode_complete(unverified_token, options=_UNUSED)
             header = msgspec.convert(parts["header"], _Header)
             origin = msgspec.convert(parts["payload"], _Origin)
-        except (jwt.PyJWTError, msgspec.ValidationError, ValueError, TypeError, RecursionError) as fault:
+        except msgspec.ValidationError as fault:
+            raise ClientNotTrusted(f"the token cannot be read: {_told(fault)}") from None
+        except (jwt.PyJWTError, ValueError, TypeError, RecursionError) as fault:
             raise ClientNotTrusted(f"the token cannot be read ({type(fault).__name__})") from None
         if not self._registry.knows(origin.iss):
             raise ClientNotTrusted("iss is not registered")
@@ -181,14 +187,19 @@ def _verified_claims(unverified_token: str, client: RegisteredClient, header: _H
     try:
         payload = jwt.decode(unverified_token, key, algorithms=[header.alg], options=_SIGNATURE_ONLY)
         return msgspec.convert(payload, _Claims)
-    except msgspec.ValidationError:
-        raise refuse("a claim is missing or has the wrong type (iss, aud, exp, iat, jti)") from None
+    except msgspec.ValidationError as fault:
+        raise refuse(f"a claim is missing or wrong: {_told(fault)}") from None
     except (jwt.PyJWTError, ValueError, TypeError) as fault:
         raise refuse(f"the signature does not hold ({type(fault).__name__})") from None
 
 
+def _told(fault: msgspec.ValidationError) -> str:
+    """Which member, and what it must be: msgspec names types and members, and no value of the token."""
+    return str(fault).replace("`", "")
+
+
 def _fault_of(claims: _Claims, audiences: Collection[str], now_s: float) -> str | None:
-    """Why these claims are not for now and us (R-6.9 to R-6.12); each is what must hold, so that NaN holds nowhere."""
+    """Why these claims are not for now and us (R-6.9 to R-6.13)."""
     named = [claims.aud] if isinstance(claims.aud, str) else claims.aud
     must_hold = {
         "aud is not the URL called": not set(audiences).isdisjoint(named),
@@ -197,5 +208,6 @@ def _fault_of(claims: _Claims, audiences: Collection[str], now_s: float) -> str 
         "nbf is in the future": claims.nbf is None or claims.nbf <= now_s + LEEWAY_S,
         "the token lives longer than an hour": 0 < claims.exp - claims.iat <= _LONGEST_LIFE_S,
         "jti is empty": bool(claims.jti.strip()),
+        "tenant is no name": not claims.tenant or is_tenant(claims.tenant),
     }
     return next((fault for fault, holds in must_hold.items() if not holds), None)

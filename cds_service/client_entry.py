@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -35,9 +36,15 @@ class ClientEntry(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class ClientsFile(msgspec.Struct, forbid_unknown_fields=True):
-    """The whole file."""
+    """The whole file, its tables not yet looked at."""
 
-    clients: list[ClientEntry] = []
+    clients: list[dict[str, Any]] = []
+
+
+def name_of(index: int, table: Mapping[str, Any]) -> str:
+    """What to call a table in a message: its place in the file, and its name where it has one."""
+    name = table.get("name")
+    return f"client {index} ({name})" if isinstance(name, str) and _NAME.fullmatch(name) else f"client {index}"
 
 
 def faults_of(entry: ClientEntry, folder: Path, production: bool) -> Iterator[str]:
@@ -52,7 +59,7 @@ def faults_of(entry: ClientEntry, folder: Path, production: bool) -> Iterator[st
     if unknown or not entry.algorithms:
         yield f"algorithms must be some of {', '.join(ALGORITHMS)}, not {', '.join(unknown) or 'none at all'}"
     yield from _faults_of_keys(entry, folder, production)
-    if entry.tenants is not None and not (entry.tenants and all(map(_is_tenant, entry.tenants))):
+    if entry.tenants is not None and not (entry.tenants and all(map(is_tenant, entry.tenants))):
         yield "tenants must be a list of names, or be left out for a client without tenants"
     for text in entry.fhir_servers:
         base = parse_base(text)
@@ -91,8 +98,9 @@ def _faults_of_quiet(entry: ClientEntry) -> Iterator[str]:
         yield "quiet_period_hours and final_reasons belong together: quiet follows an override with a final reason"
 
 
-def _is_tenant(text: str) -> bool:
-    return bool(text.strip()) and len(text) <= _LONGEST_TENANT
+def is_tenant(text: str) -> bool:
+    """Whether a text can stand for a tenant in the ledger, in logs and in reports."""
+    return len(text) <= _LONGEST_TENANT and text.isprintable() and bool(text.strip())
 
 
 def faults_between(entries: Sequence[ClientEntry]) -> Iterator[str]:

@@ -14,7 +14,7 @@ from typing import Protocol
 import msgspec
 from jwt import PyJWK
 
-from cds_service.client_entry import ClientEntry, ClientsFile, faults_between, faults_of
+from cds_service.client_entry import ClientEntry, ClientsFile, faults_between, faults_of, name_of
 from cds_service.errors import NotReady
 from cds_service.fhir_base import FhirBase, parse_base
 from cds_service.issuer_keys import FetchedKeys, FileKeys, read_key_file
@@ -102,20 +102,30 @@ def load_registry(path: Path, *, production: bool, fetch: Fetch) -> Registry:
     `fetch` gets a key set from its registered address when a first token needs it; nothing is fetched here.
     """
     try:
-        entries = msgspec.convert(tomllib.loads(path.read_text("utf-8")), ClientsFile).clients
+        tables = msgspec.convert(tomllib.loads(path.read_text("utf-8")), ClientsFile).clients
     except (tomllib.TOMLDecodeError, msgspec.ValidationError, UnicodeDecodeError, OSError) as fault:
-        raise NotReady([f"{path.name}: {str(fault).replace('`', '')}"]) from None
-    faults = [] if entries else [f"{path.name}: registers no client"]
-    clients = []
-    for index, entry in enumerate(entries, 1):
-        wrong = list(faults_of(entry, path.parent, production))
-        faults += [f"{path.name}: client {index} ({entry.name}): {fault}" for fault in wrong]
+        raise NotReady([f"{path.name}: {_one_line(fault)}"]) from None
+    faults = [] if tables else [f"{path.name}: registers no client"]
+    entries, clients = [], []
+    for index, table in enumerate(tables, 1):
+        wrong: list[str] = []
+        try:
+            entry = msgspec.convert(table, ClientEntry)
+            entries.append(entry)
+            wrong += faults_of(entry, path.parent, production)
+        except msgspec.ValidationError as fault:
+            wrong.append(_one_line(fault))
+        faults += [f"{path.name}: {name_of(index, table)}: {one}" for one in wrong]
         if not wrong:
             clients.append(_client(entry, path.parent, production, fetch))
     faults += [f"{path.name}: {fault}" for fault in faults_between(entries)]
     if faults:
         raise NotReady(faults)
     return Registry(clients)
+
+
+def _one_line(fault: Exception) -> str:
+    return " ".join(str(fault).replace("`", "").split())
 
 
 def _client(entry: ClientEntry, folder: Path, production: bool, fetch: Fetch) -> RegisteredClient:

@@ -37,11 +37,11 @@ def examine(environment: Mapping[str, str], *, ask_issuers: bool) -> Diagnosis:
         diagnosis.facts += _describe_clients(registry, settings)
         if ask_issuers:
             for client in registry.clients:
-                diagnosis.facts += _ask(client, settings, diagnosis)
+                diagnosis.facts += _ask(client, diagnosis)
     except NotReady as refusal:
         diagnosis.faults += refusal.reasons
     diagnosis.faults += find_database_faults(settings)
-    where = settings.database.render_as_string(hide_password=True)
+    where = settings.database.set(query={}).render_as_string(hide_password=True)  # a query may hold a password too
     diagnosis.facts.append(("database", where))
     return diagnosis
 
@@ -99,7 +99,7 @@ def _describe_clients(registry: Registry, settings: Settings) -> Iterator[Fact]:
             yield "", f"at most {quiet.max_cards} card(s) in an answer; red flags always"
 
 
-def _ask(client: RegisteredClient, settings: Settings, diagnosis: Diagnosis) -> Iterator[Fact]:
+def _ask(client: RegisteredClient, diagnosis: Diagnosis) -> Iterator[Fact]:
     """Fetch a client's key set now, as its first call would."""
     if not isinstance(client.keys, FetchedKeys):
         return

@@ -1,7 +1,7 @@
 """The public keys of an issuer: from a file, or from the one address that is registered for it (R-6.5, R-6.14).
 
 PyJWT parses the keys; keeping them is ours (ADR 7). What is known stays good while the issuer is down, an unknown `kid`
-asks the issuer at most once a minute, and only one call at a time waits for it.
+asks the issuer at most once a minute, and no call waits longer than a few seconds for it.
 """
 
 from __future__ import annotations
@@ -11,9 +11,10 @@ import json
 import time
 from collections.abc import Callable
 from pathlib import Path
-from threading import BoundedSemaphore, Lock, Thread
+from threading import BoundedSemaphore, Event, Lock, Thread
 from typing import Any
 
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from jwt import PyJWK
 from jwt.exceptions import PyJWTError
@@ -32,7 +33,7 @@ ALGORITHMS = tuple(sorted(_KINDS))  # asymmetric ones only: neither `none` nor H
 _LEAST_RSA_BITS = 2048
 _PRIVATE_MEMBERS = frozenset({"d", "p", "q", "dp", "dq", "qi", "k"})
 # x of the P-384 key of the CDS Hooks Sandbox, hashed: its private half is public (clients.md 2).
-_SANDBOX_KEY = "9848498d160d1e8b158be107d117045a965cb8e252d4ed5570a8d2113440e6a8"
+_SANDBOX_KEY = "b48a92d35caa0a51a12d45a1d5ac10ccfc72301b8e63a623a0d7b7a311c0c101"
 
 _OLD_S = 300.0  # keys older than this are fetched anew, beside the calls
 _UNKNOWN_KID_S = 60.0  # between two requests to the issuer
@@ -73,10 +74,8 @@ class KeySet:
     def find(self, kid: str, algorithm: str) -> PyJWK | None:
         """The key of this id where it is one for this algorithm, else None."""
         found = self._parsed.get((kid, algorithm))
-        if found is None and kid in self._keys:
-            found = _parse(self._keys[kid], algorithm)
-            if found is not None:
-                self._parsed[kid, algorithm] = found
+        if found is None and kid in self._keys and _fits(self._keys[kid], algorithm):
+            found = self._parsed[kid, algorithm] = PyJWK.from_dict(self._keys[kid], algorithm)
         return found
 
 
@@ -86,16 +85,32 @@ def _fault_of(jwk: Any, allow_sandbox: bool) -> str | None:
         return "a key without kid"
     if _PRIVATE_MEMBERS & jwk.keys():
         return "a private or symmetric key"
-    if jwk.get("use", "sig") != "sig" or "verify" not in jwk.get("key_ops", ["verify"]):
+    operations = jwk.get("key_ops", ["verify"])
+    if jwk.get("use", "sig") != "sig" or not isinstance(operations, list) or "verify" not in operations:
         return "a key that is not for signatures"
-    if not allow_sandbox and is_sandbox_key(jwk):
+    algorithm = next((one for one in ALGORITHMS if _fits(jwk, one)), None)
+    if algorithm is None:
+        return "a kind of key that no algorithm here takes"
+    try:
+        key = PyJWK.from_dict(jwk, algorithm).key
+    except (PyJWTError, ValueError, TypeError):
+        return "a key that cannot be read"
+    if isinstance(key, RSAPublicKey) and key.key_size < _LEAST_RSA_BITS:
+        return f"an RSA key of fewer than {_LEAST_RSA_BITS} bits"
+    if not allow_sandbox and _is_sandbox_key(key):
         return "the key of the CDS Hooks Sandbox, whose private half is public"
-    return None if any(_fits(jwk, one) for one in ALGORITHMS) else "a kind of key that no algorithm here takes"
+    return None
 
 
-def is_sandbox_key(jwk: dict[str, Any]) -> bool:
-    """Whether this is the key whose private half stands in the repository of the CDS Hooks Sandbox."""
-    return hashlib.sha256(str(jwk.get("x")).encode()).hexdigest() == _SANDBOX_KEY
+def _is_sandbox_key(key: Any) -> bool:
+    """Whether the private half of this key stands in the repository of the CDS Hooks Sandbox.
+
+    By the parsed number, since one key can be written in several ways; by x alone, since the same private half also
+    gives the point with the other y.
+    """
+    if not isinstance(key, EllipticCurvePublicKey):
+        return False
+    return hashlib.sha256(str(key.public_numbers().x).encode()).hexdigest() == _SANDBOX_KEY
 
 
 def _fits(jwk: dict[str, Any], algorithm: str) -> bool:
@@ -105,25 +120,15 @@ def _fits(jwk: dict[str, Any], algorithm: str) -> bool:
     )
 
 
-def _parse(jwk: dict[str, Any], algorithm: str) -> PyJWK | None:
-    if not _fits(jwk, algorithm):
-        return None
-    try:
-        key = PyJWK.from_dict(jwk, algorithm)
-    except (PyJWTError, ValueError, TypeError):
-        return None
-    weak = isinstance(key.key, RSAPublicKey) and key.key.key_size < _LEAST_RSA_BITS
-    return None if weak else key
-
-
 def read_key_file(path: Path, *, allow_sandbox: bool) -> KeySet:
     """The keys of a file. Raises ValueError in words for an operator."""
     try:
-        keys = KeySet(json.loads(path.read_bytes()), allow_sandbox=allow_sandbox)
+        document = json.loads(path.read_bytes())
     except OSError:
         raise ValueError("cannot be read") from None
-    except RecursionError:
-        raise ValueError("nests too deeply") from None
+    except (ValueError, RecursionError):
+        raise ValueError("is no JSON") from None
+    keys = KeySet(document, allow_sandbox=allow_sandbox)
     for fault in keys.ignored:
         raise ValueError(f"holds {fault}: leave only what verifies this client's tokens")
     if not keys:
@@ -161,7 +166,8 @@ class FetchedKeys:
         self._monotonic = monotonic
         self._keys: KeySet | None = None
         self._asked_at = float("-inf")
-        self._fetching = Lock()
+        self._under_way: Event | None = None  # set when the fetch that is under way is over
+        self._lock = Lock()
         self._places = BoundedSemaphore(_MOST_WAITING)
 
     def find(self, kid: str, algorithm: str) -> PyJWK | None:
@@ -171,37 +177,12 @@ class FetchedKeys:
         """
         keys = self._keys
         if keys is not None and kid in keys:
-            if self._monotonic() - self._asked_at > _OLD_S and self._fetching.acquire(blocking=False):
-                Thread(target=self._refresh_and_release, name="issuer-keys", daemon=True).start()
+            self._begin(after_s=_OLD_S)
             return keys.find(kid, algorithm)
-        self._ask_for(kid)
+        self._wait_for(self._begin(after_s=_NO_KEY_YET_S if keys is None else _UNKNOWN_KID_S))
         if self._keys is None:
             raise KeysUnobtainable
         return self._keys.find(kid, algorithm)
-
-    def _ask_for(self, kid: str) -> None:
-        """Ask the issuer, where that is due; or wait for the call that is asking, a few at a time."""
-        if not (self._is_due() or self._fetching.locked()) or not self._places.acquire(blocking=False):
-            return
-        try:
-            if self._fetching.acquire(timeout=_WAIT_S):
-                try:
-                    if self._is_due() and not (self._keys and kid in self._keys):
-                        self._refresh()
-                finally:
-                    self._fetching.release()
-        finally:
-            self._places.release()
-
-    def _is_due(self) -> bool:
-        pause = _NO_KEY_YET_S if self._keys is None else _UNKNOWN_KID_S
-        return self._monotonic() - self._asked_at >= pause
-
-    def _refresh_and_release(self) -> None:
-        try:
-            self._refresh()
-        finally:
-            self._fetching.release()
 
     def ask(self) -> KeySet:
         """The key set as the issuer gives it now. Raises KeysUnobtainable."""
@@ -210,11 +191,38 @@ class FetchedKeys:
         except (ValueError, RecursionError):
             raise KeysUnobtainable from None
 
-    def _refresh(self) -> None:
-        """Take what the issuer gives, or keep what there is."""
+    def _begin(self, *, after_s: float) -> Event | None:
+        """The fetch that is under way: begun now, beside the calls, where the last one is so many seconds ago."""
+        with self._lock:
+            if self._under_way is None and self._monotonic() - self._asked_at >= after_s:
+                over = Event()
+                try:
+                    Thread(target=self._refresh, args=(over,), name="issuer-keys", daemon=True).start()
+                except RuntimeError:  # no thread is to be had: the next call tries again
+                    return None
+                self._under_way = over
+            return self._under_way
+
+    def _wait_for(self, over: Event | None) -> None:
+        """Wait until this fetch is over, or not: not for long, and only a few calls at a time."""
+        if over is not None and self._places.acquire(blocking=False):
+            try:
+                over.wait(_WAIT_S)
+            finally:
+                self._places.release()
+
+    def _refresh(self, over: Event) -> None:
+        """Take what the issuer gives, or keep what there is: a set without one usable key counts as an outage."""
         try:
-            self._keys = self.ask()
-        except KeysUnobtainable as fault:
-            log_keys_not_fetched(self._client, type(fault).__name__, known=self._keys is not None)
-        finally:
+            keys = self.ask()
+            reason = None if keys else "NoUsableKey"
+        except Exception as fault:  # also of a library, by bytes that nobody thought of: keys are not lost by it
+            reason = type(fault).__name__
+        if reason is None:
+            self._keys = keys
+        else:
+            log_keys_not_fetched(self._client, reason, known=self._keys is not None)
+        with self._lock:
             self._asked_at = self._monotonic()
+            self._under_way = None
+        over.set()

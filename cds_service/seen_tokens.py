@@ -16,6 +16,7 @@ from cds_service.schema import SEEN_TOKEN
 
 _MOST_REMEMBERED = 50_000  # token ids a process keeps in memory, about 10 MB
 _MOST_PRUNED = 10_000  # rows in one transaction, so that no call waits long
+_USED_ELSEWHERE = float("-inf")  # as the time of a first use: no window reaches back to it
 
 
 class SeenTokens:
@@ -39,12 +40,16 @@ class SeenTokens:
         if seen_s is not None:
             return self._window_s > 0 and now_s - seen_s <= self._window_s
         try:
-            with self._database.write(patient=False) as connection:
+            with self._database.write(insist=False) as connection:
                 row = {"token_digest": digest, "keep_until_s": keep_until_s}
-                return connection.execute(self._database.insert_new(SEEN_TOKEN), row).rowcount == 1
+                is_first = connection.execute(self._database.insert_new(SEEN_TOKEN), row).rowcount == 1
         except DatabaseAway as reason:
             log_replay_unchecked(str(reason))
             return True
+        if not is_first:
+            with self._lock:
+                self._remembered[digest] = _USED_ELSEWHERE
+        return is_first
 
     def prune(self) -> int:
         """Forget tokens that have expired; a refusal on account of their age is certain. Raises DatabaseAway."""

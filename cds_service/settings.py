@@ -1,5 +1,5 @@
 """Settings: CDS_* environment variables, read once. No secret has a default; what is wrong is said all at once, at
-start. What production demands beyond that is in `profiles`.
+start. What a profile does not allow is at the end.
 """
 
 from __future__ import annotations
