@@ -113,7 +113,12 @@ def _add_endpoints(
     ledger = Ledger(database, clock, frozenset((reasons.system, code) for code in reasons.codes))
     quiet = QuietPeriods(database, clock, settings.patient_hash_key)
     counts = CallCounts(database, clock)
-    reader = FhirReader(budget_ms=settings.fhir_budget_ms, threads=settings.threads, transport=fhir_transport)
+    reader = FhirReader(
+        budget_ms=settings.fhir_budget_ms,
+        threads=settings.threads,
+        ca_bundle=str(settings.ca_file) if settings.ca_file else None,
+        transport=fhir_transport,
+    )
     issuer = CardIssuer(topic.service.id, ledger, quiet, counts)
     service = HookService(topic, ChartReader(topic, reader), issuer, clock, settings.base_url)
     open_discovery = settings.open_discovery or not settings.tokens_required

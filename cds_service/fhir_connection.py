@@ -28,6 +28,7 @@ class CutOff:
     def __init__(self, deadline: float) -> None:
         self.deadline = deadline
         self.connection: _Held | None = None
+        self.is_over = False
 
     def __enter__(self) -> CutOff:
         _HERE.read = self
@@ -42,7 +43,8 @@ class CutOff:
         return max(self.deadline - time.monotonic(), 0.001)
 
     def cut(self) -> None:
-        """Shut the connection that the read is on; called by another thread, and only after the deadline."""
+        """Shut the connection that the read is on, or is about to be on; called by another thread."""
+        self.is_over = True  # first, for a connection that is not held yet looks here when it is
         if self.connection:
             self.connection.cut(self)
 
@@ -72,6 +74,11 @@ class _Held:
                 with suppress(OSError):
                     socket.socket.shutdown(self._socket, socket.SHUT_RDWR)  # below TLS, which would wait for its peer
 
+    def connect(self) -> None:
+        super().connect()  # type: ignore[misc]
+        if _HERE.read.is_over:
+            raise TimeoutError
+
     def request(self, *args: Any, **options: Any) -> None:
         with self._lock:
             if self._is_cut:
@@ -79,6 +86,8 @@ class _Held:
                 self._is_cut = False
             self._read, self._socket = _HERE.read, self.sock
             _HERE.read.connection = self
+            if _HERE.read.is_over:
+                raise TimeoutError
         super().request(*args, **options)  # type: ignore[misc]
 
     def getresponse(self) -> Any:

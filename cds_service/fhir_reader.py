@@ -27,6 +27,8 @@ from cds_service.server_gate import ServerGate
 _MOST_BYTES_OF_A_PAGE = 10_000_000  # decompressed
 _MOST_BYTES = 20_000_000  # of all pages of one key, decompressed
 _MOST_PAGES = 100  # of one key
+_MOST_ENTRIES = 20_000  # of one key
+_MOST_BRACKETS = 400_000  # of a page, `{` and `[`: twice what 10 MB of Conditions hold; each becomes an object of ours
 _MOST_LEVELS = 64
 _CHUNK_BYTES = 65_536
 _ENCODINGS = ("", "identity", "gzip", "x-gzip")
@@ -109,6 +111,7 @@ class FhirReader:
         page: str | None = url
         try:
             while page is not None:
+                _keep_time(cut_off)
                 address = server.below(page)
                 if address in seen:
                     raise _NotRead("pages run in a circle")
@@ -118,6 +121,8 @@ class FhirReader:
                 body = self._download(address, token, cut_off, min(budget_bytes, _MOST_BYTES_OF_A_PAGE))
                 budget_bytes -= len(body)
                 value = _sort(body)
+                if len(result.entries) + len(value.entries) > _MOST_ENTRIES:
+                    raise _NotRead("the answer has too many entries")
                 result.entries.extend(value.entries)
                 result.total = max(result.total, value.total)
                 page = value.next_url
@@ -197,6 +202,8 @@ def _refuse_unread(response: requests.Response, most_bytes: int) -> None:
 
 
 def _sort(body: bytes) -> PrefetchValue:
+    if body.count(b"{") + body.count(b"[") > _MOST_BRACKETS:
+        raise _NotRead(_TOO_LARGE)
     if is_deeper_than(body, _MOST_LEVELS):
         raise _NotRead("the answer nests too deeply")
     value = sort_resource(body)

@@ -23,6 +23,8 @@ def is_deeper_than(raw: bytes, most: int) -> bool:
     steps = raw.translate(_STEPS, _OTHERS).replace(b'""', b"")  # strings without a bracket
     if b'"' in steps:  # strings with brackets
         steps = _STRING.sub(b"", steps)
+    if _OPEN * (most + 1) in steps:
+        return True
     levels = 0
     while steps and levels < min(most, _PEELED):
         steps = steps.replace(_OPEN + _CLOSE, b"")  # the innermost of every branch: one level less everywhere

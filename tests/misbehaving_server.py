@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import socket
+import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 from email.message import Message
@@ -25,14 +27,24 @@ class Seen:
 
 
 class LoopbackServer:
-    """Serves `answers`, by path and query, on a port of its own until it is closed; any other path is 404."""
+    """Serves `answers`, by path and query, on a port of its own until it is closed; any other path is 404.
 
-    def __init__(self) -> None:
+    `connection_count` counts every connection, whatever came over it, or nothing.
+    """
+
+    def __init__(self, *, host: str = "127.0.0.1", tls: ssl.SSLContext | None = None) -> None:
         self.answers: dict[str, Answer] = {}
         self.requests: list[Seen] = []
+        self.connection_count = 0
         self.stopping = Event()
+        self._scheme = "https" if tls else "http"
+        self._host = f"[{host}]" if ":" in host else host
         handler = type("BoundHandler", (Handler,), {"loopback": self})
-        self._server = _QuietServer(("127.0.0.1", 0), handler)
+        self._server = (_QuietServer6 if ":" in host else _QuietServer)((host, 0), handler)
+        self._server.loopback = self
+        if tls:
+            listening = self._server.socket
+            self._server.socket = tls.wrap_socket(listening, server_side=True, do_handshake_on_connect=False)
         self._thread = Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
         self._thread.start()
 
@@ -42,7 +54,7 @@ class LoopbackServer:
 
     @property
     def base(self) -> str:
-        return f"http://127.0.0.1:{self.port}/fhir"
+        return f"{self._scheme}://{self._host}:{self.port}/fhir"
 
     @property
     def paths(self) -> list[str]:
@@ -71,15 +83,27 @@ class LoopbackServer:
 class _QuietServer(ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False
+    request_queue_size = 128
+    loopback: LoopbackServer
+
+    def get_request(self) -> tuple[Any, Any]:
+        accepted = super().get_request()
+        self.loopback.connection_count += 1
+        return accepted
 
     def handle_error(self, *_: Any) -> None:
         """A client that goes away in the middle is what these tests are about."""
+
+
+class _QuietServer6(_QuietServer):
+    address_family = socket.AF_INET6
 
 
 class Handler(BaseHTTPRequestHandler):
     """One connection."""
 
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
     loopback: LoopbackServer
 
     def do_GET(self) -> None:

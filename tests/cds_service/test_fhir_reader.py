@@ -13,14 +13,15 @@ from threading import Barrier, BrokenBarrierError
 import pytest
 
 from cds_service import fhir_reader
+from cds_service.fhir_base import parse_base
 from cds_service.fhir_reader import FetchResult, FhirReader
-from cds_service.settings import is_loopback
 from tests.charts import Json, condition, patient, searchset
 from tests.misbehaving_server import HTTP_OK, Answer, Handler, LoopbackServer, answer, never_ending, raw
 
 BEARER = "made-up-token-for-these-tests"
 BUDGET_MS = 4000
 SHORT_BUDGET_MS = 300
+THREADS = 64
 DOES_NOT_HANG_S = 5.0
 PAGE = json.dumps(searchset(condition(id="last"))).encode()
 KEYS = {"patient": "Patient/1", "conditions": "Condition?patient=1", "procedures": "Procedure?patient=1"}
@@ -35,7 +36,7 @@ def server() -> Iterator[LoopbackServer]:
 
 
 def reader(budget_ms: int = BUDGET_MS) -> FhirReader:
-    return FhirReader(budget_ms=budget_ms, pool_size=4, is_allowed=is_loopback)
+    return FhirReader(budget_ms=budget_ms, threads=THREADS)
 
 
 def page(*ids: str, next_url: str | None = None, **elements: object) -> Json:
@@ -52,7 +53,7 @@ def fetch(
     base: str, urls: dict[str, str], budget_ms: int = BUDGET_MS, token: str | None = BEARER
 ) -> dict[str, FetchResult]:
     one = reader(budget_ms)
-    return one.fetch(base, token, urls, one.deadline())
+    return one.fetch(parse_base(base), token, urls, one.deadline())
 
 
 def fetch_conditions(server: LoopbackServer, token: str | None = BEARER) -> FetchResult:
@@ -106,7 +107,6 @@ def test_a_token_that_fits_in_no_header_injects_nothing(token: str, server: Loop
 
 ENCODED = [
     pytest.param("gzip", gzip.compress(PAGE), id="gzip"),
-    pytest.param("deflate", zlib.compress(PAGE), id="deflate"),
     pytest.param("identity", PAGE, id="identity"),
 ]
 
@@ -175,6 +175,9 @@ BROKEN = [
     pytest.param(raw(CHUNKED + b"ffff\r\n" + PAGE), id="breaks off inside a chunk"),
     pytest.param(answer(PAGE, Content_Encoding="gzip"), id="calls plain text gzip"),
     pytest.param(answer(gzip.compress(PAGE)[:40], Content_Encoding="gzip"), id="cuts a gzip stream"),
+    pytest.param(answer(zlib.compress(PAGE), Content_Encoding="deflate"), id="answers in deflate, unasked"),
+    pytest.param(answer(gzip.compress(gzip.compress(PAGE)), Content_Encoding="gzip, gzip"), id="packs gzip in gzip"),
+    pytest.param(answer(PAGE, Content_Length="9" * 30), id="promises more bytes than there are"),
     pytest.param(answer(PAGE, 201), id="answers 201"),
     pytest.param(raw(b"HTTP/1.1 204 No Content\r\n\r\n"), id="answers 204"),
     pytest.param(answer(PAGE, 401, WWW_Authenticate='Basic realm="x"'), id="answers 401"),
@@ -271,12 +274,20 @@ def test_a_search_that_reaches_its_total_over_several_pages_is_complete(server: 
     assert (ids(result), result.failure) == (["a", "b", "c"], None)
 
 
-def test_pages_without_end_stop_at_the_budget(server: LoopbackServer) -> None:
+def test_pages_without_end_stop_at_the_budget(server: LoopbackServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fhir_reader, "_MOST_PAGES", 20_000)
     server.answers |= {f"/fhir/p{number}": _one_more_page for number in range(20_000)}
     started = time.monotonic()
     result = fetch(server.base, {"conditions": "p0"}, SHORT_BUDGET_MS)["conditions"]
     assert result.failure == "time budget spent"
     assert time.monotonic() - started < DOES_NOT_HANG_S
+
+
+def test_pages_without_end_stop_at_a_hundred(server: LoopbackServer) -> None:
+    server.answers |= {f"/fhir/p{number}": _one_more_page for number in range(200)}
+    result = fetch(server.base, {"conditions": "p0"}, 10 * BUDGET_MS)["conditions"]
+    assert (len(result.entries), result.failure) == (100, "the answer has too many pages")
+    assert len(server.requests) == 100
 
 
 def test_two_reads_of_one_call_share_its_deadline(server: LoopbackServer) -> None:
@@ -286,7 +297,7 @@ def test_two_reads_of_one_call_share_its_deadline(server: LoopbackServer) -> Non
     deadline = one.deadline()
     started = time.monotonic()
     for urls in ({"reason": "Condition/1"}, {"conditions": "Condition"}):
-        (result,) = one.fetch(server.base, BEARER, urls, deadline).values()
+        (result,) = one.fetch(parse_base(server.base), BEARER, urls, deadline).values()
         assert result.failure == "time budget spent"
     assert time.monotonic() - started < 1.5 * SHORT_BUDGET_MS / 1000
 
@@ -304,6 +315,6 @@ def test_connections_are_used_again(server: LoopbackServer) -> None:
     server.answers["/fhir/Condition"] = answer(page("a"))
     one = reader()
     for _ in range(3):
-        results = one.fetch(server.base, BEARER, {"conditions": "Condition"}, one.deadline())
+        results = one.fetch(parse_base(server.base), BEARER, {"conditions": "Condition"}, one.deadline())
         assert results["conditions"].failure is None
     assert len({request.connection for request in server.requests}) == 1

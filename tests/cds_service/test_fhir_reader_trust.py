@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from cds_service.fhir_base import parse_base
 from cds_service.fhir_reader import FetchResult, FhirReader
-from cds_service.settings import is_loopback
 from tests.charts import Json, condition, searchset
 from tests.misbehaving_server import LoopbackServer, answer, never_ending
 
 BEARER = "made-up-token-for-these-tests"
+THREADS = 64
 DOES_NOT_HANG_S = 5.0
 
 
@@ -36,7 +37,7 @@ def canary() -> Iterator[LoopbackServer]:
 
 @pytest.fixture
 def reader() -> FhirReader:
-    return FhirReader(budget_ms=4000, pool_size=4, is_allowed=is_loopback)
+    return FhirReader(budget_ms=4000, threads=THREADS)
 
 
 def page(next_url: str | None = None) -> Json:
@@ -46,7 +47,7 @@ def page(next_url: str | None = None) -> Json:
 
 
 def fetch(reader: FhirReader, server: LoopbackServer, token: str | None = BEARER) -> FetchResult:
-    return reader.fetch(server.base, token, {"conditions": "Condition"}, reader.deadline())["conditions"]
+    return reader.fetch(parse_base(server.base), token, {"conditions": "Condition"}, reader.deadline())["conditions"]
 
 
 @pytest.mark.parametrize("status", [300, 301, 302, 303, 307, 308])
@@ -60,7 +61,7 @@ def test_no_redirect_is_followed(
         "/fhir/Patient/1": answer(page(), status, Location="/fhir/Patient/2"),
     }
     urls = {"conditions": "Condition", "patient": "Patient/1"}
-    results = reader.fetch(server.base, BEARER, urls, reader.deadline())
+    results = reader.fetch(parse_base(server.base), BEARER, urls, reader.deadline())
     assert results["conditions"].failure == results["patient"].failure == f"the server answered {status}"
     assert len(results["conditions"].entries) == 1
     assert sorted(server.paths) == ["/fhir/Condition", "/fhir/Patient/1", "/fhir/elsewhere"]
@@ -70,7 +71,7 @@ def test_the_body_of_a_redirect_is_not_read(reader: FhirReader, server: Loopback
     """Bounded memory and a straggler that ends: the client goes away, and that stops the server's answer."""
     endless = b"HTTP/1.1 302 Found\r\nLocation: /fhir/x\r\n\r\n"
     gone_away = server.note_when_over("/fhir/Condition", never_ending(endless, b" " * 1000))
-    one = FhirReader(budget_ms=200, pool_size=4, is_allowed=is_loopback)
+    one = FhirReader(budget_ms=200, threads=THREADS)
     assert fetch(one, server).failure
     assert gone_away.wait(timeout=1.5)
 
@@ -117,7 +118,7 @@ def test_a_next_link_that_leaves_the_base_is_not_followed(
 def test_next_links_in_a_circle_are_walked_once(length: int, reader: FhirReader, server: LoopbackServer) -> None:
     for number in range(length):
         server.answers[f"/fhir/p{number}"] = answer(page(f"p{(number + 1) % length}"))
-    result = reader.fetch(server.base, BEARER, {"conditions": "p0"}, reader.deadline())["conditions"]
+    result = reader.fetch(parse_base(server.base), BEARER, {"conditions": "p0"}, reader.deadline())["conditions"]
     assert result.failure == "pages run in a circle"
     assert len(result.entries) == len(server.requests) == length
 
@@ -140,7 +141,7 @@ def test_no_proxy_of_the_environment_is_used(
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv(variable, f"http://127.0.0.1:{canary.port}")
     server.answers["/fhir/Condition"] = answer(page())
-    assert fetch(FhirReader(budget_ms=4000, pool_size=4, is_allowed=is_loopback), server).failure is None
+    assert fetch(FhirReader(budget_ms=4000, threads=THREADS), server).failure is None
 
 
 def test_no_netrc_of_the_environment_is_used(
@@ -156,18 +157,17 @@ def test_no_netrc_of_the_environment_is_used(
     assert server.requests[1].headers["Authorization"] == f"Bearer {BEARER}"
 
 
-def test_a_server_that_is_not_allowed_is_not_contacted(server: LoopbackServer) -> None:
-    one = FhirReader(budget_ms=4000, pool_size=4, is_allowed=lambda host: False)
-    assert fetch(one, server) == FetchResult(failure="FHIR server not allowed")
-    assert server.requests == []
+def test_where_there_is_no_server_that_the_client_may_use_nothing_is_read(reader: FhirReader) -> None:
+    results = reader.fetch(None, BEARER, {"conditions": "Condition"}, reader.deadline())
+    assert results == {"conditions": FetchResult(failure="no FHIR server that this client may use")}
 
 
 def test_one_dead_server_does_not_delay_another_call(server: LoopbackServer) -> None:
     """The same reader, straight after a call whose server never answered."""
-    one = FhirReader(budget_ms=200, pool_size=1, is_allowed=is_loopback)
+    one = FhirReader(budget_ms=200, threads=1)
     server.answers |= {"/fhir/Condition": never_ending(b""), "/fhir/Patient/1": answer(page())}
     started = time.monotonic()
     assert fetch(one, server).failure == "time budget spent"
-    results = one.fetch(server.base, BEARER, {"patient": "Patient/1"}, one.deadline())
+    results = one.fetch(parse_base(server.base), BEARER, {"patient": "Patient/1"}, one.deadline())
     assert results["patient"].failure is None
     assert time.monotonic() - started < DOES_NOT_HANG_S
