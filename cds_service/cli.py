@@ -17,6 +17,7 @@ import click
 from cards.content import ContentError, is_content
 from cds_service.calling.command import call
 from cds_service.errors import BadRequest, NotReady
+from cds_service.report.command import report
 from cds_service.settings import PREFIX, Settings, read_settings
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ def main() -> None:
 
 
 main.add_command(call)
+main.add_command(report)
 
 
 def _settings_as_options(command: Any) -> Any:

@@ -77,7 +77,7 @@ def ask_foreign(connection: Connection, window: Window) -> tuple[ForeignFeedback
         .where(received, entry.foreign_card.is_(False), taken.foreign_suggestion.is_(True))
         .group_by(entry.client)
     )
-    cards: dict[str, int] = dict(connection.execute(of_cards).tuples().all())
-    suggestions: dict[str, int] = dict(connection.execute(of_suggestions).tuples().all())
+    cards: dict[str, int] = {client: count for client, count in connection.execute(of_cards).all()}  # noqa: C416
+    suggestions: dict[str, int] = {client: count for client, count in connection.execute(of_suggestions).all()}  # noqa: C416
     clients = sorted(cards.keys() | suggestions.keys())
     return tuple(ForeignFeedback(one, cards.get(one, 0), suggestions.get(one, 0)) for one in clients)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from cds_service.report.as_json import KEY_NAMES, group_key
 from cds_service.report.ledger_report import LedgerReport
-from cds_service.report.questions import Reason
+from cds_service.report.questions import Reason, Suggestion
 from cds_service.report.tallies import TOO_FEW, Rate, Tally, rate
 
 _COMPUTED = ("=", "+", "-", "@", "\t", "\r", "\n")  # a cell that begins so may be taken for a formula (OWASP)
@@ -24,6 +24,9 @@ def as_csv(report: LedgerReport, breakdown: str) -> str:
         total = report.total.overridden
         rows = [_reason_row(one, report, total) for one in report.all_reasons()]
         head = _reason_row(Reason("", None, None, False, 0), report, 0)
+    elif breakdown == "suggestion":
+        rows = [_suggestion_row(one) for one in report.suggestions]
+        head = _suggestion_row(Suggestion("", "", 0, 0, 0, 0, 0))
     else:
         rows = [{**group_key(breakdown, one), **_tally_row(one.tally)} for one in report.groups[breakdown]]
         head = dict.fromkeys((*KEY_NAMES[breakdown], *_tally_row(Tally())))
@@ -62,6 +65,20 @@ def _reason_row(reason: Reason, report: LedgerReport, overridden: int) -> Mappin
         "offered_by_the_card": "no" if reason.foreign else "yes",
         "overridden_cards": reason.cards,
         **_rate_cells("share_of_overridden", rate(reason.cards, overridden)),
+    }
+
+
+def _suggestion_row(one: Suggestion) -> Mapping[str, Cell]:
+    return {
+        "card": one.card,
+        "suggestion": one.suggestion,
+        "offered": one.offered,
+        "taken": one.taken,
+        "card_accepted_without_it": one.accepted_without,
+        "card_overridden": one.overridden,
+        "unanswered": one.unanswered,
+        **_rate_cells("taken_rate_of_answered", one.taken_of_answered),
+        **_rate_cells("taken_rate_of_offered", one.taken_of_offered),
     }
 
 

@@ -42,10 +42,12 @@ def _document(report: LedgerReport, wanted: Collection[str]) -> dict[str, Any]:
     by: dict[str, Any] = {
         name: [{**group_key(name, group), **_tally(group.tally)} for group in report.groups[name]]
         for name in BREAKDOWNS
-        if name in wanted and name != "reason"
+        if name in wanted and name in report.groups
     }
     if "reason" in wanted:
         by["reason"] = [_reason(one, words, report.total.overridden) for one in report.all_reasons()]
+    if "suggestion" in wanted:
+        by["suggestion"] = [_suggestion(one) for one in report.suggestions]
     return {
         "format_version": FORMAT_VERSION,
         "service": words.service,
@@ -63,7 +65,6 @@ def _document(report: LedgerReport, wanted: Collection[str]) -> dict[str, Any]:
         "days_without_calls": [day.isoformat() for day in window.days() if day not in report.calls_by_day],
         "by": by,
         "reasons_by_card": [{"card": one.card, **_reason(one, words, None)} for one in report.reasons],
-        "suggestions": [_suggestion(one) for one in report.suggestions],
         "look_first": {"rule": LOOK_FIRST_RULE, "cards": [_candidate(one) for one in report.candidates]},
         "red_flags": {
             "cards": [

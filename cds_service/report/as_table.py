@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cds_service.report.ledger_report import LedgerReport
-from cds_service.report.tallies import Group, Tally, rate
+from cds_service.report.tallies import Group, Tally, printable, rate
 from cds_service.report.wording import caveats, count, duration, percent, rate_with_interval
 
 _HEADS = {
@@ -21,6 +21,7 @@ _HEADS = {
     "content-version": "content version",
 }
 _COLUMNS = ("shown", "accepted", "overridden", "no answer", "overridden of answered (95%)", "of shown", "median time")
+_OFFER_COLUMNS = ("offered", "taken", "accepted without", "overridden", "no answer", "taken of answered (95%)")
 
 
 def as_table(report: LedgerReport, breakdown: str, width: int) -> str:
@@ -29,10 +30,12 @@ def as_table(report: LedgerReport, breakdown: str, width: int) -> str:
     console = Console(file=written, width=width, color_system=None, highlight=False)
     for line in _head(report):
         console.print(Text(line))
-    console.print(_reasons(report) if breakdown == "reason" else _groups(report, breakdown))
+    tables = {"reason": _reasons, "suggestion": _suggestions}
+    console.print(tables[breakdown](report) if breakdown in tables else _groups(report, breakdown))
     for line in caveats(report):
         console.print(Text(f"- {line}"))
-    return "\n".join(line.rstrip() for line in written.getvalue().splitlines()) + "\n"
+    text = written.getvalue().replace("\N{NO-BREAK SPACE}", " ")
+    return "\n".join(line.rstrip() for line in text.splitlines()) + "\n"
 
 
 def _head(report: LedgerReport) -> Iterator[str]:
@@ -96,4 +99,17 @@ def _reasons(report: LedgerReport) -> Table:
     for one in report.all_reasons():
         share = rate_with_interval(rate(one.cards, total))
         table.add_row(Text(report.words.reason(one)), count(one.cards), share)
+    return table
+
+
+def _suggestions(report: LedgerReport) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="none")
+    for name in ("card", "suggestion"):
+        table.add_column(name, overflow="fold")
+    for name in _OFFER_COLUMNS:
+        table.add_column(name, justify="right")
+    for one in report.suggestions:
+        counts = (one.offered, one.taken, one.accepted_without, one.overridden, one.unanswered)
+        taken = rate_with_interval(one.taken_of_answered)
+        table.add_row(Text(printable(one.card)), Text(printable(one.suggestion)), *map(count, counts), taken)
     return table

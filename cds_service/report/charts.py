@@ -22,9 +22,9 @@ from cds_service.report.tallies import Group, Rate, Tally, rate
 from cds_service.report.window import Window, monday_of
 from cds_service.report.wording import count, percent, points
 
-_WIDTH = 6.6  # inches, of 72 units each
+_WIDTH = 5.3  # inches, of 72 units each
 _SMALL, _TEXT = 9.5, 10.5
-_WRAP = 62  # characters of a label above its bar
+_WRAP = 58  # characters of a label above its bar
 _INK, _QUIET, _LINE, _PAPER = (COLOURS[name] for name in ("ink", "quiet", "line", "paper"))
 _POINT, _ACCEPTED, _OVERRIDDEN = (COLOURS[name] for name in ("point", "accepted", "overridden"))
 _UNANSWERED = COLOURS["unanswered"]
@@ -37,7 +37,7 @@ def draw_weeks(weeks: Sequence[Group], called: Mapping[date, object], window: Wi
     mondays = [first + timedelta(weeks=number) for number in range((window.last_day - first).days // 7 + 1)]
     found = {group.key[0]: group.tally for group in weeks}
     tallies = [found.get(monday.isoformat(), Tally()) for monday in mondays]
-    with _drawn(4.3) as figure:
+    with _drawn(4.0) as figure:
         bars, strip, rates = figure.subplots(3, 1, sharex=True, height_ratios=(10, 0.8, 6))
         _stack(bars, tallies)
         _mark_days(strip, first, called, window)
@@ -59,11 +59,13 @@ def draw_cards(cards: Sequence[Group], overall: Rate | None) -> str:
     with _drawn(0.95 + 0.42 * max(len(rows), 1)) as figure:
         axes = figure.subplots()
         for place, (_, found) in enumerate(rows):
-            _whisker(axes, place, found.value, found.low, found.high, hollow=found.too_few)
-            axes.text(1.02, place, f"n = {count(found.whole)}", va="center", fontsize=_SMALL, color=_QUIET)
+            _whisker(axes, place, found.value, found.low, found.high, found.too_few)
+            axes.text(1.04, place, f"n = {count(found.whole)}", va="center", fontsize=_SMALL, color=_QUIET)
         if overall:
             axes.axvline(overall.value, color=_QUIET, linestyle=(0, (4, 3)), linewidth=1, zorder=0)
-            axes.text(overall.value, len(rows) - 0.45, "all cards", ha="center", fontsize=_SMALL, color=_QUIET)
+            beside = {"xytext": (4, 0), "textcoords": "offset points", "va": "center"}
+            top = (overall.value, len(rows) - 0.4)
+            axes.annotate("all cards", top, fontsize=_SMALL, color=_QUIET, **beside)  # type: ignore[arg-type]
         _rows(axes, [label for label, _ in rows])
         axes.set_xlim(0, 1)
         axes.xaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{100 * share:.0f}%"))
@@ -99,18 +101,19 @@ def draw_reasons(reasons: Sequence[tuple[str, Reason]], overridden: int) -> str:
 def draw_changes(changes: Sequence[Change]) -> str:
     """How the override rate of each card changed with the content, with the interval of the difference."""
     rows = [one for one in reversed(changes) if one.difference is not None]
-    with _drawn(0.95 + 0.42 * max(len(rows), 1)) as figure:
+    with _drawn(0.95 + 0.31 * max(len(rows), 1)) as figure:
         axes = figure.subplots()
         for place, one in enumerate(rows):
             if one.difference is not None and one.low is not None and one.high is not None:
-                _whisker(axes, place, one.difference, one.low, one.high, hollow=one.verdict == "too-few")
+                colour = _POINT if one.verdict in ("fell", "rose") else _QUIET
+                _whisker(axes, place, one.difference, one.low, one.high, one.verdict == "too-few", colour)
         axes.axvline(0, color=_INK, linewidth=1, zorder=0)
         _rows(axes, [f"{one.card}, {one.after.content_version[:7]}" for one in rows])
         reach = max((abs(end) for one in rows for end in (one.low or 0, one.high or 0)), default=0.1) * 1.1
         axes.set_xlim(-reach, reach)
         axes.xaxis.set_major_formatter(FuncFormatter(lambda share, _: points(share).removesuffix(".0")))
         axes.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
-        axes.set_xlabel("← fewer overrides     percentage points     more overrides →", fontsize=_TEXT, color=_INK)
+        axes.set_xlabel("← fewer overrides | percentage points | more overrides →", fontsize=_TEXT, color=_INK)
         told = "; ".join(f"{one.card} in {one.after.content_version}: {points(one.difference or 0)}" for one in rows)
         return as_svg(figure, "changes", "Change of the override rate with each change of content", told)
 
@@ -128,7 +131,7 @@ def _stack(axes: Axes, tallies: Sequence[Tally]) -> None:
     styles = (
         ("overridden", _OVERRIDDEN, {"hatch": _HATCH, "edgecolor": _PAPER, "linewidth": 0}),
         ("accepted", _ACCEPTED, {"edgecolor": _PAPER, "linewidth": 0.4}),
-        ("unanswered", _UNANSWERED, {"edgecolor": _QUIET, "linewidth": 0.6}),
+        ("unanswered", _UNANSWERED, {"edgecolor": _QUIET, "linewidth": 0.4}),
     )
     for name, colour, style in styles:
         heights = [int(getattr(one, name)) for one in tallies]
@@ -176,16 +179,20 @@ def _rate_line(axes: Axes, tallies: Sequence[Tally]) -> None:
 
 
 def _date_axis(axes: Axes, mondays: Sequence[date]) -> None:
-    step = max(1, -(-len(mondays) // 6))
+    step = max(1, -(-len(mondays) // 5))
     places = range(0, len(mondays), step)
     axes.set_xticks(list(places), [f"{mondays[place]:%d %b}\n{mondays[place]:%Y}" for place in places])
+    axes.tick_params(axis="x", pad=9)
     axes.set_xlim(-0.7, len(mondays) - 0.3)
 
 
-def _whisker(axes: Axes, place: int, value: float, low: float, high: float, *, hollow: bool) -> None:
+def _whisker(axes: Axes, place: int, value: float, low: float, high: float, hollow: bool, colour: str = _POINT) -> None:
     """A point with its interval; hollow where there are too few to judge."""
-    axes.plot([low, high], [place, place], color=_POINT, linewidth=2.2, solid_capstyle="butt")
-    axes.plot(value, place, "o", markersize=7, color=_PAPER if hollow else _POINT, markeredgecolor=_POINT)
+    strong = colour == _POINT
+    axes.plot([low, high], [place, place], color=colour, linewidth=2.4 if strong else 1.2, solid_capstyle="butt")
+    inside = _PAPER if hollow else colour
+    size = 7 if strong else 5.5
+    axes.plot(value, place, "o", markersize=size, color=inside, markeredgecolor=colour, clip_on=False)  # whole at 100%
 
 
 def _rows(axes: Axes, labels: Sequence[str]) -> None:

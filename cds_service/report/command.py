@@ -6,7 +6,6 @@ import os
 import shutil
 import sys
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
     from cds_service.report.ledger_report import LedgerReport, Words
     from cds_service.report.window import Window
 
-_BREAKDOWNS = ("card", "week", "client", "tenant", "reason", "content-version")
+_BREAKDOWNS = ("card", "week", "client", "tenant", "reason", "suggestion", "content-version")
 _WIDE = 132  # columns, where the output is no terminal
 _NARROW = 100
 _PACKAGE = "lumbar-puncture-back-pain"
@@ -89,7 +88,7 @@ def open_database(text: str | None) -> Database:
         raise ReportRefused("; ".join(fault.reasons)) from None
     if url.get_backend_name() == "sqlite" and not Path(url.database or "").is_file():
         raise ReportRefused("there is no database yet")  # SQLite would make an empty one
-    return Database(url, pool_size=1)
+    return Database(url, pool_size=1, statement_ms=0)  # nobody waits at a bedside for a report
 
 
 def _window(since: str) -> Window:
@@ -103,6 +102,10 @@ def _window(since: str) -> Window:
 
 
 def _ask(database: Database, window: Window, wanted: tuple[str, ...]) -> LedgerReport:
+    from importlib.metadata import version
+
+    from sqlalchemy.exc import ProgrammingError
+
     from cds_service.database import DatabaseAway
     from cds_service.report.ledger_report import build_report
 
@@ -113,6 +116,8 @@ def _ask(database: Database, window: Window, wanted: tuple[str, ...]) -> LedgerR
         return build_report(database, window, _words(), f"cds-service {version(_PACKAGE)}", wanted)
     except DatabaseAway as away:
         raise ReportRefused(f"the database is away ({away})") from None
+    except ProgrammingError:
+        raise ReportRefused("the database user may not read the ledger and make temporary tables") from None
     finally:
         database.close()
 

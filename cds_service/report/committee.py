@@ -15,8 +15,8 @@ from cds_service.report.tallies import TOO_FEW, Group, Rate
 
 LOOK_FIRST_RULE = (
     f"Of the cards with at least {TOO_FEW} answers, red-flag cards aside: the lower end of the override rate, times "
-    "the cards answered. That is how many cards were overridden, counted cautiously: a high rate on few cards does not "
-    "win by chance, and a low rate on very many may."
+    "the cards answered. That is how many cards were overridden, counted cautiously, so that a high rate on few cards "
+    "does not win by chance. A card that is shown very often can come first with a low rate: see the rate beside it."
 )
 
 

@@ -38,7 +38,7 @@ from cds_service.report.tallies import Group, Tally, printable
 from cds_service.report.window import Window
 
 GROUPED = ("card", "week", "client", "tenant", "content-version")
-BREAKDOWNS = ("card", "week", "client", "tenant", "reason", "content-version")
+BREAKDOWNS = ("card", "week", "client", "tenant", "reason", "suggestion", "content-version")
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Words:
 
 @dataclass(frozen=True)
 class LedgerReport:
-    """Everything asked of the ledger, over one window. `groups`: by breakdown, those that were wanted."""
+    """Everything asked of the ledger, over one window. `groups` and `suggestions`: where they were wanted."""
 
     made_at: datetime
     made_by: str
@@ -122,7 +122,7 @@ def build_report(
             total=ask_total(connection),
             groups={name: ask_groups(connection, name) for name in GROUPED if name in {"card", *wanted}},
             reasons=ask_reasons(connection),
-            suggestions=ask_suggestions(connection),
+            suggestions=ask_suggestions(connection) if "suggestion" in wanted else (),
             versions=ask_versions(connection),
             changes=find_changes(ask_version_tallies(connection)),
             red_flags=ask_red_flags(connection),

@@ -10,17 +10,16 @@ from sqlalchemy import BigInteger, ColumnElement, Connection, Integer, Subquery,
 
 from cds_service.report.snapshot import ACCEPTED, CARD, CELL, OVERRIDDEN, UNANSWERED, inline
 from cds_service.report.tallies import Group, Rate, Tally, rate
-from cds_service.report.window import DAY_MS, as_time, monday
+from cds_service.report.window import as_time, monday
 from cds_service.schema import ACCEPTED_SUGGESTION, FEEDBACK, ISSUED_SUGGESTION
 
 RED_FLAGS = "red-flags"
 MOST_LISTED = 20  # red-flag cards that were overridden, each by its id
 
-_CARD_DAY = CARD.c.issued_at_ms // inline(DAY_MS)
 # how a row of CELL, and one of CARD, falls into a breakdown; 1970-01-01 was a Thursday, three days after week 0 began
 _DIMENSIONS: dict[str, tuple[Sequence[ColumnElement[object]], Sequence[ColumnElement[object]]]] = {
     "card": ([CELL.c.card_key], [CARD.c.card_key]),
-    "week": ([(CELL.c.day + inline(3)) // inline(7)], [(_CARD_DAY + inline(3)) // inline(7)]),
+    "week": ([(CELL.c.day + inline(3)) // inline(7)], [(CARD.c.day + inline(3)) // inline(7)]),
     "client": ([CELL.c.client], [CARD.c.client]),
     "tenant": ([CELL.c.client, CELL.c.tenant], [CARD.c.client, CARD.c.tenant]),
     "content-version": ([CELL.c.content_version], [CARD.c.content_version]),

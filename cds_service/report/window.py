@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
 DAY_MS = 86_400_000
+MOST_DAYS = 3653
+_DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _AGO = re.compile(r"([1-9]\d{0,4})([dw])", re.ASCII)
 _FIRST_WEEK = date(1969, 12, 29)  # the Monday before 1970: week 0
 
@@ -45,19 +48,18 @@ class Window:
 
 def read_since(text: str, today: date) -> date:
     """The first day of a window: `30d` or `12w` ago, or a date. Raises ValueError saying what to write."""
-    if ago := _AGO.fullmatch(text):
-        try:
-            return today - timedelta(days=int(ago[1]) * (7 if ago[2] == "w" else 1))
-        except OverflowError:
-            raise ValueError("is further back than dates go") from None
-    try:
-        since = date.fromisoformat(text) if re.fullmatch(r"\d{4}-\d\d-\d\d", text, re.ASCII) else None
-    except ValueError:
-        since = None
+    since = None
+    with suppress(ValueError, OverflowError):
+        if ago := _AGO.fullmatch(text):
+            since = today - timedelta(days=int(ago[1]) * (7 if ago[2] == "w" else 1))
+        elif _DATE.fullmatch(text):
+            since = date.fromisoformat(text)
     if since is None:
         raise ValueError("must be days or weeks ago such as 30d or 12w, or a date such as 2026-10-01")
     if since > today:
         raise ValueError(f"must not be after today, {today} in UTC")
+    if (today - since).days > MOST_DAYS:
+        raise ValueError("must not be more than ten years back")
     return since
 
 

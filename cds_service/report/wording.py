@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import date, datetime
+
 from cds_service.report.committee import Change
 from cds_service.report.ledger_report import LedgerReport
-from cds_service.report.tallies import TOO_FEW, Rate
+from cds_service.report.questions import Timing
+from cds_service.report.tallies import Rate, printable
 
 VERDICTS = {
     "too-few": "too few to judge",
@@ -25,11 +28,19 @@ def percent(share: float) -> str:
 
 
 def rate_with_interval(found: Rate | None) -> str:
-    """62.3% (61.9 to 62.7), and whether that is too few to judge."""
+    """62.3% (61.9 to 62.7), and whether that is too few to judge; a line breaks before those words only."""
     if found is None:
         return "–"
-    ends = f"{100 * found.low:.1f} to {100 * found.high:.1f}"
-    return f"{percent(found.value)} ({ends}){', too few to judge' if found.too_few else ''}"
+    return _unbroken(f"{percent(found.value)} ({interval(found)})") + (", too few to judge" if found.too_few else "")
+
+
+def _unbroken(text: str) -> str:
+    return text.replace(" ", "\N{NO-BREAK SPACE}")
+
+
+def interval(found: Rate) -> str:
+    """61.9 to 62.7, in per cent."""
+    return f"{100 * found.low:.1f} to {100 * found.high:.1f}"
 
 
 def duration(seconds: float | None) -> str:
@@ -37,21 +48,21 @@ def duration(seconds: float | None) -> str:
     if seconds is None:
         return "–"
     if seconds < 120:
-        return f"{seconds:.0f} s"
+        return _unbroken(f"{seconds:.0f} s")
     unit, length = ("min", 60) if seconds < 7_200 else ("h", 3_600) if seconds < 172_800 else ("days", 86_400)
-    return f"{seconds / length:.{0 if seconds >= 10 * length else 1}f} {unit}"
+    return _unbroken(f"{seconds / length:.{0 if seconds >= 10 * length else 1}f} {unit}")
 
 
 def points(share: float) -> str:
     """A difference of rates in percentage points, signed: −6.0."""
-    return f"{100 * share:+.1f}".replace("-", "\N{MINUS SIGN}")
+    return f"{100 * share:+.1f}".replace("-", "\N{MINUS SIGN}") if round(1000 * share) else "0.0"
 
 
 def difference_with_interval(change: Change) -> str:
     """−6.0 (−8.1 to −3.9) percentage points."""
     if change.difference is None or change.low is None or change.high is None:
         return "–"
-    return f"{points(change.difference)} ({points(change.low)} to {points(change.high)})"
+    return _unbroken(f"{points(change.difference)} ({points(change.low)} to {points(change.high)})")
 
 
 def verdict(change: Change) -> str:
@@ -66,46 +77,54 @@ def verdict(change: Change) -> str:
 
 def caveats(report: LedgerReport) -> list[str]:
     """What a reader has to know before any number is believed; sentences without markup."""
-    total, timing = report.total, report.timing
+    total = report.total
     said = [
-        f"Unanswered does not mean ignored: an EHR need not send feedback. {count(total.unanswered)} of "
-        f"{count(total.issued)} cards have none. So rates are given over answered cards; over all cards shown they are "
-        "the least they can be."
+        "Unanswered does not mean ignored: an EHR need not send feedback. So rates are given over answered cards; over "
+        f"all cards shown they are the least they can be. Cards without an answer: {count(total.unanswered)} of "
+        f"{count(total.issued)}."
     ]
     said += [
-        f"{one.client} has never sent any feedback; {count(one.issued)} cards were shown there."
+        f"{one.client} has never sent any feedback. Cards shown there: {count(one.issued)}."
         for one in report.mute_clients
     ]
-    days = [day for day in report.window.days() if day not in report.calls_by_day]
     if not report.calls.answered:
         said.append("No calls were counted in this period, so there is no firing rate.")
-    elif days:
-        said.append(f"{_days(len(days))} of {len(report.window.days())} without any call.")
-    odd = sum(one.cards for one in report.foreign)
-    if odd:
-        who = ", ".join(one.client for one in report.foreign if one.cards)
-        said.append(f"{count(odd)} entries of feedback are about cards not known as issued to that client ({who}).")
-    strange = sum(one.suggestions for one in report.foreign)
-    if strange:
-        said.append(f"{count(strange)} suggestions were reported as taken that their card did not offer.")
-    if timing.changed:
-        said.append(f"{count(timing.changed)} cards were both accepted and overridden; they count as accepted.")
-    if timing.too_early or timing.too_late or timing.at_once:
-        said.append(
-            f"Clocks differ: {count(timing.too_early)} cards were answered over a minute before they were shown and "
-            f"{count(timing.too_late)} over seven days after; their times are left out. {count(timing.at_once)} were "
-            "answered up to a minute before, which counts as at once."
-        )
-    quiet = sum(one.cards for one in report.silenced)
-    if quiet:
-        said.append(f"{count(quiet)} cards were due and kept quiet, as their clients ask; they count as not shown.")
-    return said
+    elif silent := [day for day in report.window.days() if day not in report.calls_by_day]:
+        said.append(f"Days without any call: {count(len(silent))} of {count(len(report.window.days()))}.")
+    told = {
+        _foreign(report): sum(one.cards for one in report.foreign),
+        "Suggestions reported as taken that their card did not offer": sum(one.suggestions for one in report.foreign),
+        **_clocks(report.timing),
+        "Cards due and kept quiet, as their clients ask, which count as not shown": sum(
+            one.cards for one in report.silenced
+        ),
+    }
+    said += [f"{what}: {count(number)}." for what, number in told.items() if number]
+    return [printable(line) for line in said]
 
 
-def _days(number: int) -> str:
-    return "1 day" if number == 1 else f"{number} days"
+def _foreign(report: LedgerReport) -> str:
+    who = ", ".join(one.client for one in report.foreign if one.cards)
+    return f"Entries of feedback about cards not known as issued to that client ({who}), in no rate"
 
 
-def too_few_note() -> str:
-    """Why some rates are not judged."""
-    return f"Rates on fewer than {TOO_FEW} cards are shown and not judged."
+def _clocks(timing: Timing) -> dict[str, int]:
+    """Answers that contradict each other, and clocks that differ from ours."""
+    return {
+        "Cards both accepted and overridden, which count as accepted": timing.changed,
+        "Cards answered over a minute before they were shown, by the client's clock; their times are left out": (
+            timing.too_early
+        ),
+        "Cards answered up to a minute before they were shown, which counts as at once": timing.at_once,
+        "Cards answered over seven days after they were shown; their times are left out": timing.too_late,
+    }
+
+
+def day(moment: date) -> str:
+    """1 October 2026."""
+    return f"{moment.day} {moment:%B %Y}"
+
+
+def moment(when: datetime) -> str:
+    """1 October 2026, 09:30 UTC."""
+    return f"{day(when)}, {when:%H:%M} UTC"
