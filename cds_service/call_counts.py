@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from threading import Lock
 
 from cds_service.database import Database
-from cds_service.schema import CALL_COUNT
+from cds_service.schema import CALL_COUNT, as_name
 
 
 class CallCounts:
@@ -27,7 +27,7 @@ class CallCounts:
         """Count one call."""
         day = self._clock().astimezone(UTC).date().isoformat()
         with self._lock:
-            self._counts[day, client, tenant, hook, outcome] += 1
+            self._counts[day, client, as_name(tenant), hook, outcome] += 1
 
     def flush(self) -> None:
         """Add what was counted to the database. Raises DatabaseAway, and then keeps it for the next time."""

@@ -1,30 +1,31 @@
 """The database: one engine for SQLite and PostgreSQL, and the state of its schema.
 
-Whatever is wrong with it is `DatabaseAway`, quickly: nobody waits long for a database (design.md 6).
+A database that cannot do what it is asked to is `DatabaseAway`, quickly: nobody waits long for one (design.md 6).
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import Any
+from threading import Lock
 
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, Table, create_engine, event
+from sqlalchemy import Connection, Table
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.exc import DatabaseError, DBAPIError, InterfaceError, InternalError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
-_LOCKED_MS = 1_000  # how long a write waits for other writers, and a call for a statement
-_CONNECT_S = 2
+from cds_service.database_engine import LOCKED_MS, make_engine
+
 _LEFT_ALONE_S = 5.0  # a database that failed is not asked again by hook calls for so long
 _MIGRATIONS = Path(__file__).parent / "migrations"
+_AWAY = (OperationalError, InterfaceError, InternalError, NoConnectionFree, OSError)
 
 
 class DatabaseAway(Exception):
@@ -32,9 +33,11 @@ class DatabaseAway(Exception):
 
 
 class Database:
-    """One database. `write` and `read` give a transaction, or raise DatabaseAway.
+    """One database. `write` and `read` give a transaction, or raise DatabaseAway; what is wrong with a statement or its
+    values, and would be wrong tomorrow too, they raise as it is.
 
-    After a failure, `patient=False` callers (hook calls, which can do without) are refused at once for a few seconds.
+    After a failure one caller at a time tries whether the database is back. The others wait their turn, a second at
+    most; those with `insist=False` (hook calls, which can do without) are refused at once, for a few seconds.
     `statement_ms`: how long a statement may take; 0, for commands that an operator waits for, as long as it likes.
     """
 
@@ -43,58 +46,54 @@ class Database:
         url: URL,
         *,
         pool_size: int,
-        statement_ms: int = _LOCKED_MS,
+        statement_ms: int = LOCKED_MS,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.engine = _engine(url, pool_size, statement_ms)
+        self.engine = make_engine(url, pool_size, statement_ms)
         self.is_sqlite = url.get_backend_name() == "sqlite"
         self._monotonic = monotonic
-        self._away_until = 0.0
+        self._away_until = 0.0  # 0: it was not away when last asked
+        self._trial = Lock()
+        self._inserts: dict[Table, sqlite.Insert | postgresql.Insert] = {}
+        self._writer = Lock()  # SQLite has one writer at a time, and does not queue the others: we do
 
     @contextmanager
-    def write(self, *, patient: bool = True) -> Iterator[Connection]:
+    def write(self, *, insist: bool = True) -> Iterator[Connection]:
         """A transaction that is durable once the block has been left without an error."""
-        if not patient and self._monotonic() < self._away_until:
-            raise DatabaseAway("left alone after a failure")
-        try:
-            with self.engine.begin() as connection:
-                yield connection
-        except (SQLAlchemyError, OSError) as fault:
-            self._away_until = self._monotonic() + _LEFT_ALONE_S
-            raise DatabaseAway(type(fault).__name__) from None
-        self._away_until = 0.0
+        self._refuse_if_left_alone(insist)
+        turn = self._turn(self._writer) if self.is_sqlite else nullcontext()
+        with turn, self._attempt(insist), self.engine.begin() as connection:
+            yield connection
 
     @contextmanager
-    def read(self, *, patient: bool = True) -> Iterator[Connection]:
+    def read(self, *, insist: bool = True) -> Iterator[Connection]:
         """A transaction that sees one state of the database and keeps no writer waiting."""
-        if not patient and self._monotonic() < self._away_until:
-            raise DatabaseAway("left alone after a failure")
-        try:
-            with self.engine.connect().execution_options(sqlite_begin="BEGIN") as connection:
-                yield connection
-        except (SQLAlchemyError, OSError) as fault:
-            raise DatabaseAway(type(fault).__name__) from None
+        with self._attempt(insist), self.engine.connect() as connection:
+            yield connection.execution_options(sqlite_begin="BEGIN")
 
     def insert(self, table: Table) -> sqlite.Insert | postgresql.Insert:
         """An INSERT that can say what is to happen where the key is there already."""
         return sqlite.insert(table) if self.is_sqlite else postgresql.insert(table)
 
     def insert_new(self, table: Table) -> sqlite.Insert | postgresql.Insert:
-        """An INSERT that passes over rows whose key is there already."""
-        return self.insert(table).on_conflict_do_nothing()
+        """An INSERT that passes over rows whose key is there already; `rowcount` tells whether it did."""
+        if table not in self._inserts:
+            # without the option the count is -1 on PostgreSQL, whose cursor is closed by the time it is asked
+            insert = self.insert(table).on_conflict_do_nothing()
+            self._inserts[table] = insert.execution_options(preserve_rowcount=True)
+        return self._inserts[table]
 
     def schema_fault(self) -> str | None:
         """Why the schema is not the one this version needs, in words for an operator; None where it is.
 
         Raises DatabaseAway where the database cannot be asked.
         """
-        newest = ScriptDirectory.from_config(_alembic_config()).get_current_head()
+        script = ScriptDirectory.from_config(_alembic_config())
         with self.read() as connection:
             current = MigrationContext.configure(connection).get_current_revision()
-        if current == newest:
+        if current == script.get_current_head():
             return None
-        known = {one.revision for one in ScriptDirectory.from_config(_alembic_config()).walk_revisions()}
-        if current is not None and current not in known:
+        if current is not None and current not in _known(script):
             return f"its schema ({current}) is newer than this version knows: run the version that made it"
         state = "is older than this version needs" if current else "is not made yet"
         return f"its schema {state}: run `cds-service db upgrade`"
@@ -102,22 +101,53 @@ class Database:
     def upgrade(self) -> None:
         """Bring the schema to the newest version; what is stored stays. Safe to run twice, also at the same time.
 
-        Raises DatabaseAway.
+        One that is newer is left as it is: `schema_fault` says so. Raises DatabaseAway.
         """
         config = _alembic_config()
+        script = ScriptDirectory.from_config(config)
         try:
             with self.engine.connect().execution_options(sqlite_begin="BEGIN EXCLUSIVE") as connection:
                 if not self.is_sqlite:
                     connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7306018)")
+                current = MigrationContext.configure(connection).get_current_revision()
+                if current is not None and current not in _known(script):
+                    return
                 config.attributes["connection"] = connection
                 command.upgrade(config, "head")
                 connection.commit()
         except (SQLAlchemyError, OSError) as fault:
-            raise DatabaseAway(f"{type(fault).__name__} while the schema was brought up to date") from fault
+            raise DatabaseAway(f"{_kind(fault)} while the schema was brought up to date") from fault
 
     def close(self) -> None:
         """Give all connections back."""
         self.engine.dispose()
+
+    def _refuse_if_left_alone(self, insist: bool) -> None:
+        if not insist and self._monotonic() < self._away_until:
+            raise DatabaseAway("left alone after a failure")
+
+    @contextmanager
+    def _attempt(self, insist: bool) -> Iterator[None]:
+        """One try at the database; what it comes to is remembered. Raises DatabaseAway."""
+        self._refuse_if_left_alone(insist)
+        with self._turn(self._trial, wait=insist) if self._away_until else nullcontext():
+            try:
+                yield
+            except (SQLAlchemyError, OSError) as fault:
+                if not _is_away(fault):
+                    raise
+                self._away_until = self._monotonic() + _LEFT_ALONE_S
+                raise DatabaseAway(_kind(fault)) from None
+            self._away_until = 0.0
+
+    @contextmanager
+    def _turn(self, lock: Lock, *, wait: bool = True) -> Iterator[None]:
+        if not (lock.acquire(timeout=LOCKED_MS / 1000) if wait else lock.acquire(blocking=False)):
+            raise DatabaseAway("others wait for it already")
+        try:
+            yield
+        finally:
+            lock.release()
 
 
 def _alembic_config() -> Config:
@@ -127,35 +157,17 @@ def _alembic_config() -> Config:
     return config
 
 
-def _engine(url: URL, pool_size: int, statement_ms: int) -> Engine:
-    if url.get_backend_name() == "sqlite":
-        engine = create_engine(url, pool_size=pool_size, max_overflow=0, pool_timeout=2)
-        event.listen(engine, "connect", _set_up_sqlite)
-        event.listen(engine, "begin", _begin_sqlite)
-        return engine
-    options = f"-c statement_timeout={statement_ms} -c lock_timeout={statement_ms}"
-    connect_args = {
-        "connect_timeout": _CONNECT_S,
-        "tcp_user_timeout": _CONNECT_S * 1000,
-        "options": options,
-        "application_name": "cds-service",
-    }
-    return create_engine(
-        url, pool_size=min(pool_size, 16), max_overflow=0, pool_timeout=2, pool_pre_ping=True, connect_args=connect_args
-    )
+def _known(script: ScriptDirectory) -> set[str]:
+    return {one.revision for one in script.walk_revisions()}
 
 
-def _set_up_sqlite(connection: Any, _: ConnectionPoolEntry) -> None:
-    """Readers beside one writer, each transaction on the disk before it is acknowledged."""
-    connection.isolation_level = None  # transactions begin where we say so
-    cursor = connection.cursor()
-    cursor.execute(f"PRAGMA busy_timeout={_LOCKED_MS}")
-    cursor.execute("PRAGMA journal_mode=WAL")
-    cursor.execute("PRAGMA synchronous=FULL")
-    cursor.execute("PRAGMA foreign_keys=ON")
-    cursor.close()
+def _is_away(fault: Exception) -> bool:
+    """Whether the fault is the database's, and not ours. A damaged SQLite file is a plain DatabaseError."""
+    lost = isinstance(fault, DBAPIError) and fault.connection_invalidated
+    return lost or isinstance(fault, _AWAY) or type(fault) is DatabaseError
 
 
-def _begin_sqlite(connection: Connection) -> None:
-    """A writer takes its turn before it reads: nobody is refused in the middle because somebody else has written."""
-    connection.exec_driver_sql(connection.get_execution_options().get("sqlite_begin", "BEGIN IMMEDIATE"))
+def _kind(fault: Exception) -> str:
+    """The kind of error by the database's own name for it: DiskFull, SQLITE_FULL; never its message."""
+    original = fault.orig if isinstance(fault, DBAPIError) else fault
+    return str(getattr(original, "sqlite_errorname", None) or type(original).__name__)

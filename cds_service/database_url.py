@@ -13,9 +13,11 @@ def parse_database_url(text: str) -> URL:
         backend = url.get_backend_name()
     except (ArgumentError, ValueError):
         raise ValueError("must be a URL such as sqlite:////var/lib/cds/ledger.sqlite or postgresql://…") from None
-    if backend == "sqlite":
-        if not url.database or url.database == ":memory:":
+    if backend == "sqlite" and url.drivername in ("sqlite", "sqlite+pysqlite"):
+        if not url.database or ":memory:" in url.database:
             raise ValueError("must name a file: a SQLite database in memory forgets what was acknowledged")
+        if url.query or url.database.startswith("file:"):
+            raise ValueError("must be the plain path of a file, sqlite:////var/lib/cds/ledger.sqlite, without options")
         return url.set(drivername="sqlite")
     if backend in ("postgresql", "postgres") and url.database:
         return url.set(drivername="postgresql+psycopg")

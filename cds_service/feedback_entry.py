@@ -24,7 +24,9 @@ _WHAT_TO_SEND = {  # what was sent is not repeated: it may be about a patient
     "acceptedSuggestions": "send a list of objects, each with the uuid of a suggestion as its id",
     "overrideReason": "send an object with a reason (code and system, of up to 200 characters) or a userComment",
 }
-_FIELD = re.compile("|".join(_WHAT_TO_SEND))
+_FIELD = re.compile(rf"\b({'|'.join(_WHAT_TO_SEND)})\b")
+_NO_CONTROLS = r"^[^\x00-\x1f\x7f]*$"
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")  # all but tab and newline; PostgreSQL takes no NUL
 _MISSING = re.compile(r"Object missing required field `(\w+)`")
 
 
@@ -50,8 +52,8 @@ class _Suggestion(msgspec.Struct):
 
 
 class _Coding(msgspec.Struct):
-    code: Annotated[str, msgspec.Meta(min_length=1, max_length=_LONGEST_CODE)]
-    system: Annotated[str, msgspec.Meta(min_length=1, max_length=_LONGEST_CODE)]
+    code: Annotated[str, msgspec.Meta(min_length=1, max_length=_LONGEST_CODE, pattern=_NO_CONTROLS)]
+    system: Annotated[str, msgspec.Meta(min_length=1, max_length=_LONGEST_CODE, pattern=_NO_CONTROLS)]
 
 
 class _OverrideReason(msgspec.Struct, rename="camel"):
@@ -115,7 +117,7 @@ def _entry(raw: msgspec.Raw | bytes, path: str) -> FeedbackEntry:
         accepted_suggestions=taken,
         reason_system=reason.system if reason else None,
         reason_code=reason.code if reason else None,
-        user_comment=comment[:_LONGEST_COMMENT] if comment else None,
+        user_comment=_CONTROLS.sub(" ", comment[:_LONGEST_COMMENT]) if comment else None,
     )
 
 

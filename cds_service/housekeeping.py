@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import atexit
 from collections.abc import Callable, Sequence
+from multiprocessing.util import Finalize
 from threading import Event, Thread
 
-from cds_service.audit import log_housekeeping_failed
+from cds_service.audit import log_fault, log_housekeeping_failed
 from cds_service.database import DatabaseAway
 
 _EVERY_S = 30.0
@@ -19,23 +19,28 @@ class Housekeeping:
         self._chores = chores
         self._every_s = every_s
         self._stopping = Event()
+        self._at_end: Finalize | None = None
 
     def start(self) -> None:
         """Begin. Only a process that serves does this: an application in a test does nothing by itself."""
         Thread(target=self._run, name="housekeeping", daemon=True).start()
-        atexit.register(self.run_once)
+        self._at_end = Finalize(None, self.run_once, exitpriority=0)  # atexit is not heard in a worker process
 
     def stop(self) -> None:
-        """End after the chore under way."""
+        """End after the chore under way, and leave the end of the process alone."""
         self._stopping.set()
+        if self._at_end:
+            self._at_end.cancel()
 
     def run_once(self) -> None:
-        """Every chore once; one that fails for want of the database is logged, and tried again next time."""
+        """Every chore once; one that fails is logged, keeps no other from its turn, and is tried again next time."""
         for chore in self._chores:
             try:
                 chore()
             except DatabaseAway as reason:
                 log_housekeeping_failed(str(reason))
+            except Exception as fault:
+                log_fault(fault)
 
     def _run(self) -> None:
         while not self._stopping.wait(self._every_s):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from uuid import UUID, uuid5
 
 from cards.card import Card
-from cds_service.audit import CallLog
+from cds_service.audit import CallLog, log_fault
 from cds_service.call_counts import CallCounts
 from cds_service.client_auth import TrustedClient
 from cds_service.database import DatabaseAway
@@ -64,6 +64,9 @@ class CardIssuer:
             self._ledger.record(caller, call.hook, call.hook_instance, issued, silenced, hashed)
         except DatabaseAway as reason:
             log.unrecorded = str(reason)
+        except Exception as fault:  # a fault of ours in the ledger must not cost a clinician the cards either
+            log.unrecorded = type(fault).__name__
+            log_fault(fault)
         log.lap("ledger")
 
     def _with_ids(self, card: Card, call: HookRequest) -> IssuedCard:

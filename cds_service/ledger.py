@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, case, select
 
 from cds_service.database import Database
 from cds_service.feedback_entry import FeedbackEntry
@@ -23,6 +23,7 @@ from cds_service.schema import (
     ISSUED_SUGGESTION,
     QUIET_CARD,
     SILENCED_CARD,
+    as_name,
 )
 from cds_service.wire import IssuedCard
 
@@ -34,6 +35,11 @@ class Caller:
     service: str
     client: str
     tenant: str
+
+    @property
+    def columns(self) -> dict[str, str]:
+        """As it stands in every row."""
+        return {"service": self.service, "client": self.client, "tenant": as_name(self.tenant)}
 
 
 @dataclass(frozen=True)
@@ -70,8 +76,7 @@ class Ledger:
         DatabaseAway, at once where the database failed a moment ago: a clinician waits.
         """
         now_ms = self._now_ms()
-        of_call = {"service": caller.service, "client": caller.client, "tenant": caller.tenant}
-        of_call |= {"hook": hook, "hook_instance": hook_instance}
+        of_call = caller.columns | {"hook": hook, "hook_instance": hook_instance}
         rows = [of_call | _card_row(one) | {"issued_at_ms": now_ms} for one in issued]
         suggestions = [
             {"suggestion_uuid": uuid, "card_uuid": one.uuid, "suggestion_key": key}
@@ -84,7 +89,7 @@ class Ledger:
             for one in cards
         ]
         whose = [{"card_uuid": one.uuid, "patient_hash": patient_hash, "issued_at_ms": now_ms} for one in issued]
-        with self._database.write(patient=False) as connection:
+        with self._database.write(insist=False) as connection:
             self._insert(connection, ISSUED_CARD, rows)
             self._insert(connection, ISSUED_SUGGESTION, suggestions)
             self._insert(connection, SILENCED_CARD, quiet)
@@ -98,28 +103,20 @@ class Ledger:
         `comments`: whether what users wrote is kept. `final_reasons`: codes after which the client wants quiet.
         """
         now_ms = self._now_ms()
+        by_digest = {_digest(caller.client, entry): entry for entry in reversed(entries)}  # of equal ones the first
         with self._database.write() as connection:
             offers = _offers(connection, caller, [entry.card_uuid for entry in entries])
-            new = 0
-            for entry in entries:
+            new = []
+            for digest, entry in sorted(by_digest.items()):  # in one order everywhere: no two writers wait in a circle
                 row = self._feedback_row(caller, entry, offers.get(entry.card_uuid), now_ms, comments=comments)
-                if connection.execute(self._database.insert_new(FEEDBACK), row).rowcount != 1:
-                    continue
-                new += 1
-                offered = offers.get(entry.card_uuid, frozenset())
-                taken = [
-                    {
-                        "feedback_digest": row["feedback_digest"],
-                        "suggestion_uuid": one,
-                        "foreign_suggestion": one not in offered,
-                    }
-                    for one in entry.accepted_suggestions
-                ]
-                self._insert(connection, ACCEPTED_SUGGESTION, taken)
-                if entry.outcome == "overridden" and entry.reason_code in final_reasons:
-                    self._ask_for_quiet(connection, entry.card_uuid, now_ms)
+                row["feedback_digest"] = digest
+                if connection.execute(self._database.insert_new(FEEDBACK), row).rowcount == 1:
+                    new.append(entry)
+                    self._insert(connection, ACCEPTED_SUGGESTION, _taken(digest, entry, offers))
+            final = [one for one in new if one.reason_code in final_reasons and one.card_uuid in offers]
+            self._ask_for_quiet(connection, final, now_ms)
         unknown = sum(entry.card_uuid not in offers for entry in entries)
-        return Stored(new=new, repeated=len(entries) - new, unknown=unknown)
+        return Stored(new=len(new), repeated=len(entries) - len(new), unknown=unknown)
 
     def _feedback_row(
         self, caller: Caller, entry: FeedbackEntry, offered: frozenset[str] | None, now_ms: int, *, comments: bool
@@ -127,11 +124,8 @@ class Ledger:
         reason = (entry.reason_system, entry.reason_code)
         foreign_reason = entry.reason_code is not None and reason not in self._offered_reasons
         return {
-            "feedback_digest": _digest(caller.client, entry),
             "card_uuid": entry.card_uuid,
-            "service": caller.service,
-            "client": caller.client,
-            "tenant": caller.tenant,
+            **caller.columns,
             "outcome": entry.outcome,
             "outcome_at_ms": entry.outcome_at_ms,
             "received_at_ms": now_ms,
@@ -142,16 +136,23 @@ class Ledger:
             "user_comment": entry.user_comment if comments else None,
         }
 
-    def _ask_for_quiet(self, connection: Connection, card_uuid: str, now_ms: int) -> None:
-        """From now on: the same card for the same patient. Nothing where the card was not issued with a hash."""
-        whose = select(CARD_PATIENT.c.patient_hash, ISSUED_CARD.c.card_key).where(
-            CARD_PATIENT.c.card_uuid == card_uuid, ISSUED_CARD.c.card_uuid == card_uuid
+    def _ask_for_quiet(self, connection: Connection, overrides: Sequence[FeedbackEntry], now_ms: int) -> None:
+        """From each override on: the same card for the same patient. Nothing where it was issued without a hash."""
+        if not overrides:
+            return
+        in_turn = sorted(overrides, key=lambda one: one.outcome_at_ms)
+        since_ms = {one.card_uuid: min(one.outcome_at_ms, now_ms) for one in in_turn}  # of several the last
+        whose = select(CARD_PATIENT.c.patient_hash, ISSUED_CARD.c.card_key, ISSUED_CARD.c.card_uuid).where(
+            CARD_PATIENT.c.card_uuid == ISSUED_CARD.c.card_uuid, ISSUED_CARD.c.card_uuid.in_(since_ms)
         )
-        for patient_hash, card_key in connection.execute(whose).all():
-            same = (QUIET_CARD.c.patient_hash == patient_hash, QUIET_CARD.c.card_key == card_key)
-            connection.execute(QUIET_CARD.delete().where(*same))
-            row = {"patient_hash": patient_hash, "card_key": card_key, "since_ms": now_ms}
-            connection.execute(QUIET_CARD.insert(), row)
+        insert = self._database.insert(QUIET_CARD)
+        later = case(
+            (insert.excluded.since_ms > QUIET_CARD.c.since_ms, insert.excluded.since_ms), else_=QUIET_CARD.c.since_ms
+        )
+        upsert = insert.on_conflict_do_update(index_elements=list(QUIET_CARD.primary_key), set_={"since_ms": later})
+        for patient_hash, card_key, card_uuid in sorted(map(tuple, connection.execute(whose))):
+            row = {"patient_hash": patient_hash, "card_key": card_key, "since_ms": since_ms[card_uuid]}
+            connection.execute(upsert, row)
 
     def _insert(self, connection: Connection, table: Any, rows: Sequence[Mapping[str, Any]]) -> None:
         if rows:
@@ -183,6 +184,14 @@ def _offers(connection: Connection, caller: Caller, card_uuids: Sequence[str]) -
     for card_uuid, suggestion_uuid in connection.execute(rows):
         offered.setdefault(card_uuid, set()).update([suggestion_uuid] if suggestion_uuid else [])
     return {card_uuid: frozenset(suggestions) for card_uuid, suggestions in offered.items()}
+
+
+def _taken(digest: bytes, entry: FeedbackEntry, offers: Mapping[str, frozenset[str]]) -> list[dict[str, Any]]:
+    offered = offers.get(entry.card_uuid, frozenset())
+    return [
+        {"feedback_digest": digest, "suggestion_uuid": one, "foreign_suggestion": one not in offered}
+        for one in entry.accepted_suggestions
+    ]
 
 
 def _digest(client: str, entry: FeedbackEntry) -> bytes:

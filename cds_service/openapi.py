@@ -17,7 +17,7 @@ from cds_service.settings import Settings
 
 _DOCUMENT = Path(__file__).parent / "openapi.yaml"
 _PROJECT = "lumbar-puncture-back-pain"  # by which pip knows it
-_LANDING_PAGE = "/"
+_SANDBOX = "/"
 _TOKEN: list[dict[str, list[str]]] = [{"clientToken": []}]
 
 
@@ -41,7 +41,7 @@ def openapi_document(topic: Topic, settings: Settings) -> dict[str, Any]:
     document = parse_yaml(_DOCUMENT, read_text(_DOCUMENT), dict[str, Any])
     filled: dict[str, Any] = _filled(document, _words(topic, settings))
     if settings.is_production:
-        del filled["paths"][_LANDING_PAGE]
+        del filled["paths"][_SANDBOX]
     return filled
 
 

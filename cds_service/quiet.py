@@ -11,11 +11,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, select
+from sqlalchemy import select
 
 from cards.card import Card
+from cds_service.audit import log_fault
 from cds_service.clients import Quiet, RegisteredClient
 from cds_service.database import Database, DatabaseAway
+from cds_service.retention import remove_old
 from cds_service.schema import CARD_PATIENT, QUIET_CARD
 
 QUIET_PERIOD, MAX_CARDS = "quiet-period", "max-cards"  # why a card was silenced
@@ -40,10 +42,12 @@ class QuietPeriods:
     def hash_patient(self, client: RegisteredClient, tenant: str, patient_id: str) -> bytes:
         """The keyed hash (HMAC-SHA-256) of a patient of a client: of no use to anybody without the key."""
         whose = f"{len(client.name)}:{client.name}{len(tenant)}:{tenant}{patient_id}"
-        return hmac.new(self._hash_key, whose.encode(), hashlib.sha256).digest()
+        return hmac.new(self._hash_key, whose.encode("utf-8", "surrogatepass"), hashlib.sha256).digest()
 
     def select(self, quiet: Quiet, cards: Sequence[Card], patient_hash: bytes | None) -> Selection:
-        """Which of these cards are shown. Where the database cannot be asked, no period silences anything."""
+        """Which of these cards are shown. Where the database cannot be asked, no period silences anything: too many
+        cards are better than one too few.
+        """
         resting = self._resting_keys(quiet, patient_hash) if cards and patient_hash else frozenset()
         rested = tuple(card for card in cards if card.key in resting and _may_rest(card))
         due = [card for card in cards if card not in rested]
@@ -55,9 +59,8 @@ class QuietPeriods:
     def prune(self, longest_period_hours: int) -> None:
         """Forget the hashes that no quiet period reaches any more. Raises DatabaseAway."""
         before_ms = self._ms_ago(longest_period_hours)
-        with self._database.write() as connection:
-            connection.execute(delete(CARD_PATIENT).where(CARD_PATIENT.c.issued_at_ms < before_ms))
-            connection.execute(delete(QUIET_CARD).where(QUIET_CARD.c.since_ms < before_ms))
+        remove_old(self._database, CARD_PATIENT, CARD_PATIENT.c.issued_at_ms < before_ms)
+        remove_old(self._database, QUIET_CARD, QUIET_CARD.c.since_ms < before_ms)
 
     def _resting_keys(self, quiet: Quiet, patient_hash: bytes) -> frozenset[str]:
         since_ms = self._ms_ago(quiet.period_hours or 0)
@@ -65,9 +68,12 @@ class QuietPeriods:
             QUIET_CARD.c.patient_hash == patient_hash, QUIET_CARD.c.since_ms > since_ms
         )
         try:
-            with self._database.read(patient=False) as connection:
+            with self._database.read(insist=False) as connection:
                 return frozenset(connection.execute(keys).scalars())
         except DatabaseAway:
+            return frozenset()
+        except Exception as fault:
+            log_fault(fault)
             return frozenset()
 
     def _ms_ago(self, hours: int) -> int:

@@ -15,8 +15,9 @@ METADATA = MetaData(
         "ix": "ix_%(table_name)s_%(column_0_name)s",
     }
 )
+LONGEST_NAME = 200  # characters
 _UUID = String(36)
-_NAME = String(200)
+_NAME = String(LONGEST_NAME)
 
 # Token ids seen, each until it has expired (R-6.12). The digest is over issuer and jti.
 SEEN_TOKEN = Table(
@@ -134,3 +135,8 @@ CALL_COUNT = Table(
     Column("outcome", String(20), primary_key=True),  # cards, silent, quiet (cards were due, all silenced), refused
     Column("calls", BigInteger, nullable=False),
 )
+
+
+def as_name(text: str) -> str:
+    """A text of somebody else's choosing, as a name column of either database can hold it: a tenant, out of a token."""
+    return text.encode("utf-8", "replace").decode("utf-8").replace("\0", "?")[:LONGEST_NAME]

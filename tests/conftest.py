@@ -20,6 +20,9 @@ from cds_service.settings import Settings
 from tests.fake_fhir_server import FakeFhirServer
 from tests.golden_answers import Golden
 
+pytest_plugins = ["tests.databases"]
+collect_ignore = ["interop"]  # needs Java, Node and Chromium; collected where it is named: pytest tests/interop
+
 # The same examples in every run, so that a change is never red by chance, and no verdict on wall time.
 # `--hypothesis-profile=default --hypothesis-seed=random` looks for new ones.
 settings.register_profile("repeatable", deadline=None, derandomize=True)

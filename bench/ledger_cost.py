@@ -1,0 +1,181 @@
+"""`python -m bench.ledger_cost`: what the ledger costs a hook call, against the same call where nothing is written.
+
+Every call has a hookInstance of its own, so that each one writes: two cards and a suggestion. Both servers run side by
+side, and are asked in turn.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from http.client import HTTPConnection
+from multiprocessing import get_context
+from pathlib import Path
+from statistics import median
+from typing import Any, cast
+from uuid import uuid4
+
+from sqlalchemy import func, select
+
+from bench.bodies import CARDS, lumbar_puncture_order
+from bench.client import Load, Request, load
+from bench.report import machine, print_table, spread
+from cds_service.database import Database
+from cds_service.database_url import parse_database_url
+from cds_service.schema import ISSUED_CARD, ISSUED_SUGGESTION
+
+_SERVICE = "/cds-services/lumbar-puncture-back-pain"
+_START_SECONDS = 60.0
+_CLIENTS = 2  # processes, each with bench.client.CONNECTIONS connections
+_OLD = b"8f1f0e5e-6a3d-4c1b-9a55-0e6d5f1c2b3a"  # the hookInstance of bench.bodies
+
+
+class FreshCall:
+    """A request that is another call each time it is sent."""
+
+    answer_begins = CARDS
+
+    def __init__(self) -> None:
+        whole = Request.post(_SERVICE, lumbar_puncture_order(50), CARDS).wire
+        self._before, self._after = whole.split(_OLD)
+
+    @property
+    def wire(self) -> bytes:
+        """The bytes of the next call."""
+        return self._before + str(uuid4()).encode() + self._after
+
+
+def main() -> int:
+    """Measure, print, and say whether all answers were good."""
+    parser = argparse.ArgumentParser(prog="python -m bench.ledger_cost", description=__doc__)
+    parser.add_argument("--postgresql", metavar="URL", help="measure on PostgreSQL too; tables and rows are made in it")
+    parser.add_argument("--rounds", type=int, default=7, help="how often each figure is measured (default: 7)")
+    parser.add_argument("--seconds", type=float, default=1.0, help="length of one measurement (default: 1)")
+    options = parser.parse_args()
+    print(machine())
+    rows = []
+    errors = 0
+    for name in ["SQLite", *(["PostgreSQL"] if options.postgresql else [])]:
+        for workers in (1, 2):
+            with tempfile.TemporaryDirectory() as folder:
+                url = options.postgresql if name == "PostgreSQL" else f"sqlite:///{folder}/ledger.sqlite"
+                row, wrong = _measure(url, workers, options.rounds, options.seconds)
+            rows.append([f"{name}, {workers} worker{'s'[: workers - 1]}", *row])
+            errors += wrong
+    notes = [
+        f"least / median / greatest of {options.rounds} rounds of {options.seconds:g} s; off: nothing is written",
+        "one call at a time: a single connection; under load: 8 connections that send again once answered",
+    ]
+    head = ["", "off ms", "on ms", "added ms", "ratio", "calls/s off", "calls/s on", "ratio", "rows/s written"]
+    print_table("A hook call with the ledger on and off: an LP order, 50 Conditions, over HTTP", notes, head, rows)
+    return 1 if errors else 0
+
+
+def _measure(url: str, workers: int, rounds: int, seconds: float) -> tuple[list[str], int]:
+    database = Database(parse_database_url(url), pool_size=1, statement_ms=0)
+    database.upgrade()
+    alone: dict[str, list[float]] = {"on": [], "off": []}
+    rates: dict[str, list[float]] = {"on": [], "off": []}
+    written = []
+    errors = 0
+    with _server("on", url, workers) as on, _server("off", url, workers) as off, _pool() as clients:
+        ports = {"on": on, "off": off}
+        for number in range(rounds + 1):
+            for state, port in ports.items():
+                latencies, wrong = _one_at_a_time(port, seconds / 2)
+                before = _count(database)
+                loads = _under_load(clients, port, seconds)
+                rows = _count(database) - before
+                errors += wrong + sum(one.errors for one in loads)
+                if number == 0:
+                    continue  # warms up both servers and the clients
+                alone[state].append(median(latencies) * 1000)
+                rates[state].append(sum(len(one.latencies) for one in loads) / seconds)
+                written += [rows / seconds] if state == "on" else []
+    database.close()
+    added = [with_it - without for with_it, without in zip(alone["on"], alone["off"], strict=True)]
+    times = [with_it / without for with_it, without in zip(alone["on"], alone["off"], strict=True)]
+    slower = [with_it / without for with_it, without in zip(rates["on"], rates["off"], strict=True)]
+    figures = [spread(alone["off"], 2), spread(alone["on"], 2), spread(added, 2), spread(times, 2)]
+    figures += [spread(rates["off"], 0), spread(rates["on"], 0), spread(slower, 2), spread(written, 0)]
+    return figures, errors
+
+
+def _pool() -> ProcessPoolExecutor:
+    return ProcessPoolExecutor(_CLIENTS, get_context("spawn"))
+
+
+def _one_at_a_time(port: int, seconds: float) -> tuple[Sequence[float], int]:
+    """How long each call takes that nothing else competes with, in seconds; and how many were not answered so."""
+    call = FreshCall()
+    latencies: list[float] = []
+    errors = 0
+    connection = HTTPConnection("127.0.0.1", port, timeout=10)
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        body = call.wire.partition(b"\r\n\r\n")[2]
+        sent = time.monotonic()
+        connection.request("POST", _SERVICE, body, {"Content-Type": "application/json"})
+        good = connection.getresponse().read().startswith(CARDS)
+        latencies.append(time.monotonic() - sent)
+        errors += not good
+    connection.close()
+    return latencies, errors
+
+
+def _under_load(clients: ProcessPoolExecutor, port: int, seconds: float) -> list[Load]:
+    begin = time.monotonic() + 0.2  # when every client has its connections; one clock for all processes
+    call = cast("Request", FreshCall())  # as `load` uses it, it is one
+    running = [clients.submit(load, port, call, begin, begin + seconds) for _ in range(_CLIENTS)]
+    return [one.result() for one in running]
+
+
+def _count(database: Database) -> int:
+    with database.read() as connection:
+        tables = (ISSUED_CARD, ISSUED_SUGGESTION)
+        return sum(connection.execute(select(func.count()).select_from(table)).scalar_one() for table in tables)
+
+
+@contextmanager
+def _server(state: str, url: str, workers: int) -> Iterator[int]:
+    """The port of a server with the ledger on or off, until the block is left."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port: int = free.getsockname()[1]
+    settings = {"CDS_PORT": str(port), "CDS_WORKERS": str(workers), "CDS_DATABASE_URL": url}
+    command = [sys.executable, "-m", "bench.ledger_server", state]
+    options: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "start_new_session": True}
+    process = subprocess.Popen(command, env=os.environ | settings, cwd=Path(__file__).parent.parent, **options)
+    try:
+        _wait_until_it_answers(process, port)
+        yield port
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)  # the session we started it in: the server and its workers
+        process.wait()
+
+
+def _wait_until_it_answers(process: subprocess.Popen[bytes], port: int) -> None:
+    until = time.monotonic() + _START_SECONDS
+    while process.poll() is None and time.monotonic() < until:
+        connection = HTTPConnection("127.0.0.1", port, timeout=1)
+        try:
+            connection.request("GET", "/cds-services")
+            connection.getresponse().read()
+            return
+        except OSError:
+            time.sleep(0.1)
+        finally:
+            connection.close()
+    raise RuntimeError("the server does not start")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

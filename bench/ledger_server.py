@@ -1,0 +1,35 @@
+"""`python -m bench.ledger_server on|off`: the server of `cds-service serve`, its ledger as it is, or writing nothing.
+
+There is no setting that switches the ledger off, and none is wanted: only a measurement has a use for it.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+from cds_service import server
+from cds_service.ledger import Ledger
+from cds_service.settings import read_settings
+
+
+def create_without_ledger() -> Any:
+    """What a server process runs in place of the application: the same, but for what it records of a call."""
+    from cds_service.buffered import create_asgi_app_from_environment
+
+    setattr(Ledger, "record", lambda *_: None)  # noqa: B010 - for this process only
+    return create_asgi_app_from_environment()
+
+
+def main() -> None:
+    """Serve with the settings of the environment."""
+    if sys.argv[1:] == ["off"]:
+        ours = "bench.ledger_server:create_without_ledger"
+        granian: Any = server.Granian
+        setattr(server, "Granian", lambda _, **options: granian(ours, **options))  # noqa: B010 - for this process only
+    server.run(read_settings(os.environ))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,164 @@
+"""The real server as a process group that can be killed at any moment, and clients that count what was acknowledged."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+from threading import Event, Thread
+from typing import Any
+from uuid import UUID, uuid5
+
+from tests.charts import SERVICE
+
+START_S = 120  # on a machine that has much else to do
+_ENDS_S = 30
+_NAMES = UUID("2f4f9b0e-3a57-4c39-9f0e-52f0f3b7b3a5")
+# `cds-service serve` without its look at the content, which a test of the ledger need not wait for seventy times.
+_SERVE = "import os; from cds_service.server import run; from cds_service.settings import read_settings; "
+_SERVE += "run(read_settings(os.environ))"
+
+
+class KillableServer:
+    """The server of `cds-service serve`, on a port of its own; its log goes to `folder`."""
+
+    def __init__(self, database_url: str, folder: Path, *, workers: int = 2) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            self.port = int(free.getsockname()[1])
+        others = {name: text for name, text in os.environ.items() if not name.startswith("CDS_")}
+        ours = {"DATABASE_URL": database_url, "PORT": str(self.port), "WORKERS": str(workers), "THREADS": "16"}
+        self._environment = others | {f"CDS_{name}": text for name, text in ours.items()}
+        self._log = folder / f"server-{self.port}.log"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it, and wait until it answers."""
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(  # noqa: S603 - our own server
+                [sys.executable, "-c", _SERVE],
+                env=self._environment,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        deadline = time.monotonic() + START_S
+        while not self._answers():
+            assert self._process.poll() is None, self._log.read_text("utf-8")
+            assert time.monotonic() < deadline, "the server does not start"
+            time.sleep(0.02)
+
+    def kill(self) -> None:
+        """Kill all of its processes where they stand."""
+        if self._process:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait(_ENDS_S)
+            self._process = None
+
+    def stop(self) -> None:
+        """Have it end in its own way."""
+        if self._process:
+            self._process.terminate()
+            self._process.wait(_ENDS_S)
+            self._process = None
+
+    def _answers(self) -> bool:
+        try:
+            return ask(self.port, "GET", "/cds-services")[0] == 200
+        except (OSError, http.client.HTTPException):
+            return False
+
+
+@contextmanager
+def killable_server(database_url: str, folder: Path, *, workers: int = 2) -> Iterator[KillableServer]:
+    """A server that is running, and killed at the end if it still is."""
+    server = KillableServer(database_url, folder, workers=workers)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.kill()
+
+
+def ask(port: int, method: str, path: str, body: Any = None) -> tuple[int, bytes]:
+    """Status and body of one answer, over a connection of its own."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_ENDS_S)
+    try:
+        return _send(connection, method, path, body)
+    finally:
+        connection.close()
+
+
+def _send(connection: http.client.HTTPConnection, method: str, path: str, body: Any) -> tuple[int, bytes]:
+    headers = {"Content-Type": "application/json"} if body is not None else {}
+    connection.request(method, path, None if body is None else json.dumps(body), headers)
+    response = connection.getresponse()
+    return response.status, response.read()
+
+
+@dataclass
+class Client:
+    """A client that gives feedback without a pause, each entry on a card of its own; `entries` in one batch.
+
+    `acknowledged` and `unanswered` hold the cards; statuses other than 200 are counted in `refused`.
+    """
+
+    name: str
+    entries: int = 2
+    acknowledged: list[str] = field(default_factory=list)
+    unanswered: list[str] = field(default_factory=list)
+    refused: dict[int, int] = field(default_factory=dict)
+    _numbers: Iterator[int] = field(default_factory=count)
+
+    def give_feedback(self, port: int, until: Event, most: int | None = None) -> None:
+        """Send batches over one connection after the other until told to stop, or `most` of them are acknowledged."""
+        while not until.is_set() and (most is None or len(self.acknowledged) < most * self.entries):
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_ENDS_S)
+            try:
+                while not until.is_set() and (most is None or len(self.acknowledged) < most * self.entries):
+                    self._give(connection)
+            except (OSError, http.client.HTTPException):
+                time.sleep(0.01)
+            finally:
+                connection.close()
+
+    def _give(self, connection: http.client.HTTPConnection) -> None:
+        cards = self.unanswered[: self.entries] or [self._card() for _ in range(self.entries)]
+        entry = {"outcome": "overridden", "outcomeTimestamp": "2026-11-22T15:31:47Z"}
+        if cards[0] not in self.unanswered:
+            self.unanswered += cards  # until we know better
+        status, _ = _send(
+            connection, "POST", f"{SERVICE}/feedback", {"feedback": [{"card": one} | entry for one in cards]}
+        )
+        if status == 200:
+            self.unanswered = [one for one in self.unanswered if one not in cards]
+            self.acknowledged += cards
+        else:
+            self.refused[status] = self.refused.get(status, 0) + 1
+
+    def _card(self) -> str:
+        return str(uuid5(_NAMES, f"{self.name}/{next(self._numbers)}"))
+
+
+@contextmanager
+def feedback_from(clients: list[Client], port: int) -> Iterator[None]:
+    """All clients give feedback, each in a thread, while the block runs."""
+    until = Event()
+    threads = [Thread(target=one.give_feedback, args=(port, until)) for one in clients]
+    for one in threads:
+        one.start()
+    try:
+        yield
+    finally:
+        until.set()
+        for one in threads:
+            one.join(2 * _ENDS_S)
