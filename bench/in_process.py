@@ -19,9 +19,16 @@ from bench.bodies import CARDS, SILENT, lumbar_puncture_order, unrelated_order, 
 from bench.report import print_table, spread
 from cards.catalogue import load_topic
 from cds_service.audit import CallLog
+from cds_service.call_counts import CallCounts
 from cds_service.chart import ChartReader
+from cds_service.client_auth import TrustedClient
+from cds_service.database import Database
+from cds_service.database_url import parse_database_url
 from cds_service.fhir_reader import FhirReader
 from cds_service.hooks import HookService
+from cds_service.issuing import CardIssuer
+from cds_service.ledger import Ledger
+from cds_service.quiet import QuietPeriods
 
 _WARM_UP = 5
 _CHILD_SECONDS = 120.0
@@ -33,6 +40,7 @@ _CASES = [  # name, body, how the answer begins, the ratio we aim for
     ("work-up after an LP, 50 Conditions", work_up_order(50), CARDS, None),
     ("LP order, empty chart", lumbar_puncture_order(0), CARDS, None),
 ]
+_CLIENT = TrustedClient(None, any_loopback=True)
 _SIZES = (10, 100, 1_000, 5_000)
 
 
@@ -97,10 +105,23 @@ def _median(run: Callable[[bytes], object], body: bytes) -> float:
 
 
 def _service() -> HookService:
+    """The service without HTTP, and with a ledger that writes nothing: `bench.ledger_cost` measures that."""
     topic = load_topic()
-    nowhere = FhirReader(budget_ms=1, threads=1)
-    return HookService(topic, ChartReader(topic, nowhere), lambda: datetime(2026, 11, 22, tzinfo=UTC), "http://bench")
+    database = Database(parse_database_url("sqlite:////nowhere/ledger.sqlite"), pool_size=1)  # never opened
+    ledger = _Unwritten(database, _clock, frozenset())
+    issuer = CardIssuer(topic.service.id, ledger, QuietPeriods(database, _clock, ""), CallCounts(database, _clock))
+    charts = ChartReader(topic, FhirReader(budget_ms=1, threads=1))
+    return HookService(topic, charts, issuer, _clock, "http://bench")
+
+
+class _Unwritten(Ledger):
+    def record(self, *_: object) -> None:
+        """Nothing."""
+
+
+def _clock() -> datetime:
+    return datetime(2026, 11, 22, tzinfo=UTC)
 
 
 def _answer_with(service: HookService, body: bytes) -> bytes:
-    return service.answer(body, CallLog(service.id, service.content_version))
+    return service.answer(body, _CLIENT, CallLog("cds_hooks.call", service.id, service.content_version))

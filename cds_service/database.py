@@ -8,13 +8,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
-from pathlib import Path
 from threading import Lock
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Table
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL
@@ -24,7 +19,6 @@ from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from cds_service.database_engine import LOCKED_MS, make_engine
 
 _LEFT_ALONE_S = 5.0  # a database that failed is not asked again by hook calls for so long
-_MIGRATIONS = Path(__file__).parent / "migrations"
 _AWAY = (OperationalError, InterfaceError, InternalError, NoConnectionFree, OSError)
 
 
@@ -88,33 +82,19 @@ class Database:
 
         Raises DatabaseAway where the database cannot be asked.
         """
-        script = ScriptDirectory.from_config(_alembic_config())
-        with self.read() as connection:
-            current = MigrationContext.configure(connection).get_current_revision()
-        if current == script.get_current_head():
-            return None
-        if current is not None and current not in _known(script):
-            return f"its schema ({current}) is newer than this version knows: run the version that made it"
-        state = "is older than this version needs" if current else "is not made yet"
-        return f"its schema {state}: run `cds-service db upgrade`"
+        from cds_service.schema_version import find_fault  # Alembic: a process that answers calls does without it
+
+        return find_fault(self)
 
     def upgrade(self) -> None:
         """Bring the schema to the newest version; what is stored stays. Safe to run twice, also at the same time.
 
         One that is newer is left as it is: `schema_fault` says so. Raises DatabaseAway.
         """
-        config = _alembic_config()
-        script = ScriptDirectory.from_config(config)
+        from cds_service.schema_version import upgrade
+
         try:
-            with self.engine.connect().execution_options(sqlite_begin="BEGIN EXCLUSIVE") as connection:
-                if not self.is_sqlite:
-                    connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7306018)")
-                current = MigrationContext.configure(connection).get_current_revision()
-                if current is not None and current not in _known(script):
-                    return
-                config.attributes["connection"] = connection
-                command.upgrade(config, "head")
-                connection.commit()
+            upgrade(self)
         except (SQLAlchemyError, OSError) as fault:
             raise DatabaseAway(f"{_kind(fault)} while the schema was brought up to date") from fault
 
@@ -148,17 +128,6 @@ class Database:
             yield
         finally:
             lock.release()
-
-
-def _alembic_config() -> Config:
-    config = Config()
-    config.set_main_option("script_location", str(_MIGRATIONS))
-    config.set_main_option("path_separator", "os")
-    return config
-
-
-def _known(script: ScriptDirectory) -> set[str]:
-    return {one.revision for one in script.walk_revisions()}
 
 
 def _is_away(fault: Exception) -> bool:
