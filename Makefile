@@ -4,7 +4,7 @@ PYTHON ?= $(firstword $(foreach python,python3 python3.14 python3.13 python3.12 
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve test check fuzz audit bench lock
+.PHONY: help setup serve test check interop fuzz audit bench lock
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,7 +22,7 @@ serve: setup ## Serve on http://127.0.0.1:8080
 	$(BIN)/cds-service serve
 
 test: setup ## Run the tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(PYTEST_OPTIONS)
 
 check: setup ## Everything CI runs; changes nothing
 	$(BIN)/ruff check .
@@ -30,7 +30,11 @@ check: setup ## Everything CI runs; changes nothing
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/cds-service check
-	$(BIN)/python -m pytest --cov --cov-report=term
+	$(BIN)/python -m pytest --cov --cov-report=term $(PYTEST_OPTIONS)
+
+interop: setup ## Run against parts not written here: HAPI FHIR, Medplum, Chromium (docs/interop.md)
+	tests/interop/install
+	$(BIN)/python -m pytest tests/interop
 
 fuzz: setup ## Send 100,000 made-up calls; none may break the service
 	$(BIN)/python -m tests.fuzz --examples 100000 --seconds 3600
