@@ -55,11 +55,16 @@ def tell_decision(case: Case) -> Iterator[Fact]:
     for flag in given.red_flags:
         yield "red flags", f"{flag.kind.label}: {_references(flag.entries)}"
     if not given.red_flags:
-        yield "red flags", "none counts"
+        yield "red flags", _none("none counts", given)
     for finding in given.findings:
         yield "findings", f"{name_finding(finding)}: {_references(finding.entries)}"
     if not given.findings:
-        yield "findings", "none"
+        yield "findings", _none("none", given)
+
+
+def _none(words: str, given: Assessment) -> str:
+    """That there is none; or, where nobody could look, that this is not known."""
+    return words if given.record.conditions.obtained else "not known: the conditions could not be had"
 
 
 def _tell_orders(found: Triage) -> str:
@@ -104,7 +109,7 @@ def _tell_pain(given: Assessment, topic: Topic) -> Iterator[str]:
 def _tell_nerve_symptom(given: Assessment, topic: Topic) -> str:
     nerve, days = given.nerve_symptom, topic.service.after_puncture.nerve_symptom_warning_days
     if nerve is None:
-        return "none since a puncture"
+        return _none("none since a puncture", given)
     lasts = {True: f"for more than {days} days", False: f"for {days} days at most", None: "nobody knows for how long"}
     return f"{_references(nerve.entries)}, {lasts[nerve.lasts]}"
 

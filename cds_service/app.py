@@ -9,11 +9,12 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from flask import Flask, Response, g, request
 from flask_cors import CORS
 from requests.adapters import BaseAdapter
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import BadRequest, HTTPException
 
 from cards.catalogue import Topic, load_topic
 from cds_service.audit import configure as configure_logging
@@ -41,8 +42,14 @@ from cds_service.settings import Settings, read_settings
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
-_ISSUE_CODES = {404: "not-found", 405: "not-supported", 413: "too-long"}  # FHIR IssueType by HTTP status
+_ISSUE_CODES = {
+    400: "structure",
+    404: "not-found",
+    405: "not-supported",
+    413: "too-long",
+}  # FHIR IssueType by HTTP status
 _ADVICE = {
+    400: "the address or the Host header of this request cannot be read: send them as RFC 9110 has them",
     404: "there is nothing at this address: discovery is at /cds-services",
     405: "this address does not take that method; the Allow header names those it takes",
     413: "the body is larger than this server takes: send fewer resources in prefetch",
@@ -81,6 +88,9 @@ def create_app(
     _add_endpoints(app, settings, topic, registry, clock, fhir_transport)
     app.register_blueprint(patient_pages_blueprint(topic, settings.base_url))
     app.register_blueprint(openapi_blueprint(topic, settings))
+    static = f"{urlsplit(settings.base_url).path}/static"  # as a browser sees it, behind a proxy that adds a path, too
+    app.context_processor(lambda: {"static": static})
+    app.before_request(_refuse_odd_query)
     app.after_request(_log_call)
     app.after_request(partial(_add_headers, _HEADERS | (_HTTPS_ONLY if settings.is_production else {})))
     CORS(
@@ -191,6 +201,14 @@ def _http_error(error: HTTPException) -> Response:
 def _fault(error: Exception) -> Response:
     log_fault(error)
     return _outcome(500, "something broke on our side; the client did nothing wrong", "exception")
+
+
+def _refuse_odd_query() -> None:
+    """A query of other bytes than UTF-8 is the client's fault; whoever reads `request.args` would call it ours."""
+    try:
+        request.query_string.decode()
+    except UnicodeDecodeError:
+        raise BadRequest from None
 
 
 def _log_call(response: Response) -> Response:

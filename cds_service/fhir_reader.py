@@ -11,6 +11,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from http.client import RemoteDisconnected
 from threading import Thread
 
 import requests
@@ -118,7 +119,14 @@ class FhirReader:
                 if len(seen) == _MOST_PAGES:
                     raise _NotRead("the answer has too many pages")
                 seen.add(address)
-                body = self._download(address, token, cut_off, min(budget_bytes, _MOST_BYTES_OF_A_PAGE))
+                most_bytes = min(budget_bytes, _MOST_BYTES_OF_A_PAGE)
+                try:
+                    body = self._download(address, token, cut_off, most_bytes)
+                except requests.ConnectionError as cause:
+                    if not _is_hung_up(cause):
+                        raise
+                    _keep_time(cut_off)
+                    body = self._download(address, token, cut_off, most_bytes)
                 budget_bytes -= len(body)
                 value = _sort(body)
                 if len(result.entries) + len(value.entries) > _MOST_ENTRIES:
@@ -178,6 +186,16 @@ def _run_until(deadline: float, read: Callable[..., None], reads: Sequence[tuple
         cut_off.cut()
     for thread, _ in late:  # most end at once, and leave their place to the next call
         thread.join(max(deadline + _PARTING_S - time.monotonic(), 0))
+
+
+def _is_hung_up(cause: requests.ConnectionError) -> bool:
+    """Whether the server hung up without a word, as one does whose idle connection we took just as it closed it.
+
+    Then the same read on a new connection is worth a try.
+    """
+    aborted = cause.args[0] if cause.args else None
+    reason = aborted.args[-1] if isinstance(aborted, urllib3.exceptions.ProtocolError) else None
+    return isinstance(reason, RemoteDisconnected | ConnectionResetError | BrokenPipeError)
 
 
 def _keep_time(cut_off: CutOff) -> None:

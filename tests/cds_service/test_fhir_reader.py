@@ -60,6 +60,35 @@ def fetch_conditions(server: LoopbackServer, token: str | None = BEARER) -> Fetc
     return fetch(server.base, {"conditions": "Condition"}, token=token)["conditions"]
 
 
+def hangs_up(*times: int) -> Answer:
+    """Answers, but closes the connection without a word at these requests, counted from 1."""
+    count = iter(range(1, 100))
+
+    def send(handler: Handler) -> None:
+        if next(count) in times:
+            handler.close_connection = True
+        else:
+            answer(page("a"))(handler)
+
+    return send
+
+
+def test_an_idle_connection_that_the_server_closes_as_we_take_it_costs_nothing(server: LoopbackServer) -> None:
+    """As servers do that close idle connections; the read is asked once more on a new one."""
+    server.answers["/fhir/Condition"] = hangs_up(2)
+    one = reader()
+    for _ in range(3):
+        found = one.fetch(parse_base(server.base), BEARER, {"conditions": "Condition"}, one.deadline())["conditions"]
+        assert (found.failure, ids(found)) == (None, ["a"])
+    assert len(server.requests) == 4
+
+
+def test_a_server_that_hangs_up_twice_is_not_asked_again(server: LoopbackServer) -> None:
+    server.answers["/fhir/Condition"] = hangs_up(*range(1, 10))
+    assert fetch_conditions(server).failure == "the server could not be read (ConnectionError)"
+    assert len(server.requests) == 2
+
+
 def test_pages_are_followed_to_the_end_each_with_the_token(server: LoopbackServer) -> None:
     """R-2.27, R-2.85: next links may be absolute, relative to the base, or a query on the base (HAPI)."""
     server.answers |= {

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from html.parser import HTMLParser
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 
 
@@ -70,3 +72,18 @@ def test_a_wrong_method_on_a_page_says_which_are_taken_and_is_answered_with_a_pa
     assert (response.status_code, response.mimetype) == (405, "text/html")
     assert "GET" in response.headers["Allow"]
     assert "CANARY" not in response.get_data(as_text=True)
+
+
+@pytest.mark.parametrize("host", ["a..b", ".", "x" * 70])
+def test_a_host_that_is_none_is_the_clients_fault(client: FlaskClient, host: str) -> None:
+    assert client.get("/nothing", headers={"Host": host}).status_code == 400
+
+
+@pytest.mark.parametrize("path", ["/", "/education/lumbar-puncture", "/cds-services"])
+def test_a_query_of_other_bytes_than_utf8_is_the_clients_fault(client: FlaskClient, path: str) -> None:
+    assert client.get(path, environ_overrides={"QUERY_STRING": "lang=\xff"}).status_code == 400
+
+
+def test_pages_find_their_style_behind_a_proxy_that_adds_a_path(make_app: Callable[..., Flask]) -> None:
+    html = make_app(public_url="https://cds.example.org/lp").test_client().get("/nothing").get_data(as_text=True)
+    assert '"/lp/static/page.css"' in html

@@ -157,7 +157,8 @@ def test_clients_that_vanish_amid_their_bodies_leave_room_for_others(served: Ser
     for _ in range(3):
         with many(lambda: served.begin(f"Content-Length: {MOST_BYTES}", body=b"x" * (MOST_BYTES - 1)), 25):
             pass
-    assert served.call()[0] == 200
+    statuses = (served.call()[0] for _ in range(100))  # 503 until the server has seen that they are gone
+    assert 200 in statuses
 
 
 def test_bodies_that_together_are_more_than_the_process_holds_are_refused_until_there_is_room(served: Served) -> None:

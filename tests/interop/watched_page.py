@@ -82,7 +82,7 @@ class WatchedPage:
     def _console(self, message: ConsoleMessage) -> None:
         """Also told of every breach of the content security policy."""
         if message.type in ("error", "warning") and not (self._expected and self._expected.search(message.text)):
-            self.faults.append(f"console, {message.type}: {message.text}")
+            self.faults.append(f"console, {message.type}: {message.text} ({message.location.get('url')})")
 
     def _request(self, request: Request) -> None:
         parts = urlsplit(request.url)

@@ -108,7 +108,7 @@ def test_the_page_loads_nothing_from_elsewhere_and_runs_nothing_inline(reader: F
     page = Page(response.get_data(as_text=True))
     assert not page.names() & {"style", "iframe", "object", "embed", "img"}
     loaded = [a.get("href") for tag, a in page.tags if tag == "link"] + page.attributes("src")
-    assert loaded == ["/static/sandbox.svg", "/static/sandbox.css", "/static/sandbox.js"]
+    assert loaded == ["/static/icon.svg", "/static/sandbox.css", "/static/sandbox.js"]
 
 
 @pytest.mark.parametrize("path", sorted(STATIC.glob("sandbox*")), ids=lambda path: path.name)

@@ -38,7 +38,6 @@ const server = createServer((request, response) => {
   });
 });
 // Node closes idle connections after 5 s: late where a search keeps its only thread busy, so just as a request comes.
-server.keepAliveTimeout = 300_000;
 server.listen(0, '127.0.0.1', () => {
   console.log(`listens on http://127.0.0.1:${server.address().port}/fhir`);
 });
