@@ -137,12 +137,13 @@ class Ledger:
         }
 
     def _ask_for_quiet(self, connection: Connection, overrides: Sequence[FeedbackEntry], now_ms: int) -> None:
-        """From each override on: the same card for the same patient. Nothing where it was issued without a hash."""
+        """From each override on: the same card, as urgent as it was, for the same patient; nothing without a hash."""
         if not overrides:
             return
         in_turn = sorted(overrides, key=lambda one: one.outcome_at_ms)
         since_ms = {one.card_uuid: min(one.outcome_at_ms, now_ms) for one in in_turn}  # of several the last
-        whose = select(CARD_PATIENT.c.patient_hash, ISSUED_CARD.c.card_key, ISSUED_CARD.c.card_uuid).where(
+        resting = ISSUED_CARD.c.card_key + "/" + ISSUED_CARD.c.indicator
+        whose = select(CARD_PATIENT.c.patient_hash, resting, ISSUED_CARD.c.card_uuid).where(
             CARD_PATIENT.c.card_uuid == ISSUED_CARD.c.card_uuid, ISSUED_CARD.c.card_uuid.in_(since_ms)
         )
         insert = self._database.insert(QUIET_CARD)
@@ -150,8 +151,8 @@ class Ledger:
             (insert.excluded.since_ms > QUIET_CARD.c.since_ms, insert.excluded.since_ms), else_=QUIET_CARD.c.since_ms
         )
         upsert = insert.on_conflict_do_update(index_elements=list(QUIET_CARD.primary_key), set_={"since_ms": later})
-        for patient_hash, card_key, card_uuid in sorted(map(tuple, connection.execute(whose))):
-            row = {"patient_hash": patient_hash, "card_key": card_key, "since_ms": since_ms[card_uuid]}
+        for patient_hash, card, card_uuid in sorted(map(tuple, connection.execute(whose))):
+            row = {"patient_hash": patient_hash, "card_key": card, "since_ms": since_ms[card_uuid]}
             connection.execute(upsert, row)
 
     def _insert(self, connection: Connection, table: Any, rows: Sequence[Mapping[str, Any]]) -> None:

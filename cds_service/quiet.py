@@ -1,6 +1,7 @@
 """Alert fatigue: which cards a client that asked for quiet is spared (opt-in, ADR 10). Nothing else silences a card.
 
-Never silenced: a card that content calls always shown (red flags), and any critical one.
+Never silenced: a card that content calls always shown (red flags), and any critical one. A card that has become more
+urgent since it was overridden is another card, and is shown.
 """
 
 from __future__ import annotations
@@ -48,8 +49,8 @@ class QuietPeriods:
         """Which of these cards are shown. Where the database cannot be asked, no period silences anything: too many
         cards are better than one too few.
         """
-        resting = self._resting_keys(quiet, patient_hash) if cards and patient_hash else frozenset()
-        rested = tuple(card for card in cards if card.key in resting and _may_rest(card))
+        resting = self._resting_cards(quiet, patient_hash) if cards and patient_hash else frozenset()
+        rested = tuple(card for card in cards if f"{card.key}/{card.indicator}" in resting and _may_rest(card))
         due = [card for card in cards if card not in rested]
         surplus = _surplus(due, quiet.max_cards)
         causes = {QUIET_PERIOD: rested, MAX_CARDS: surplus}
@@ -62,7 +63,7 @@ class QuietPeriods:
         remove_old(self._database, CARD_PATIENT, CARD_PATIENT.c.issued_at_ms < before_ms)
         remove_old(self._database, QUIET_CARD, QUIET_CARD.c.since_ms < before_ms)
 
-    def _resting_keys(self, quiet: Quiet, patient_hash: bytes) -> frozenset[str]:
+    def _resting_cards(self, quiet: Quiet, patient_hash: bytes) -> frozenset[str]:
         since_ms = self._ms_ago(quiet.period_hours or 0)
         keys = select(QUIET_CARD.c.card_key).where(
             QUIET_CARD.c.patient_hash == patient_hash, QUIET_CARD.c.since_ms > since_ms

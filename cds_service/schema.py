@@ -114,7 +114,8 @@ CARD_PATIENT = Table(
 )
 
 # Only for clients with a quiet period: for this patient (keyed hash, the client in it), this card was overridden with
-# a reason that is final.
+# a reason that is final. `card_key`: its key and its urgency, such as pain-after-puncture/info: a card that has become
+# a warning since is another one.
 QUIET_CARD = Table(
     "quiet_card",
     METADATA,

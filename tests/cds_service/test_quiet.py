@@ -23,7 +23,7 @@ from tests.charts import ICD_10_CM, PATIENT, SERVICE, Json, coded, condition, ho
 from tests.conftest import NOW
 from tests.databases import LiveDatabase
 from tests.token_forge import Forge, jwk_of, key_for
-from tests.work_ups import LUMBAR_PUNCTURE, MRI, days_ago
+from tests.work_ups import LUMBAGO, LUMBAR_PUNCTURE, MRI, days_ago
 
 PUBLIC = "https://cds.example.org"
 REASONS = "http://terminology.hl7.org/CodeSystem/non-adherence-reason-codes"
@@ -126,6 +126,13 @@ def puncture(patient_id: str = PATIENT) -> Json:
     return json.loads(json.dumps(call).replace(PATIENT, patient_id))
 
 
+def work_up(*, pain_since: int, puncture: int) -> Callable[[], Json]:
+    """A work-up order in a chart with a puncture and back pain, in days ago; each time the hook fires."""
+    pain = condition(LUMBAGO, onsetDateTime=days_ago(pain_since))
+    chart = prefetch(pain, procedures=[procedure(LUMBAR_PUNCTURE, performedDateTime=days_ago(puncture))])
+    return lambda: hook_call(order(MRI), hookInstance=str(uuid4()), prefetch=chart)
+
+
 def red_flag() -> Json:
     """A work-up order days after a puncture, in a chart with a red flag."""
     flag = condition(coded(ICD_10_CM, "R33.9", "Retention of urine"), onsetDateTime=days_ago(3))
@@ -145,6 +152,16 @@ def test_a_card_that_was_overridden_for_good_rests_for_as_long_as_the_client_ask
     assert quiet.keys() == BOTH
     assert {row["cause"] for row in database.rows(SILENCED_CARD)} == {"quiet-period"}
     assert [row["card_key"] for row in database.rows(SILENCED_CARD)] == ["what-to-expect"] * 2
+
+
+def test_a_card_that_has_become_more_urgent_is_another_card(quiet: Hospital) -> None:
+    """Lingering pain that was seen to is no reason to keep quiet about chronic pain."""
+    lingering, chronic = work_up(pain_since=28, puncture=30), work_up(pain_since=95, puncture=100)
+    card = quiet.cards(lingering())[0]
+    assert card["indicator"] == "info"
+    quiet.override(card["uuid"])
+    assert quiet.cards(lingering()) == []
+    assert [one["indicator"] for one in quiet.cards(chronic())] == ["warning"]
 
 
 @pytest.mark.parametrize(
