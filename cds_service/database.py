@@ -84,7 +84,8 @@ class Database:
         """
         from cds_service.schema_version import find_fault  # Alembic: a process that answers calls does without it
 
-        return find_fault(self)
+        with self.read() as connection:
+            return find_fault(connection)
 
     def upgrade(self) -> None:
         """Bring the schema to the newest version; what is stored stays. Safe to run twice, also at the same time.
@@ -94,7 +95,7 @@ class Database:
         from cds_service.schema_version import upgrade
 
         try:
-            upgrade(self)
+            upgrade(self.engine)
         except (SQLAlchemyError, OSError) as fault:
             raise DatabaseAway(f"{_kind(fault)} while the schema was brought up to date") from fault
 

@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-
-if TYPE_CHECKING:
-    from cds_service.database import Database
+from sqlalchemy import Connection, Engine
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _LOCK = 7306018  # PostgreSQL's advisory lock of those who upgrade; any number that nobody else takes
 
 
-def find_fault(database: Database) -> str | None:
-    """Why the schema is not the one this version needs; None where it is. Raises DatabaseAway."""
+def find_fault(connection: Connection) -> str | None:
+    """Why the schema is not the one this version needs, in words for an operator; None where it is."""
     script = ScriptDirectory.from_config(_alembic_config())
-    with database.read() as connection:
-        current = MigrationContext.configure(connection).get_current_revision()
+    current = MigrationContext.configure(connection).get_current_revision()
     if current == script.get_current_head():
         return None
     if current is not None and current not in _known(script):
@@ -30,11 +26,11 @@ def find_fault(database: Database) -> str | None:
     return f"its schema {state}: run `cds-service db upgrade`"
 
 
-def upgrade(database: Database) -> None:
-    """Bring the schema to the newest version; one that is newer is left as it is. Raises as SQLAlchemy does."""
+def upgrade(engine: Engine) -> None:
+    """Bring the schema to the newest version, alone; one that is newer is left as it is."""
     config = _alembic_config()
-    with database.engine.connect().execution_options(sqlite_begin="BEGIN EXCLUSIVE") as connection:
-        if not database.is_sqlite:
+    with engine.connect().execution_options(sqlite_begin="BEGIN EXCLUSIVE") as connection:
+        if engine.dialect.name == "postgresql":
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
         current = MigrationContext.configure(connection).get_current_revision()
         if current is not None and current not in _known(ScriptDirectory.from_config(config)):
