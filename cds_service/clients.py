@@ -17,7 +17,7 @@ from jwt import PyJWK
 from cds_service.client_entry import ClientEntry, ClientsFile, faults_between, faults_of, name_of
 from cds_service.errors import NotReady
 from cds_service.fhir_base import FhirBase, parse_base
-from cds_service.issuer_keys import FetchedKeys, FileKeys, read_key_file
+from cds_service.issuer_keys import FetchedKeys, read_key_file
 from cds_service.settings import Settings
 
 SANDBOX_FILE = Path(__file__).parent / "sandbox_client.toml"
@@ -131,7 +131,7 @@ def _one_line(fault: Exception) -> str:
 def _client(entry: ClientEntry, folder: Path, production: bool, fetch: Fetch) -> RegisteredClient:
     keys: Keys
     if entry.jwks_file is not None:
-        keys = FileKeys(read_key_file(folder / entry.jwks_file, allow_sandbox=not production))
+        keys = read_key_file(folder / entry.jwks_file, allow_sandbox=not production)
     else:
         keys = FetchedKeys(entry.name, entry.jwks_url or "", fetch, allow_sandbox=not production)
     return RegisteredClient(

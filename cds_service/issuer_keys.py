@@ -121,7 +121,7 @@ def _fits(jwk: dict[str, Any], algorithm: str) -> bool:
 
 
 def read_key_file(path: Path, *, allow_sandbox: bool) -> KeySet:
-    """The keys of a file. Raises ValueError in words for an operator."""
+    """The keys of a file, read once: a change of it takes a restart. Raises ValueError in words for an operator."""
     try:
         document = json.loads(path.read_bytes())
     except OSError:
@@ -134,17 +134,6 @@ def read_key_file(path: Path, *, allow_sandbox: bool) -> KeySet:
     if not keys:
         raise ValueError("holds no key")
     return keys
-
-
-class FileKeys:
-    """Keys that were read at the start; a change of the file takes a restart."""
-
-    def __init__(self, keys: KeySet) -> None:
-        self._keys = keys
-
-    def find(self, kid: str, algorithm: str) -> PyJWK | None:
-        """The key of this id where it is one for this algorithm, else None."""
-        return self._keys.find(kid, algorithm)
 
 
 class FetchedKeys:

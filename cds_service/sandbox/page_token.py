@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from jwt.algorithms import ECAlgorithm
 
 from cds_service.clients import RegisteredClient
-from cds_service.issuer_keys import FileKeys, KeySet
+from cds_service.issuer_keys import KeySet
 
 CLIENT = "sandbox-page"
 _ALGORITHM = "ES384"
@@ -34,7 +34,7 @@ class PageKey:
         """The page as a registered client, so that its tokens are checked like any other's."""
         jwk = json.loads(ECAlgorithm.to_jwk(self._private.public_key()))
         keys = KeySet({"keys": [jwk | {"kid": _KID, "use": "sig", "alg": _ALGORITHM}]}, allow_sandbox=False)
-        return RegisteredClient(CLIENT, self._issuer, frozenset({_ALGORITHM}), FileKeys(keys))
+        return RegisteredClient(CLIENT, self._issuer, frozenset({_ALGORITHM}), keys)
 
     def sign(self, audience: str, now: datetime) -> str:
         """A token for one call of the URL `audience`, good for five minutes (R-6.5 to R-6.13)."""

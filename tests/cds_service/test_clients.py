@@ -12,7 +12,7 @@ import pytest
 from cds_service.clients import SANDBOX_FILE, Quiet, Registry, load_registry, registry_of
 from cds_service.errors import NotReady
 from cds_service.fhir_base import parse_base
-from cds_service.issuer_keys import FetchedKeys, FileKeys, KeysUnobtainable
+from cds_service.issuer_keys import FetchedKeys, KeySet, KeysUnobtainable
 from cds_service.settings import Settings
 from tests.token_forge import ALGORITHMS, jwk_of, key_for, private_jwk_of
 
@@ -92,7 +92,7 @@ def test_whole_file_is_read(folder: Path) -> None:
     assert hospital.cors_origins == ("https://ehr.example.org", "https://ehr.example.org:8443")
     assert hospital.quiet == Quiet(2, 720, frozenset({"patient-ineligible", "action-completed"}))
     assert (valley.tenants, valley.fhir_servers, valley.cors_origins, valley.quiet) == (None, (), (), Quiet())
-    assert isinstance(valley.keys, FileKeys)
+    assert isinstance(valley.keys, KeySet)
     assert valley.keys.find("EdDSA", "EdDSA")
     assert registry.cors_origins == ["https://ehr.example.org", "https://ehr.example.org:8443"]
 

@@ -14,7 +14,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from cds_service import issuer_keys
-from cds_service.issuer_keys import ALGORITHMS, FetchedKeys, FileKeys, KeySet, KeysUnobtainable, read_key_file
+from cds_service.issuer_keys import ALGORITHMS, FetchedKeys, KeySet, KeysUnobtainable, read_key_file
 from tests.token_forge import DROP, Json, jwk_of, key_for, private_jwk_of
 
 SANDBOX_FILE = Path(issuer_keys.__file__).with_name("sandbox-jwks.json")
@@ -187,8 +187,8 @@ def test_fault_of_a_key_file_is_said_in_one_line(tmp_path: Path, content: bytes 
 def test_key_file_is_read(tmp_path: Path) -> None:
     path = tmp_path / "keys.json"
     path.write_bytes(written(GOOD))
-    assert FileKeys(read_key_file(path, allow_sandbox=False)).find("good", "ES384")
-    assert FileKeys(read_key_file(SANDBOX_FILE, allow_sandbox=True)).find(SANDBOX["kid"], "ES384")
+    assert read_key_file(path, allow_sandbox=False).find("good", "ES384")
+    assert read_key_file(SANDBOX_FILE, allow_sandbox=True).find(SANDBOX["kid"], "ES384")
 
 
 class FakeIssuer:
