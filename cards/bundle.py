@@ -36,15 +36,22 @@ class BundleRead:
 def read_bundle(raw: JsonBytes) -> BundleRead:
     """Read a Bundle. An odd entry costs the others nothing. Raises Unreadable where this is no JSON object."""
     try:
-        bundle = _BUNDLE.decode(raw)
-        if all(entry.resource is not None for entry in bundle.entry):
-            return BundleRead(bundle.resource_type, bundle.total, _next_url(bundle.link), bundle.entry)
+        read = read_decoded(_BUNDLE.decode(raw))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        pass
+        read = None
+    if read is not None:
+        return read
     found, _ = _RAW_BUNDLE.read(raw)
     search = read_elements(found, BundleSearch)
     entries = [read_entry(entry) for entry in split_entries(found)]
     return BundleRead(found.resource_type, search.total, _next_url(search.link), entries)
+
+
+def read_decoded(bundle: Bundle) -> BundleRead | None:
+    """A Bundle that decoded at once; None where it holds entries that have to be looked at one by one."""
+    if any(entry.resource is None for entry in bundle.entry):
+        return None
+    return BundleRead(bundle.resource_type, bundle.total, _next_url(bundle.link), bundle.entry)
 
 
 def split_entries(bundle: RawBundle) -> list[msgspec.Raw]:
@@ -76,9 +83,8 @@ def read_entry(raw: JsonBytes) -> BundleEntry | None:
 
 def count_matches(entries: Entries) -> int:
     """How many entries a search counts in its `total`: all but the remarks on the search."""
-    return sum(
-        not (entry and entry.resource and entry.resource.resource_type == "OperationOutcome") for entry in entries
-    )
+    types = [entry.resource.resource_type if entry and entry.resource else "" for entry in entries]
+    return len(types) - types.count("OperationOutcome")
 
 
 def _next_url(links: Sequence[BundleLink]) -> str | None:

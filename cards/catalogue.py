@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cards.content import ContentError, is_content, line_of, parse_yaml, read_text
@@ -90,6 +90,12 @@ def load_topic(
     )
 
 
+def without_drafts(topic: Topic) -> Topic:
+    """The topic without the patient pages that await their translator."""
+    pages = {page: _reviewed(languages) for page, languages in topic.patient_pages.items()}
+    return replace(topic, patient_pages=pages)
+
+
 def content_files(folder: Path = LUMBAR_PUNCTURE, value_sets: Path = VALUE_SETS) -> Iterator[Path]:
     """Every file of content that a clinician may change, vignettes and patient pages included."""
     for place in (folder, folder / "text", value_sets, PATIENT_PAGES):
@@ -128,7 +134,11 @@ def chart_value_sets(service: Service) -> Iterator[str]:
 def _load_pages(page: str, service: Service, *, drafts: bool) -> dict[str, Text]:
     """One patient page in each language it may be shown in."""
     pages = {language: load_text(PATIENT_PAGES / f"{page}.{language}.md") for language in service.patient_languages}
-    return {language: text for language, text in pages.items() if drafts or text.head.get("status") != "draft"}
+    return pages if drafts else _reviewed(pages)
+
+
+def _reviewed(pages: Mapping[str, Text]) -> dict[str, Text]:
+    return {language: text for language, text in pages.items() if text.head.get("status") != "draft"}
 
 
 def _load_words(language: str) -> PageWords:

@@ -58,6 +58,11 @@ class ChartEntry:
         return self.standing in ACTIVE
 
     @property
+    def value_sets(self) -> frozenset[str]:
+        """The value sets that hold this."""
+        return frozenset([match.value_set for match in self.matches])
+
+    @property
     def witness(self) -> DateRange | None:
         """The best date there is: when it began, else when it was recorded, by which it had begun."""
         return self.began or self.recorded
@@ -65,7 +70,9 @@ class ChartEntry:
     def match_in(self, value_set: str) -> Match | None:
         """Why this belongs to a value set, by its longest code, for codings have no order. None: it does not."""
         found = [match for match in self.matches if match.value_set == value_set]
-        return min(found, key=lambda one: (one.code_system or "", -len(one.code or ""), one.code or ""), default=None)
+        if not found:  # as nearly always: a decision asks each entry for some thirty value sets
+            return None
+        return min(found, key=lambda one: (one.code_system or "", -len(one.code or ""), one.code or ""))
 
     @property
     def words(self) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -41,12 +41,13 @@ def find_contributors(record: PatientRecord, topic: Topic, today: date) -> tuple
     """
     kinds = [kind for kind in topic.service.contributors if kind.enabled]
     levels = topic.service.settings.levels
-    grouped: dict[tuple[int, str], list[ChartEntry]] = {}
+    counted: list[tuple[int, ChartEntry]] = []
     for entry in (*record.conditions.found, *record.procedures.found):
         place = _kind_of(entry, kinds)
-        if place is None or not _counts(entry, kinds[place], today):
-            continue
-        level = _level_of(entry, topic)
+        if place is not None and _counts(entry, kinds[place], today):
+            counted.append((place, entry))
+    grouped: dict[tuple[int, str], list[ChartEntry]] = {}
+    for (place, entry), level in zip(counted, _levels_of([entry for _, entry in counted], topic), strict=True):
         if level in levels:
             grouped.setdefault((place, level), []).append(entry)
     findings = [
@@ -58,7 +59,7 @@ def find_contributors(record: PatientRecord, topic: Topic, today: date) -> tuple
 
 def _kind_of(entry: ChartEntry, kinds: Sequence[ContributorKind]) -> int | None:
     """The first kind, the most specific, whose value set holds the entry."""
-    value_sets = {match.value_set for match in entry.matches}
+    value_sets = entry.value_sets
     return next((place for place, kind in enumerate(kinds) if kind.value_set in value_sets), None)
 
 
@@ -75,10 +76,11 @@ def _counts(entry: ChartEntry, kind: ContributorKind, today: date) -> bool:
     return entry.witness is None or entry.witness.is_before(today - timedelta(days=kind.look_back_days)) is not True
 
 
-def _level_of(entry: ChartEntry, topic: Topic) -> str:
-    """The level of the spine that the entry's codes or words name; the lowest where it names several."""
-    value_sets = {match.value_set for match in topic.levels.match(entry.concept)}
-    return next((level for level, name in topic.service.levels.items() if name in value_sets), UNSPECIFIED)
+def _levels_of(entries: Sequence[ChartEntry], topic: Topic) -> Iterator[str]:
+    """The level of the spine that the codes or words of each entry name; the lowest where they name several."""
+    for matches in topic.levels.match_all([entry.concept for entry in entries]):
+        value_sets = {match.value_set for match in matches}
+        yield next((level for level, name in topic.service.levels.items() if name in value_sets), UNSPECIFIED)
 
 
 def _without_twins(

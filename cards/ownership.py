@@ -24,7 +24,8 @@ class Ownership:
     def __init__(self, patient_id: str, entries: Entries) -> None:
         self._patient_id = patient_id
         self._entries = entries
-        self._known = {f"Patient/{patient_id}": True, f"urn:uuid:{patient_id}": True, patient_id: True}
+        self.ours = {f"Patient/{patient_id}", f"urn:uuid:{patient_id}", patient_id}  # references, as they were met
+        self._unresolved: set[str] = set()
         self._patients_by_full_url: dict[str, str | None] | None = None
 
     def is_ours(self, subject: Reference | None, index: int) -> bool:
@@ -35,13 +36,13 @@ class Ownership:
         if subject is None:
             return True
         reference = subject.reference or ""
-        if reference not in self._known:
+        if reference not in self.ours and reference not in self._unresolved:
             match = _PATIENT_REFERENCE.fullmatch(reference.strip())
             patient_id = match[1] if match else self._resolve(reference)
             if patient_id is not None and patient_id != self._patient_id:
                 raise OtherPatient(index)
-            self._known[reference] = patient_id is not None
-        return self._known[reference]
+            (self._unresolved if patient_id is None else self.ours).add(reference)
+        return reference in self.ours
 
     def _resolve(self, reference: str) -> str | None:
         """The id of the Patient whose UUID, or whose fullUrl in the same Bundle, this is: Synthea refers by both."""

@@ -9,7 +9,6 @@ resource stands.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import suppress
 from functools import cache
 from typing import Any, Generic, TypeVar
 
@@ -65,17 +64,19 @@ def is_null(raw: JsonBytes) -> bool:
 def read_elements(resource: msgspec.Struct, shape: type[S]) -> S:
     """The elements of `shape`, from a struct that holds them as bytes under the same names; what is odd is left out."""
     elements: dict[str, Any] = {}
-    for name, reader in _element_readers(shape).items():
+    for name, reader in _element_readers(shape):
         raw = getattr(resource, name)
         if raw is not ABSENT:
-            with suppress(Unreadable):
+            try:
                 elements[name] = reader.read(raw)[0]
+            except Unreadable:
+                continue
     return shape(**elements)
 
 
 @cache
-def _element_readers(shape: type[msgspec.Struct]) -> dict[str, Reader[Any]]:
-    return {field.name: Reader(field.type) for field in msgspec.structs.fields(shape)}
+def _element_readers(shape: type[msgspec.Struct]) -> tuple[tuple[str, Reader[Any]], ...]:
+    return tuple((field.name, Reader(field.type)) for field in msgspec.structs.fields(shape))
 
 
 def _mend(kind: inspect.Type, value: Any, path: str, notes: list[str]) -> Any:

@@ -73,31 +73,28 @@ def read_section(
     complete = section.complete
     other_types = False
     readable: list[ChartResource] = []
-    is_ours = Ownership(patient_id, section.entries).is_ours
+    ownership = Ownership(patient_id, section.entries)
+    ours = ownership.ours
     for index, entry in enumerate(section.entries):
         resource = entry.resource if entry else None
         if resource is None or not resource.resource_type:
             unread["not a resource"] += 1
+        elif resource.resource_type == resource_type:
+            subject = resource.subject
+            if (subject is not None and subject.reference in ours) or ownership.is_ours(_subject(resource), index):
+                readable.append(resource)
+            else:
+                unread["patient not resolved"] += 1
         elif resource.resource_type == "OperationOutcome":
             complete = complete and not _reports_error(resource)
-        elif resource.resource_type != resource_type:
-            other_types = True
-        elif is_ours(_subject(resource), index):
-            readable.append(resource)
         else:
-            unread["patient not resolved"] += 1
-    concepts = [resource.concept() for resource in readable]
-    found: list[ChartEntry] = []
-    for resource, concept, matches in zip(readable, concepts, terminology.match_all(concepts), strict=True):
-        if matches:
-            chart_entry = read_chart_entry(resource, matches, today)
-            if chart_entry is not None:
-                found.append(chart_entry)
-        elif not concept.says_something():
-            unread["no code"] += 1
+            other_types = True
+    matched, unread["no code"] = terminology.sift(resource.code for resource in readable)
+    chart_entries = (read_chart_entry(readable[at], matches, today) for at, matches in sorted(matched.items()))
+    found = tuple(entry for entry in chart_entries if entry is not None)
     seen_count = len(readable) + unread["not a resource"] + unread["patient not resolved"]
     obtained = section.obtained and (seen_count > 0 or not other_types)  # the answer to another question is no answer
-    return SectionRead(tuple(found), seen_count, dict(+unread), obtained, complete)
+    return SectionRead(found, seen_count, dict(+unread), obtained, complete)
 
 
 def _subject(resource: ChartResource) -> Reference | None:

@@ -6,9 +6,11 @@ resource).
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import msgspec
 
-from cards.reading import ABSENT
+from cards.reading import ABSENT, JsonBytes, Reader, Unreadable
 
 
 class _Element(msgspec.Struct, rename="camel", gc=False):
@@ -56,7 +58,32 @@ class Period(_Element):
     end: str | None = None
 
 
-_NO_CODE = CodeableConcept()
+class ResourceCode(_Element):
+    """What a resource of a chart is about, its codings still bytes: the same ones come back in chart after chart."""
+
+    coding: msgspec.Raw = ABSENT
+    text: str | None = None
+    concept: msgspec.Raw = ABSENT  # since R5, whose CodeableReference holds the concept one level down
+
+    def resolved(self) -> CodeableConcept:
+        """The concept, decoded."""
+        if self.concept is not ABSENT:
+            with suppress(Unreadable):
+                concept, _ = _CONCEPT.read(self.concept)
+                return concept
+        return CodeableConcept(read_codings(self.coding), self.text)
+
+
+_CODINGS = Reader(list[Coding])
+_CONCEPT = Reader(CodeableConcept)
+
+
+def read_codings(raw: JsonBytes) -> list[Coding]:
+    """The codings that these bytes hold; what cannot be read is left out."""
+    try:
+        return _CODINGS.read(raw)[0]
+    except Unreadable:
+        return []
 
 
 class ChartResource(_Element):
@@ -71,7 +98,7 @@ class ChartResource(_Element):
     status: msgspec.Raw = ABSENT
     clinical_status: msgspec.Raw = ABSENT
     verification_status: msgspec.Raw = ABSENT
-    code: CodeableReference | None = None
+    code: ResourceCode | None = None
     subject: Reference | None = None
     patient: Reference | None = None  # Condition in DSTU2
     onset_date_time: msgspec.Raw = ABSENT
@@ -102,7 +129,7 @@ class ChartResource(_Element):
 
     def concept(self) -> CodeableConcept:
         """What the resource is about; a concept that says nothing where it has no code."""
-        return self.code.resolved() if self.code else _NO_CODE
+        return self.code.resolved() if self.code else CodeableConcept()
 
 
 class Present(_Element):

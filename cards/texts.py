@@ -34,8 +34,9 @@ class Markdown(str):
 def escape(text: str) -> Markdown:
     """Chart text as Markdown that shows these very words: no markup, no HTML, no link, one line, bounded length."""
     start = text[: 4 * _LONGEST_CHART_WORDS]  # room for what is not shown
-    visible = "".join(" " if char.isspace() else char for char in start if char.isspace() or char.isprintable())
-    words = " ".join(unicodedata.normalize("NFC", visible).split())
+    if not start.isprintable():
+        start = "".join(" " if char.isspace() else char for char in start if char.isspace() or char.isprintable())
+    words = " ".join(unicodedata.normalize("NFC", start).split())
     if len(words) > _LONGEST_CHART_WORDS:
         words = words[: _LONGEST_CHART_WORDS - 1].rstrip() + "…"
     marked = _MARKDOWN.sub(r"\\\1", words)

@@ -8,10 +8,11 @@ name (docs/site-codes.md); only there may a code system be one that we do not kn
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
@@ -26,7 +27,8 @@ from cards.codes import (
     local_code_system,
 )
 from cards.content import ContentError, line_of, read_text
-from cards.resources import CodeableConcept
+from cards.reading import ABSENT
+from cards.resources import CodeableConcept, Coding, ResourceCode, read_codings
 from cards.text_terms import TextTerms
 
 
@@ -134,6 +136,18 @@ def with_local_codes(ours: ValueSet, local: ValueSet) -> ValueSet:
     return ValueSet(ours.id, version, ours.title, codes, ours.families | local.families)
 
 
+class _Judgement(NamedTuple):
+    """What codings say by themselves; `words`: what they display where we do not know their code system."""
+
+    matches: tuple[Match, ...]
+    words: str
+    says_something: bool
+
+
+_NOTHING = _Judgement((), "", False)
+_LONGEST_KEPT = 1_000  # bytes of codings; longer ones are rare, and would make the cache as large as whoever sends them
+
+
 class Terminology:
     """Many value sets as one index: a concept is looked up once, and all value sets that hold it answer."""
 
@@ -152,8 +166,9 @@ class Terminology:
             for family in value_set.families:
                 self._families[family] = (*self._families.get(family, ()), name)
         self._terms = terms
-        # The same few thousand codes come back in chart after chart; the cache is bounded, and codes alone name nobody.
+        # The same few thousand codings come back in chart after chart; caches are bounded, and codes alone name nobody.
         self._look_up = lru_cache(maxsize=16_384)(self._value_sets_of)
+        self._judge_kept = lru_cache(maxsize=16_384)(self._judge_raw)
 
     def match(self, concept: CodeableConcept) -> tuple[Match, ...]:
         """Every value set that one concept belongs to."""
@@ -170,24 +185,56 @@ class Terminology:
 
         The words are the concept's text, and the display of codings whose code system we do not know.
         """
-        look_up = self._look_up
-        matches: list[tuple[Match, ...]] = []
-        wordy: list[tuple[int, str]] = []
-        for place, concept in enumerate(concepts):
-            found: list[Match] = []
-            words = concept.text
-            for coding in concept.coding:
-                by_code = look_up(coding.system, coding.code)
-                if by_code is not None:
-                    found += by_code
-                elif coding.display:
-                    words = f"{words}; {coding.display}" if words else coding.display
-            matches.append(tuple(found))
-            if words and not found:
-                wordy.append((place, words))
-        for place, terms in self._terms.find_in_each(wordy):
-            matches[place] = tuple(Match(term.value_set, None, None, term.certain) for term in terms)
-        return matches
+        found, _ = self._sift((self._judge(concept.coding), concept.text) for concept in concepts)
+        return [found.get(place, ()) for place in range(len(concepts))]
+
+    def sift(self, codes: Iterable[ResourceCode | None]) -> tuple[dict[int, tuple[Match, ...]], int]:
+        """The same for what resources are about: by place, those that belong to a value set; nearly none do.
+
+        And how many there are with neither a code nor a word to judge by.
+        """
+        return self._sift(self._judge_codes(codes))
+
+    def _sift(self, judged: Iterable[tuple[_Judgement, str | None]]) -> tuple[dict[int, tuple[Match, ...]], int]:
+        found: dict[int, tuple[Match, ...]] = {}
+        places, texts = [], []
+        silent_count = 0
+        for place, ((matches, words, says_something), text) in enumerate(judged):
+            if matches:
+                found[place] = matches
+            elif text or words:
+                places.append(place)
+                texts.append(f"{text}; {words}" if text and words else text or words)
+            elif not says_something:
+                silent_count += 1
+        for number, terms in self._terms.find_in_each(texts):
+            found[places[number]] = tuple(Match(term.value_set, None, None, term.certain) for term in terms)
+        return found, silent_count
+
+    def _judge_codes(self, codes: Iterable[ResourceCode | None]) -> Iterator[tuple[_Judgement, str | None]]:
+        judge = self._judge_kept
+        for code in codes:
+            if code is None:
+                yield _NOTHING, None
+            elif code.concept is ABSENT and len(raw := bytes(code.coding)) <= _LONGEST_KEPT:
+                yield judge(raw), code.text
+            else:
+                concept = code.resolved()
+                yield self._judge(concept.coding), concept.text
+
+    def _judge_raw(self, codings: bytes) -> _Judgement:
+        return self._judge(read_codings(codings))
+
+    def _judge(self, codings: Sequence[Coding]) -> _Judgement:
+        found: list[Match] = []
+        words: list[str] = []
+        for coding in codings:
+            by_code = self._look_up(coding.system, coding.code)
+            if by_code is not None:
+                found += by_code
+            elif coding.display:
+                words.append(coding.display)
+        return _Judgement(tuple(found), "; ".join(words), any(coding.code or coding.display for coding in codings))
 
     def _value_sets_of(self, system_uri: str | None, code: str | None) -> tuple[Match, ...] | None:
         """The value sets that hold a code; None where its code system is not known."""

@@ -129,8 +129,8 @@ def _why_quiet(
 
 def _find_complaints(record: PatientRecord, topic: Topic) -> tuple[ChartEntry, ...]:
     settings = topic.service.after_puncture
-    kinds = [settings.pain, settings.nerve_symptom, *(flag.value_set for flag in topic.service.red_flags)]
-    return tuple(one for one in record.conditions.found if one.is_active and any(map(one.match_in, kinds)))
+    kinds = {settings.pain, settings.nerve_symptom, *(flag.value_set for flag in topic.service.red_flags)}
+    return tuple(one for one in record.conditions.found if one.is_active and not kinds.isdisjoint(one.value_sets))
 
 
 def _find_nerve_symptom(record: PatientRecord, punctures: Punctures, topic: Topic, today: date) -> NerveSymptom | None:

@@ -34,8 +34,12 @@ def find_red_flags(
     """
     kinds = topic.service.red_flags
     told: dict[int, list[ChartEntry]] = {}
+    if not punctures.all:
+        return ()
     for entry in (*record.conditions.found, *_reasons(found, topic)):
-        place = next((at for at, kind in enumerate(kinds) if counts(entry, kind, punctures, today)), None)
+        held = entry.value_sets
+        fitting = (at for at, kind in enumerate(kinds) if kind.value_set in held)
+        place = next((at for at in fitting if counts(entry, kinds[at], punctures, today)), None)
         if place is not None:
             told.setdefault(place, []).append(entry)
     flags = [RedFlag(kinds[at], tuple(sorted(entries, key=by_onset))) for at, entries in sorted(told.items())]
