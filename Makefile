@@ -4,7 +4,7 @@ PYTHON ?= $(firstword $(foreach python,python3 python3.14 python3.13 python3.12 
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve test check interop fuzz audit bench lock
+.PHONY: help setup serve test check interop fuzz audit bench lock docs
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,13 +44,17 @@ fuzz: setup ## Send 100,000 made-up calls; none may break the service
 audit: setup ## Ask for known vulnerabilities of what is locked
 	$(BIN)/pip-audit --strict --require-hashes --disable-pip --requirement requirements.lock
 
-bench: setup ## Print what a hook call costs, as ratios measured side by side
+bench: setup ## Print what calls, starts and fetches cost, as ratios beside their aims (6 minutes)
 	$(BIN)/python -m bench
 
-lock: setup ## Resolve the dependencies of pyproject.toml anew into the two lockfiles
+docs: setup ## Write the table of docs/configuration.md anew
+	$(BIN)/python -m cds_service.configuration docs/configuration.md
+
+lock: setup ## Resolve the dependencies of pyproject.toml anew into the three lockfiles
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==0.13.9
 	$(BIN)/uv pip compile pyproject.toml $(LOCK) --output-file requirements.lock
 	$(BIN)/uv pip compile pyproject.toml --group dev --constraint requirements.lock $(LOCK) --output-file requirements-dev.lock
+	$(BIN)/uv pip compile --group build --constraint requirements-dev.lock $(filter-out --all-extras,$(LOCK)) --output-file requirements-build.lock
 
 # The locks name no package index: whichever one pip is set up for (a hospital's mirror, too) serves them, and the hashes decide.
 # Extras are kept (`coverage[toml]==...`): without them pip takes a newer release for the extra, and refuses it as not pinned.

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 from cards.catalogue import LUMBAR_PUNCTURE, PATIENT_PAGES, VALUE_SETS, Topic, page_names, text_names
@@ -66,6 +66,12 @@ def find_stale(
         for path, day, way in _reviews(topic.service, folder / "service.yaml", patient_pages)
         if (today - day).days > most
     ]
+
+
+def review_due(topic: Topic, folder: Path = LUMBAR_PUNCTURE, patient_pages: Path = PATIENT_PAGES) -> date:
+    """The last day on which `find_stale` finds nothing."""
+    oldest = min(day for _, day, _ in _reviews(topic.service, folder / "service.yaml", patient_pages))
+    return oldest + timedelta(days=topic.service.review_every_days)
 
 
 def find_missing_boundaries(topic: Topic, marked: Mapping[str, set[int]], folder: Path = LUMBAR_PUNCTURE) -> list[str]:

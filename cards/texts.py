@@ -11,6 +11,7 @@ import re
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 from cards.content import ContentError, parse_yaml, read_text
@@ -65,19 +66,25 @@ class Citations:
     """Numbers the evidence in the order in which a card cites it."""
 
     def __init__(self) -> None:
-        self.keys: list[str] = []
+        self.keys: tuple[str, ...] = ()
 
     def mark(self, text: str) -> Markdown:
         """`text` with each run of citations as superscript numbers."""
+        marked, self.keys = _marked(text, self.keys)
+        return marked
 
-        def numbers(match: re.Match[str]) -> str:
-            for key in _KEY.findall(match[0]):
-                if key not in self.keys:
-                    self.keys.append(key)
-            places = sorted(self.keys.index(key) + 1 for key in _KEY.findall(match[0]))
-            return ",".join(str(place).translate(_SUPERSCRIPT) for place in places)
 
-        return Markdown(_CITATIONS.sub(numbers, text))
+@lru_cache(maxsize=4096)  # a few dozen texts of our own, each after a few sets of others
+def _marked(text: str, known: tuple[str, ...]) -> tuple[Markdown, tuple[str, ...]]:
+    """`text` with its citations numbered, and the keys cited by now; `known` are those that have a number already."""
+    keys = list(known)
+
+    def numbers(match: re.Match[str]) -> str:
+        cited = _KEY.findall(match[0])
+        keys.extend(key for key in dict.fromkeys(cited) if key not in keys)
+        return ",".join(str(place).translate(_SUPERSCRIPT) for place in sorted(keys.index(key) + 1 for key in cited))
+
+    return Markdown(_CITATIONS.sub(numbers, text)), tuple(keys)
 
 
 @dataclass(frozen=True)
@@ -91,9 +98,14 @@ class Text:
 
     def body(self, values: Mapping[str, str], citations: Citations) -> Markdown:
         """The body, citations numbered, blocks with nothing to say left out."""
-        said = (block for block in self.blocks if all(values[name] for name in _PLACEHOLDER.findall(block)))
+        said = (block for block, names in self._placeholders if all(values[name] for name in names))
         return Markdown("\n\n".join(fill(citations.mark(block), values) for block in said))
 
+    @cached_property
+    def _placeholders(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
+        return tuple((block, tuple(_PLACEHOLDER.findall(block))) for block in self.blocks)
+
+    @cached_property
     def plain_body(self) -> str:
         """The body without citations, for a text that leaves the card (the patient instruction)."""
         return _CITATIONS.sub("", "\n\n".join(self.blocks))

@@ -17,8 +17,9 @@ from requests.adapters import BaseAdapter
 from werkzeug.exceptions import BadRequest, HTTPException
 
 from cards.catalogue import Topic, load_topic
+from cards.content_check import review_due
 from cds_service.audit import configure as configure_logging
-from cds_service.audit import log_call, log_fault
+from cds_service.audit import log_call, log_fault, observe_with
 from cds_service.call_counts import CallCounts
 from cds_service.chart import ChartReader
 from cds_service.client_auth import ClientAuth
@@ -27,17 +28,22 @@ from cds_service.database import Database
 from cds_service.errors import ServiceError, operation_outcome
 from cds_service.feedback import feedback_blueprint
 from cds_service.fhir_reader import FhirReader
+from cds_service.health import DatabaseCheck, Health, health_blueprint
 from cds_service.hooks import HookService, hooks_blueprint
 from cds_service.housekeeping import Housekeeping
 from cds_service.issuing import CardIssuer
 from cds_service.key_fetcher import KeyFetcher
 from cds_service.ledger import Ledger
+from cds_service.metrics import Metrics
+from cds_service.metrics_endpoint import metrics_blueprint
 from cds_service.openapi import openapi_blueprint
 from cds_service.pages import error_page
 from cds_service.patient_pages import patient_pages_blueprint
+from cds_service.preloading import served_topic
 from cds_service.quiet import QuietPeriods
 from cds_service.seen_tokens import SeenTokens
 from cds_service.settings import Settings, read_settings
+from cds_service.tracing import start_tracing
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -61,7 +67,7 @@ _HEADERS = {
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
-_HTTPS_ONLY = {"Strict-Transport-Security": "max-age=31536000"}
+HTTPS_ONLY = {"Strict-Transport-Security": "max-age=31536000"}
 
 
 def _now() -> datetime:
@@ -69,9 +75,14 @@ def _now() -> datetime:
 
 
 def create_app(
-    settings: Settings, *, clock: Callable[[], datetime] = _now, fhir_transport: BaseAdapter | None = None
+    settings: Settings,
+    *,
+    topic: Topic | None = None,
+    clock: Callable[[], datetime] = _now,
+    fhir_transport: BaseAdapter | None = None,
 ) -> Flask:
-    """The WSGI application. `clock` and `fhir_transport` are the two edges of the world that tests replace.
+    """The WSGI application. `clock` and `fhir_transport` are the two edges of the world that tests replace; `topic` is
+    content that is loaded already.
 
     Raises ContentError where the clinical content is not fit to be served, and NotReady where the registered clients
     are not. The database is not touched yet; `app.extensions["housekeeping"]` is what a serving process starts.
@@ -81,7 +92,7 @@ def create_app(
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False  # done by _OneSlash instead: a redirect would fail a CORS preflight
     app.wsgi_app = _OneSlash(app.wsgi_app)  # type: ignore[method-assign]
-    topic = load_topic(local_value_sets=settings.value_sets_dir, drafts=settings.draft_translations)
+    topic = topic or load_topic(local_value_sets=settings.value_sets_dir, drafts=settings.draft_translations)
     registry = registry_of(settings, KeyFetcher(settings.ca_file))
     if not settings.is_production:
         registry = _add_sandbox(app, settings, topic, registry, clock)
@@ -92,7 +103,7 @@ def create_app(
     app.context_processor(lambda: {"static": static})
     app.before_request(_refuse_odd_query)
     app.after_request(_log_call)
-    app.after_request(partial(_add_headers, _HEADERS | (_HTTPS_ONLY if settings.is_production else {})))
+    app.after_request(partial(_add_headers, _HEADERS | (HTTPS_ONLY if settings.is_production else {})))
     CORS(
         app,
         resources=["/cds-services*"],
@@ -101,6 +112,7 @@ def create_app(
         allow_headers=_ALLOWED_HEADERS,
         max_age=600,
     )
+    app.extensions["cors_origins"] = registry.cors_origins if settings.is_production else None  # None: any
     app.register_error_handler(ServiceError, _service_error)
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(Exception, _fault)
@@ -137,7 +149,29 @@ def _add_endpoints(
     app.register_blueprint(feedback_blueprint(topic, ledger, auth, settings.base_url, store_comments=comments))
     longest_hours = max((one.quiet.period_hours or 0 for one in registry.clients), default=0)
     app.extensions["database"] = database
-    app.extensions["housekeeping"] = Housekeeping([counts.flush, seen.prune, partial(quiet.prune, longest_hours)])
+    metrics = _add_health(app, settings, topic, registry, database, clock)
+    app.extensions["housekeeping"] = Housekeeping(
+        [counts.flush, seen.prune, partial(quiet.prune, longest_hours)], frequent=[registry.warm, metrics.publish]
+    )
+
+
+def _add_health(
+    app: Flask,
+    settings: Settings,
+    topic: Topic,
+    registry: Registry,
+    database: Database,
+    clock: Callable[[], datetime],
+) -> Metrics:
+    """What operators ask: the probes, and the metrics, which observe every event from now on."""
+    due = review_due(topic)
+    health = Health(DatabaseCheck(database), registry, due, clock, keys_needed=settings.tokens_required)
+    metrics = app.extensions["metrics"] = Metrics(topic, registry)
+    observe_with(metrics)
+    app.register_blueprint(health_blueprint(health))
+    if settings.metrics_token or not settings.is_production:
+        app.register_blueprint(metrics_blueprint(metrics, health, topic, due, settings.metrics_token))
+    return metrics
 
 
 def _add_sandbox(
@@ -154,7 +188,11 @@ def _add_sandbox(
 def create_app_from_environment() -> Flask:
     """What a server process runs: settings from the environment of the process, events to standard error."""
     configure_logging()
-    app = create_app(read_settings(os.environ))
+    settings = read_settings(os.environ)
+    app = create_app(settings, topic=served_topic(settings))
+    tracing = start_tracing(os.environ)
+    if tracing:
+        observe_with(app.extensions["metrics"], tracing)
     app.extensions["housekeeping"].start()
     gc.collect()
     gc.freeze()  # content and libraries live as long as the process: no collection need look at them again

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_to_bytes
@@ -38,13 +39,11 @@ class Answer:
     body: bytes
 
 
+@cache
 def outcome(status: int, issue_code: str, diagnostics: str, *headers: Header) -> Answer:
     """An answer that the WSGI application has no part in: an OperationOutcome."""
     plain = [(b"content-type", b"application/fhir+json"), (b"x-content-type-options", b"nosniff")]
     return Answer(status, [*plain, *headers], operation_outcome(diagnostics, issue_code))
-
-
-_FAULT = outcome(500, "exception", "something broke on our side; the client did nothing wrong")
 
 
 def call(application: WSGIApplication, scope: Scope, body: bytes, length: int) -> Answer:
@@ -68,7 +67,7 @@ def call(application: WSGIApplication, scope: Scope, body: bytes, length: int) -
         return Answer(status, encoded, b"".join(pieces))
     except Exception as fault:
         log_fault(fault)
-        return _FAULT
+        return outcome(500, "exception", "something broke on our side; the client did nothing wrong")
 
 
 def environ(scope: Scope, body: bytes, length: int) -> WSGIEnvironment:

@@ -1,4 +1,4 @@
-"""What may be logged, and nothing else: the only module that writes log events.
+"""What may be logged, and nothing else: the only module that writes log events, and tells observers of them.
 
 Never patient, user, encounter or resource ids, names, codes, card text, comments or tokens (SECURITY.md). Names follow
 OpenTelemetry: dotted, lower case, the general ones of its semantic conventions where there are any.
@@ -12,7 +12,7 @@ import time
 import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import structlog
 
@@ -37,9 +37,11 @@ class CallLog:
     outcome: str = "refused"
     cards: list[str] = field(default_factory=list)
     card_uuids: list[str] = field(default_factory=list)
+    indicators: dict[str, str] = field(default_factory=dict)  # by card, silenced ones included
     silenced: dict[str, str] = field(default_factory=dict)
     unrecorded: str | None = None
     feedback: dict[str, int] = field(default_factory=dict)
+    feedback_outcomes: dict[str, int] = field(default_factory=dict)
     chart: ChartLog = field(default_factory=ChartLog)
     stages_ms: dict[str, float] = field(default_factory=dict)
     started: float = field(default_factory=time.perf_counter)
@@ -50,6 +52,29 @@ class CallLog:
         now = time.perf_counter()
         self.stages_ms[stage] = round((now - (self._lap_began or self.started)) * 1000, 3)
         self._lap_began = now
+
+
+class Observer(Protocol):
+    """Somebody who is told of every event, once it is over: metrics and traces."""
+
+    def on_call(self, call: CallLog, status: int, seconds: float) -> None:
+        """One call, feedback or discovery is over."""
+
+    def on_event(self, event: str, *values: str) -> None:
+        """Something else happened; `values` are few and none is about a patient."""
+
+
+_observers: list[Observer] = []
+
+
+def observe_with(*observers: Observer) -> None:
+    """Tell these observers of every event from now on, and no others."""
+    _observers[:] = observers
+
+
+def _tell(event: str, *values: str) -> None:
+    for observer in _observers:
+        observer.on_event(event, *values)
 
 
 def configure() -> None:
@@ -67,7 +92,18 @@ def configure() -> None:
 
 
 def log_call(call: CallLog, status: int) -> None:
-    """Write the event of one call, `cds_hooks.call` or `cds_hooks.feedback`; members without a value are left out."""
+    """Write the event of one call, `cds_hooks.call` or `cds_hooks.feedback`, and tell the observers of it."""
+    seconds = time.perf_counter() - call.started
+    for observer in _observers:
+        try:
+            observer.on_call(call, status, seconds)
+        except Exception as fault:  # a clinician's answer is not lost for a number or a trace
+            log_fault(fault)
+    structlog.get_logger().info(call.event, **members_of(call, status, seconds))
+
+
+def members_of(call: CallLog, status: int, seconds: float) -> dict[str, Any]:
+    """All that may be told of one call, under dotted names; members without a value are left out."""
     chart = call.chart
     members = {
         "http.response.status_code": status,
@@ -84,17 +120,16 @@ def log_call(call: CallLog, status: int) -> None:
         "cds_hooks.card_uuids": call.card_uuids,
         **_dotted("cds_hooks.silenced", call.silenced),
         "cds_hooks.ledger.failure": call.unrecorded,
-        **_dotted("cds_hooks.feedback", call.feedback),
+        **_dotted("cds_hooks.feedback", call.feedback | call.feedback_outcomes),
         **_dotted("cds_hooks.prefetch", chart.prefetch),
         **_dotted("cds_hooks.fetch.failure", chart.fetch_failures),
         **_dotted("cds_hooks.reasons", chart.reasons_looked_up),
         **_dotted("cds_hooks.resources.read", chart.resources_seen),
         **_dotted("cds_hooks.resources.skipped", chart.resources_unread),
         **_dotted("cds_hooks.duration_ms", call.stages_ms),
-        "cds_hooks.duration_ms": round((time.perf_counter() - call.started) * 1000, 2),
+        "cds_hooks.duration_ms": round(seconds * 1000, 2),
     }
-    told = {name: value for name, value in members.items() if value not in (None, "", [])}
-    structlog.get_logger().info(call.event, **told)
+    return {name: value for name, value in members.items() if value not in (None, "", [])}
 
 
 def _dotted(prefix: str, members: Mapping[str, Any]) -> dict[str, Any]:
@@ -111,24 +146,34 @@ def log_fault(fault: BaseException) -> None:
     frames = traceback.extract_tb(fault.__traceback__)
     places = [f"{frame.filename.rpartition('/')[2]}:{frame.lineno} {frame.name}" for frame in frames]
     structlog.get_logger().error("fault", **{"exception.type": type(fault).__name__, "exception.places": places})
+    _tell("fault")
 
 
 def log_keys_not_fetched(client: str, reason: str, *, known: bool) -> None:
     """Write that the key set of a client's issuer could not be had, and whether older keys are still at hand."""
     told = {"cds_hooks.client": client, "error.type": reason, "cds_hooks.keys.known": known}
     structlog.get_logger().warning("cds_hooks.keys.not_fetched", **told)
+    _tell("keys_not_fetched", client)
 
 
 def log_replay_unchecked(reason: str) -> None:
     """Write that a token was checked for replay by the memory of this process alone, for want of the database."""
     structlog.get_logger().warning("cds_hooks.replay.local_only", **{"error.type": reason})
+    _tell("replay_local")
 
 
 def log_housekeeping_failed(reason: str) -> None:
     """Write that counts could not be stored, or what has expired not be removed, for want of the database."""
     structlog.get_logger().warning("cds_hooks.housekeeping.failed", **{"error.type": reason})
+    _tell("housekeeping_failed")
+
+
+def log_traces_not_sent() -> None:
+    """Write that spans could not be sent to their collector, or not at once."""
+    structlog.get_logger().warning("cds_hooks.traces.not_sent")
 
 
 def log_not_heard(status: int) -> None:
     """Write that a request was refused before its body was complete, or before a thread was free for it."""
     structlog.get_logger().warning("cds_hooks.not_heard", **{"http.response.status_code": status})
+    _tell("not_heard", str(status))

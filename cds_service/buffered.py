@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from cds_service.app import create_app_from_environment
+from cds_service.app import HTTPS_ONLY, create_app_from_environment
 from cds_service.asgi_to_wsgi import Answer, Header, Scope, call, outcome
 from cds_service.audit import log_not_heard
 from cds_service.settings import read_settings
@@ -29,10 +29,12 @@ _LINGER_SECONDS = 2.0
 _MOST_BODIES = 32  # as many bodies of the largest size may be held at once: 256 MB by default
 _WAITING_FOR_EACH_THREAD = 4
 _LEAST_WAITING = 64  # so that a process of few threads does not refuse a handful of clients
-_ANY_ORIGIN = (b"access-control-allow-origin", b"*")  # for refusals, which hold nothing of anybody
-_BROKEN = outcome(400, "structure", "the body ended before it was complete")
-_LATE = outcome(408, "timeout", f"the body did not arrive within {_BODY_SECONDS:g} seconds: send the request again")
-_BUSY = outcome(503, "throttled", "too many calls at once: send the request again later", (b"retry-after", b"2"))
+_OPERATORS = (b"/health/", b"/metrics")  # addresses that are answered however many calls there are
+_OPERATORS_THREADS = 3  # one that waits for the database, one that gathers metrics, one for all that is quick
+_HTTPS_ONLY = [(name.lower().encode(), text.encode()) for name, text in HTTPS_ONLY.items()]
+_BROKEN = (400, "structure", "the body ended before it was complete")
+_LATE = (408, "timeout", f"the body did not arrive within {_BODY_SECONDS:g} seconds: send the request again")
+_BUSY = (503, "throttled", "too many calls at once: send the request again later", (b"retry-after", b"2"))
 
 
 @dataclass
@@ -42,35 +44,77 @@ class _Body:
 
 
 class _Refused(Exception):
-    """The request gets `answer` instead of a thread."""
+    """The request gets `answer`, an OperationOutcome, instead of a thread."""
 
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, status: int, issue_code: str, diagnostics: str, *headers: Header) -> None:
         super().__init__()
-        self.answer = answer
+        self.answer = outcome(status, issue_code, diagnostics, *headers)
 
 
 def create_asgi_app_from_environment() -> Buffered:
     """What a server process runs: the application with the settings of the environment of the process."""
     settings = read_settings(os.environ)
-    return Buffered(create_app_from_environment(), settings.threads, settings.max_body_bytes)
+    application = create_app_from_environment()
+    buffered = Buffered(
+        application,
+        settings.threads,
+        settings.max_body_bytes,
+        origins=application.extensions["cors_origins"],
+        https_only=settings.is_production,
+    )
+    application.extensions["metrics"].requests_in_progress = buffered.in_progress
+    return buffered
+
+
+class _Lane:
+    """Threads, and places for those that wait for one. Places are counted on the event loop alone, without locks."""
+
+    def __init__(self, name: str, threads: int) -> None:
+        self._threads = ThreadPoolExecutor(threads, name)
+        self._places = threads + max(_WAITING_FOR_EACH_THREAD * threads, _LEAST_WAITING)
+        self.taken = 0
+
+    async def run(self, call: Callable[..., Answer], *arguments: Any) -> Answer:
+        """What the call answers, as soon as a thread is free. Raises _Refused where too many wait already."""
+        if self.taken >= self._places:
+            raise _Refused(*_BUSY)
+        self.taken += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, call, *arguments)
+        finally:
+            self.taken -= 1
 
 
 class Buffered:
     """The ASGI application. `most_bytes`: the largest body, which is the WSGI application's own limit, too.
 
     A larger body is not read: the application sees its length and nothing of it, and answers 413 in its own way.
+    `origins`: of the browser pages that may read a refusal, None for any; `https_only`: a refusal says that this host
+    is to be called by https. The application says both in its own answers.
     """
 
     def __init__(
-        self, application: WSGIApplication, threads: int, most_bytes: int, body_seconds: float = _BODY_SECONDS
+        self,
+        application: WSGIApplication,
+        threads: int,
+        most_bytes: int,
+        *,
+        body_seconds: float = _BODY_SECONDS,
+        origins: Collection[str] | None = None,
+        https_only: bool = False,
     ) -> None:
         self._application = application
-        self._threads = ThreadPoolExecutor(threads, "call")
+        self._origins = origins
+        self._https_only = _HTTPS_ONLY if https_only else []
+        self._calls = _Lane("call", threads)
+        self._operators = _Lane("operator", _OPERATORS_THREADS)
         self._most_bytes = most_bytes
         self._body_seconds = body_seconds
-        # Counted on the event loop alone, hence without locks.
-        self._free_bytes = _MOST_BODIES * most_bytes
-        self._free_places = threads + max(_WAITING_FOR_EACH_THREAD * threads, _LEAST_WAITING)
+        self._free_bytes = _MOST_BODIES * most_bytes  # counted on the event loop alone, hence without locks
+
+    def in_progress(self) -> int:
+        """Requests that have a thread or wait for one, probes not among them."""
+        return self._calls.taken
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; a connection whose request was not read to its end is closed."""
@@ -79,12 +123,13 @@ class Buffered:
         try:
             length = await self._collect(scope["headers"], receive, body)
             read = length <= self._most_bytes
-            answer = await self._run(scope, body, length)
+            lane = self._operators if scope["raw_path"].startswith(_OPERATORS) else self._calls
+            answer = await lane.run(self._call, scope, body, length)
         except _Refused as refused:
             answer = refused.answer
             log_not_heard(answer.status)
-            if any(name == b"origin" for name, _ in scope["headers"]):
-                answer = Answer(answer.status, [*answer.headers, _ANY_ORIGIN], answer.body)
+            added = [*self._https_only, *self._for_browsers(dict(scope["headers"]).get(b"origin"))]
+            answer = Answer(answer.status, [*answer.headers, *added], answer.body)
         finally:
             self._free_bytes += body.held
         headers = answer.headers if read else [*answer.headers, (b"connection", b"close")]
@@ -92,6 +137,15 @@ class Buffered:
         await send({"type": "http.response.body", "body": answer.body})
         if not read:
             await _linger(receive)
+
+    def _for_browsers(self, origin: bytes | None) -> list[Header]:
+        """What lets a page of a registered origin read a refusal; of any origin, where none need be registered."""
+        if origin is None:
+            return []
+        if self._origins is None:
+            return [(b"access-control-allow-origin", b"*")]
+        allowed = origin.decode("latin-1") in self._origins
+        return [(b"access-control-allow-origin", origin), (b"vary", b"Origin")] if allowed else [(b"vary", b"Origin")]
 
     async def _collect(self, headers: Sequence[Header], receive: Receive, body: _Body) -> int:
         """Reads the body into `body` and returns its length; a body that is too large is left unread.
@@ -107,7 +161,7 @@ class Buffered:
                 while length != declared:
                     message = await receive()
                     if message["type"] != "http.request":
-                        raise _Refused(_BROKEN)
+                        raise _Refused(*_BROKEN)
                     chunk = message.get("body", b"")
                     length += len(chunk)
                     if length > self._most_bytes:
@@ -116,25 +170,15 @@ class Buffered:
                     if not message.get("more_body", False):
                         break
         except TimeoutError:
-            raise _Refused(_LATE) from None
+            raise _Refused(*_LATE) from None
         return length
 
     def _hold(self, chunk: bytes, body: _Body) -> None:
         if len(chunk) > self._free_bytes:
-            raise _Refused(_BUSY)
+            raise _Refused(*_BUSY)
         self._free_bytes -= len(chunk)
         body.held += len(chunk)
         body.chunks.append(chunk)
-
-    async def _run(self, scope: Scope, body: _Body, length: int) -> Answer:
-        """The application's answer, as soon as a thread is free. Raises _Refused where too many wait already."""
-        if not self._free_places:
-            raise _Refused(_BUSY)
-        self._free_places -= 1
-        try:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, self._call, scope, body, length)
-        finally:
-            self._free_places += 1
 
     def _call(self, scope: Scope, body: _Body, length: int) -> Answer:
         # Joined in the thread that frees it: on the event loop a body of 1 MB costs twice the page faults.

@@ -18,7 +18,18 @@ from cds_service.fhir_reader import FetchResult, FhirReader
 from cds_service.prefetch import PrefetchValue, State, fill_template, sort_value
 from cds_service.wire import HookRequest
 
-_RESOURCE_TYPES = {"conditions": "Condition", "procedures": "Procedure"}
+BUNDLES = {"conditions": "Condition", "procedures": "Procedure"}  # the prefetch keys that hold Bundles, and of what
+REASON = "reason"  # as a ReadLog names a read that a reasonReference asks for
+
+
+@dataclass(frozen=True)
+class ReadLog:
+    """One read from a FHIR server. `key`: of prefetch, or REASON; `began`: as time.perf_counter has it."""
+
+    key: str
+    failure: str | None
+    began: float
+    seconds: float
 
 
 @dataclass
@@ -26,6 +37,7 @@ class ChartLog:
     """How the record came about, in counts and states: what may be logged of it."""
 
     prefetch: dict[str, str] = field(default_factory=dict)
+    reads: list[ReadLog] = field(default_factory=list)
     fetch_failures: dict[str, str] = field(default_factory=dict)
     resources_seen: dict[str, int] = field(default_factory=dict)
     resources_unread: dict[str, Mapping[str, int]] = field(default_factory=dict)
@@ -53,9 +65,10 @@ class ChartReader:
         values = {key: sort_value(request.prefetch.get(key)) for key in needs}
         log.prefetch = {key: value.state.value for key, value in values.items()}
         fetched = self._fetch_missing(request, values, deadline) if deadline is not None else {}
+        log.reads += [ReadLog(key, one.failure, one.began, one.seconds) for key, one in fetched.items()]
         log.fetch_failures = {key: result.failure for key, result in fetched.items() if result.failure}
         sections = {}
-        for key, resource_type in _RESOURCE_TYPES.items():
+        for key, resource_type in BUNDLES.items():
             read = self._section(key, request, values[key], fetched.get(key), today, log)
             log.resources_seen[resource_type] = read.seen_count
             if read.unread:
@@ -77,6 +90,7 @@ class ChartReader:
         known = {one.id: one for one in resources if one.resource_type == "Condition"}
         urls = {reference: f"Condition/{id_}" for reference, id_ in wanted.items() if id_ not in known}
         fetched = self._fhir_reader.fetch(request.server, request.access_token, urls, deadline) if urls else {}
+        log.reads += [ReadLog(REASON, one.failure, one.began, one.seconds) for one in fetched.values()]
         found = {reference: known[id_] for reference, id_ in wanted.items() if id_ in known}
         for one, result in fetched.items():
             answers = [entry.resource for entry in result.entries if entry and entry.resource]
@@ -106,7 +120,7 @@ class ChartReader:
         log: ChartLog,
     ) -> SectionRead:
         def read(section: Section) -> SectionRead:
-            return read_section(section, _RESOURCE_TYPES[key], request.patient_id, self._topic.chart, today)
+            return read_section(section, BUNDLES[key], request.patient_id, self._topic.chart, today)
 
         obtained = value.state not in (State.FAILED, State.MISSING)
         try:

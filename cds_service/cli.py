@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -66,6 +67,7 @@ def serve(**flags: str | None) -> None:
 
     Every flag is also an environment variable, named in brackets; a flag wins over its variable.
     """
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # until the server has its own: process 1 would ignore it
     for name, text in flags.items():
         if text is not None:
             os.environ[PREFIX + name.upper()] = text  # the server's own processes read their settings from there
@@ -254,12 +256,12 @@ def _topic(settings: Settings) -> Topic:
 
 def _content_faults(settings: Settings, *, strict: bool = False) -> tuple[list[str], list[str]]:
     """Faults of the content, and what of it is overdue for review. `strict` adds what is too slow for a start."""
-    from cards.catalogue import load_topic
     from cards.content_check import find_faults, find_slow_faults, find_stale
+    from cds_service.preloading import whole_topic
 
     today = _today()
     try:
-        topic = load_topic(local_value_sets=settings.value_sets_dir, drafts=True)
+        topic = whole_topic(settings.value_sets_dir)
         faults = find_faults(topic, today) + (find_slow_faults() + _boundary_faults(topic) if strict else [])
         return faults, find_stale(topic, today)
     except ContentError as fault:

@@ -28,8 +28,15 @@ Fetch = Callable[[str], bytes]
 class Keys(Protocol):
     """Where the keys of an issuer come from."""
 
+    @property
+    def is_known(self) -> bool:
+        """Whether there is any key."""
+
     def find(self, kid: str, algorithm: str) -> PyJWK | None:
         """The key of this id where it is one for this algorithm, else None. Raises KeysUnobtainable."""
+
+    def warm(self) -> None:
+        """Begin to fetch the keys where none is known, and wait for nothing."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +82,15 @@ class Registry:
     def find(self, issuer: str, tenant: str | None) -> RegisteredClient | None:
         """The one client whose tokens have this issuer and tenant."""
         return next((one for one in self._by_issuer.get(issuer, ()) if one.takes(tenant)), None)
+
+    def count_without_keys(self) -> int:
+        """How many clients there are of whose issuer no key is known."""
+        return sum(not one.keys.is_known for one in self.clients)
+
+    def warm(self) -> None:
+        """Begin to fetch the keys of every client of whom none is known; nobody waits for it."""
+        for client in self.clients:
+            client.keys.warm()
 
     @property
     def cors_origins(self) -> list[str]:

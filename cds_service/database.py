@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from threading import Lock
 
-from sqlalchemy import Connection, Table
+from sqlalchemy import Connection, Table, inspect, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DatabaseError, DBAPIError, InterfaceError, InternalError, OperationalError, SQLAlchemyError
@@ -19,7 +19,11 @@ from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from cds_service.database_engine import LOCKED_MS, make_engine
 
 _LEFT_ALONE_S = 5.0  # a database that failed is not asked again by hook calls for so long
+_VERSION = text("SELECT version_num FROM alembic_version")  # without Alembic, whose import takes a while
 _AWAY = (OperationalError, InterfaceError, InternalError, NoConnectionFree, OSError)
+# PostgreSQL: a table, a column or a schema is not there, or not for this user. An operator mends that, as a server that
+# is down; SQLite's word for it is OperationalError in any case.
+_NOT_AS_NEEDED = frozenset({"42P01", "42703", "3F000", "42501"})
 
 
 class DatabaseAway(Exception):
@@ -76,6 +80,12 @@ class Database:
             insert = self.insert(table).on_conflict_do_nothing()
             self._inserts[table] = insert.execution_options(preserve_rowcount=True)
         return self._inserts[table]
+
+    def schema_version(self) -> str | None:
+        """The version that the schema has, None where it is not made yet. Raises DatabaseAway."""
+        with self.read() as connection:
+            made = inspect(connection).has_table("alembic_version")
+            return connection.execute(_VERSION).scalar() if made else None
 
     def schema_fault(self) -> str | None:
         """Why the schema is not the one this version needs, in words for an operator; None where it is.
@@ -134,7 +144,8 @@ class Database:
 def _is_away(fault: Exception) -> bool:
     """Whether the fault is the database's, and not ours. A damaged SQLite file is a plain DatabaseError."""
     lost = isinstance(fault, DBAPIError) and fault.connection_invalidated
-    return lost or isinstance(fault, _AWAY) or type(fault) is DatabaseError
+    state = getattr(fault.orig, "sqlstate", None) if isinstance(fault, DBAPIError) else None
+    return lost or isinstance(fault, _AWAY) or type(fault) is DatabaseError or state in _NOT_AS_NEEDED
 
 
 def _kind(fault: Exception) -> str:

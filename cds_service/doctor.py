@@ -10,7 +10,9 @@ from cds_service.database import Database, DatabaseAway
 from cds_service.errors import NotReady
 from cds_service.issuer_keys import FetchedKeys, KeysUnobtainable
 from cds_service.key_fetcher import KeyFetcher
+from cds_service.schema import SCHEMA_VERSION
 from cds_service.settings import Settings, read_settings
+from cds_service.tracing import find_faults as find_tracing_faults
 
 Fact = tuple[str, str]
 
@@ -41,6 +43,7 @@ def examine(environment: Mapping[str, str], *, ask_issuers: bool) -> Diagnosis:
     except NotReady as refusal:
         diagnosis.faults += refusal.reasons
     diagnosis.faults += find_database_faults(settings)
+    diagnosis.faults += find_tracing_faults(environment)
     where = settings.database.set(query={}).render_as_string(hide_password=True)  # a query may hold a password too
     diagnosis.facts.append(("database", where))
     return diagnosis
@@ -50,6 +53,8 @@ def find_database_faults(settings: Settings) -> list[str]:
     """Why the database is not fit to serve from; in development it is made fit instead, where that can be done."""
     database = Database(settings.database, pool_size=1)
     try:
+        if database.schema_version() == SCHEMA_VERSION:
+            return []
         if not settings.is_production:
             database.upgrade()
         fault = database.schema_fault()

@@ -19,8 +19,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-from fhir.resources.R4B.operationoutcome import OperationOutcome, OperationOutcomeIssue
-
 
 class ServiceError(Exception):
     """A request that gets an OperationOutcome instead of cards. `issue_code`: FHIR IssueType."""
@@ -111,6 +109,8 @@ class NotReady(Exception):
 
 def operation_outcome(diagnostics: str, issue_code: str, expression: str | None = None) -> bytes:
     """An OperationOutcome with one error, as JSON, validated as FHIR R4B before it leaves."""
+    from fhir.resources.R4B.operationoutcome import OperationOutcome, OperationOutcomeIssue  # a fifth of all imports
+
     issue = OperationOutcomeIssue(
         severity="error",
         code=issue_code,

@@ -10,6 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
+import msgspec
+
 from cards.catalogue import Topic
 from cards.evaluate import ProceduresUnobtainable, evaluate
 from cards.explained_chart import ChartExplainer
@@ -160,7 +162,8 @@ def _strict(read: _Reading) -> Iterator[Paragraph]:
         yield f"{version}: no library keeps up models of this version, so nothing is checked", []
         return
     parts = [("draftOrders", read.call.draft_orders)]
-    parts += [(f"prefetch.{key}", read.call.prefetch[key]) for key in read.values if key in read.call.prefetch]
+    values = ((key, read.call.prefetch.get(key)) for key in read.values)
+    parts += [(f"prefetch.{key}", value) for key, value in values if isinstance(value, msgspec.Raw)]
     strict = read_strictly(parts, version)
     yield f"valid {version}: {strict.valid} of {strict.total} resources", []
     invalid: dict[str, list[Fact]] = {}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from flask import Blueprint, Response, g, jsonify, request
 
 from cards.catalogue import Topic
@@ -41,6 +43,7 @@ def feedback_blueprint(
         log.lap("ledger")
         log.outcome = "stored"
         log.feedback = {"new": stored.new, "repeated": stored.repeated, "unknown_card": stored.unknown}
+        log.feedback_outcomes = dict(Counter(entry.outcome for entry in entries))
         return jsonify(stored=stored.new, repeated=stored.repeated, unknownCards=stored.unknown)
 
     return blueprint

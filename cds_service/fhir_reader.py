@@ -48,12 +48,15 @@ class _NotRead(Exception):
 class FetchResult:
     """What a FHIR server gave for one key. `failure` None: all of it; else why `entries` is not all, or nothing.
 
-    `total` is how many entries the server counted for the whole search, 0 where it did not say.
+    `total` is how many entries the server counted for the whole search, 0 where it did not say. `began` is on
+    time.perf_counter; `seconds` is how long the read took, or until it was given up; 0 where it was not begun.
     """
 
     entries: list[BundleEntry | None] = field(default_factory=list)
     total: int = 0
     failure: str | None = _TIME_SPENT
+    began: float = field(default_factory=time.perf_counter)
+    seconds: float = 0.0
 
 
 class FhirReader:
@@ -100,7 +103,11 @@ class FhirReader:
 
         _run_until(deadline, read_pages, reads)
         # As each stands now: what a straggler still reads comes too late for this call.
-        found = {key: replace(result, entries=list(result.entries)) for key, result in results.items()}
+        now = time.perf_counter()
+        found = {
+            key: replace(result, entries=list(result.entries), seconds=result.seconds or now - result.began)
+            for key, result in results.items()
+        }
         if seconds > self._budget_s / 2:  # else it had no fair chance
             self._gate.note(server, answered=any(map(_is_answer, found.values())))
         return found
@@ -142,6 +149,8 @@ class FhirReader:
         except Exception as cause:  # of a library, by bytes that nobody thought of: one key less, never a failed call
             in_time = time.monotonic() < cut_off.deadline  # later it is the cut that broke something
             result.failure = f"the server could not be read ({type(cause).__name__})" if in_time else _TIME_SPENT
+        finally:
+            result.seconds = time.perf_counter() - result.began
 
     def _download(self, address: str, token: str | None, cut_off: CutOff, most_bytes: int) -> bytes:
         headers = {

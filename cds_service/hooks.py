@@ -15,15 +15,16 @@ from cards.card import Card
 from cards.catalogue import Topic
 from cards.evaluate import ProceduresUnobtainable, evaluate
 from cds_service.audit import CallLog
-from cds_service.chart import ChartReader
+from cds_service.chart import BUNDLES, ChartReader
 from cds_service.client_auth import ClientAuth, TrustedClient
 from cds_service.discovery import discovery_document
 from cds_service.errors import PreconditionFailed, UnknownService
 from cds_service.fhir_base import parse_base
 from cds_service.issuing import CardIssuer
 from cds_service.request_body import read_json_body, refuse_deep
+from cds_service.request_decoder import EarlyLook, RequestDecoder
 from cds_service.session import read_session
-from cds_service.wire import HookRequest, decode_request, encode_response
+from cds_service.wire import HookRequest, encode_response
 
 
 class HookService:
@@ -36,6 +37,7 @@ class HookService:
         self.content_version = topic.version
         self.discovery = discovery_document(topic)
         self._topic = topic
+        self._decoder = RequestDecoder(topic, BUNDLES)
         self._charts = charts
         self._issuer = issuer
         self._clock = clock
@@ -46,25 +48,24 @@ class HookService:
 
         An order that is not ours decodes no prefetch, reads no chart, calls no server and writes nothing.
         """
-        call = decode_request(body, self._topic.service.hooks)
+        call, look = self._decoder.decode(body)
         log.hook, log.hook_instance = call.hook, call.hook_instance
         server = parse_base(call.fhir_server or "")
         call = replace(call, server=server if server and client.may_read(server) else None)
-        refuse_deep(call.draft_orders, "context.draftOrders")
+        if look is None:
+            refuse_deep(call.draft_orders, "context.draftOrders")
         log.lap("decode")
-        issued = self._issuer.issue(call, client, self._cards(call, log), log)
+        issued = self._issuer.issue(call, client, self._cards(call, look, log), log)
         answer = encode_response(issued, self._base_url)
         log.lap("encode")
         return answer
 
-    def _cards(self, call: HookRequest, log: CallLog) -> Sequence[Card]:
+    def _cards(self, call: HookRequest, look: EarlyLook | None, log: CallLog) -> Sequence[Card]:
         deadline = self._charts.deadline()
-        found = read_session(call, self._topic, self._charts, log.chart, deadline).found
+        found = read_session(call, self._topic, self._charts, log.chart, deadline, look).found
         log.lap("triage")
         if found is None:
             return ()
-        for key in found.needs:
-            refuse_deep(call.prefetch.get(key, b""), f"prefetch.{key}")
         today = self._clock().astimezone(UTC).date()
         record = self._charts.read(call, found.needs, today, log.chart, None if found.urgent else deadline)
         log.lap("chart")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from itertools import count
 from multiprocessing.util import Finalize
 from threading import Event, Thread
 
@@ -10,13 +11,24 @@ from cds_service.audit import log_fault, log_housekeeping_failed
 from cds_service.database import DatabaseAway
 
 _EVERY_S = 30.0
+_TICKS = 30  # of that time
 
 
 class Housekeeping:
-    """Runs chores every half minute in a thread of its own, and once more when the process ends."""
+    """Runs chores every half minute in a thread of its own, and once more when the process ends.
 
-    def __init__(self, chores: Sequence[Callable[[], object]], *, every_s: float = _EVERY_S) -> None:
+    `frequent`: what is done at once and then every second; it touches no database.
+    """
+
+    def __init__(
+        self,
+        chores: Sequence[Callable[[], object]],
+        *,
+        frequent: Sequence[Callable[[], object]] = (),
+        every_s: float = _EVERY_S,
+    ) -> None:
         self._chores = chores
+        self._frequent = frequent
         self._every_s = every_s
         self._stopping = Event()
         self._at_end: Finalize | None = None
@@ -34,7 +46,10 @@ class Housekeeping:
 
     def run_once(self) -> None:
         """Every chore once; one that fails is logged, keeps no other from its turn, and is tried again next time."""
-        for chore in self._chores:
+        self._run_all([*self._chores, *self._frequent])
+
+    def _run_all(self, chores: Iterable[Callable[[], object]]) -> None:
+        for chore in chores:
             try:
                 chore()
             except DatabaseAway as reason:
@@ -43,5 +58,9 @@ class Housekeeping:
                 log_fault(fault)
 
     def _run(self) -> None:
-        while not self._stopping.wait(self._every_s):
-            self.run_once()
+        for tick in count(1):
+            self._run_all(self._frequent)
+            if self._stopping.wait(self._every_s / _TICKS):
+                return
+            if tick % _TICKS == 0:
+                self._run_all(self._chores)

@@ -71,6 +71,14 @@ class KeySet:
     def __contains__(self, kid: str) -> bool:
         return kid in self._keys
 
+    @property
+    def is_known(self) -> bool:
+        """Whether there is any key."""
+        return bool(self._keys)
+
+    def warm(self) -> None:
+        """Nothing: what is here is here."""
+
     def find(self, kid: str, algorithm: str) -> PyJWK | None:
         """The key of this id where it is one for this algorithm, else None."""
         found = self._parsed.get((kid, algorithm))
@@ -172,6 +180,16 @@ class FetchedKeys:
         if self._keys is None:
             raise KeysUnobtainable
         return self._keys.find(kid, algorithm)
+
+    @property
+    def is_known(self) -> bool:
+        """Whether the issuer has ever given a key."""
+        return self._keys is not None
+
+    def warm(self) -> None:
+        """Begin to fetch the keys where none is known, so that a first call finds them; nobody waits for it."""
+        if self._keys is None:
+            self._begin(after_s=_NO_KEY_YET_S)
 
     def ask(self) -> KeySet:
         """The key set as the issuer gives it now. Raises KeysUnobtainable."""

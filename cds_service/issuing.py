@@ -35,6 +35,7 @@ class CardIssuer:
         if client.registration and client.quiet.period_hours:
             hashed = self._quiet.hash_patient(client.registration, client.tenant, call.patient_id)
         selection = self._quiet.select(client.quiet, cards, hashed)
+        log.indicators = {card.key: card.indicator for card in cards}
         issued = [self._with_ids(card, call) for card in selection.shown]
         self._note(call, client, log, "cards" if issued else "quiet")
         log.cards = [one.card.key for one in issued]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -17,18 +18,21 @@ from cds_service.settings import Settings
 
 _DOCUMENT = Path(__file__).parent / "openapi.yaml"
 _PROJECT = "lumbar-puncture-back-pain"  # by which pip knows it
-_SANDBOX = "/"
+_SANDBOX, _METRICS = "/", "/metrics"
 _TOKEN: list[dict[str, list[str]]] = [{"clientToken": []}]
 
 
 def openapi_blueprint(topic: Topic, settings: Settings) -> Blueprint:
-    """The document at /openapi.json, open to everybody in every profile; it is written once, at start."""
+    """The document at /openapi.json, open to everybody in every profile; it is written once, when first asked for."""
     blueprint = Blueprint("openapi", __name__)
-    document = msgspec.json.encode(openapi_document(topic, settings))
+
+    @cache
+    def document() -> bytes:
+        return msgspec.json.encode(openapi_document(topic, settings))
 
     @blueprint.get("/openapi.json")
     def openapi() -> Response:
-        return Response(document, mimetype="application/json")
+        return Response(document(), mimetype="application/json")
 
     return blueprint
 
@@ -42,6 +46,8 @@ def openapi_document(topic: Topic, settings: Settings) -> dict[str, Any]:
     filled: dict[str, Any] = _filled(document, _words(topic, settings))
     if settings.is_production:
         del filled["paths"][_SANDBOX]
+        if not settings.metrics_token:
+            del filled["paths"][_METRICS]
     return filled
 
 
@@ -77,6 +83,7 @@ def _words(topic: Topic, settings: Settings) -> dict[str, Any]:
         "«pages»": list(topic.patient_pages),
         "«languages»": sorted({language for page in topic.patient_pages.values() for language in page}),
         "«security»": _TOKEN if settings.tokens_required else [{}, *_TOKEN],
+        "«metrics-security»": [{"metricsToken": []}] if settings.metrics_token else [],
         "«discovery-security»": _TOKEN if settings.tokens_required and not settings.open_discovery else [{}, *_TOKEN],
     }
 

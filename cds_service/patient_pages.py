@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import cache
 from itertools import groupby
 
 import segno
@@ -89,24 +90,26 @@ def page_address(base_url: str, page: str, language: str) -> str:
 def patient_pages_blueprint(topic: Topic, base_url: str) -> Blueprint:
     """The patient pages of a topic, each in every language it may be shown in."""
     blueprint = Blueprint("patient_pages", __name__)
-    rendered = {
-        name: {language: _render(topic, name, language, base_url) for language in pages}
-        for name, pages in topic.patient_pages.items()
-    }
+
+    @cache
+    def render(name: str, language: str) -> _Page:
+        """Not before it is asked for: nobody waits at a start for pages that are rarely opened."""
+        return _render(topic, name, language, base_url)
 
     @blueprint.get("/education/<page>")
     def education(page: str) -> Response:
-        if page not in rendered:
+        pages = topic.patient_pages.get(page)
+        if pages is None:
             abort(404)
         asked = re.split("[-_]", request.args.get("lang", "").strip().lower())[0] or FIRST_LANGUAGE
-        shown = rendered[page].get(asked, rendered[page][FIRST_LANGUAGE])  # rather than no page for a patient
+        shown = render(page, asked if asked in pages else FIRST_LANGUAGE)  # rather than no page for a patient
         apology = asked if asked in _LABELS else FIRST_LANGUAGE
         html = render_template(
             "patient_page.html",
             language=shown.language,
             page=shown,
-            languages={one: topic.page_words[one].language for one in rendered[page]},
-            addresses={one.language: one.address for one in rendered[page].values()},
+            languages={one: topic.page_words[one].language for one in pages},
+            addresses={one: page_address(base_url, page, one) for one in pages},
             words=topic.page_words[shown.language],
             labels=_labels(shown.language),
             apology=None if asked == shown.language else (apology, _LABELS[apology].not_in_language),

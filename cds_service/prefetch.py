@@ -35,8 +35,10 @@ class PrefetchValue:
     total: int = 0
 
 
-def sort_value(raw: JsonBytes | None) -> PrefetchValue:
+def sort_value(raw: JsonBytes | BundleRead | None) -> PrefetchValue:
     """Sort one prefetch value, whatever it turns out to be; a list of resources is taken for what it holds."""
+    if isinstance(raw, BundleRead):
+        return _sort_bundle(raw)
     if raw is None:
         return PrefetchValue(State.MISSING)
     if is_null(raw):

@@ -15,6 +15,7 @@ METADATA = MetaData(
         "ix": "ix_%(table_name)s_%(column_0_name)s",
     }
 )
+SCHEMA_VERSION = "0001"  # of the last migration; they are numbered, so that older and newer can be told apart
 LONGEST_NAME = 200  # characters
 _UUID = String(36)
 _NAME = String(LONGEST_NAME)

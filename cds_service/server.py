@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import resource
+import sys
 
 from granian import Granian
 from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
 
+from cds_service.metrics_folder import metrics_folder
+from cds_service.preloading import preload
 from cds_service.settings import Settings
 
 _HEAD_SECONDS = 10  # for the head of a request; also how long an idle connection is kept
@@ -18,22 +22,31 @@ _SPARE_FILES = 256
 
 
 def run(settings: Settings) -> None:
-    """Serve until the process is told to stop. Each worker reads its settings from the environment."""
-    Granian(
-        "cds_service.buffered:create_asgi_app_from_environment",
-        factory=True,
-        address=settings.host,
-        port=settings.port,
-        interface=Interfaces.ASGINL,
-        http=HTTPModes.http1,  # the one that times heads; a proxy in front speaks it to us in any case
-        http1_settings=HTTP1Settings(header_read_timeout=_HEAD_SECONDS * 1000),
-        websockets=False,
-        workers=settings.workers,
-        workers_kill_timeout=_STOP_SECONDS,
-        backpressure=_connections(),
-        log_level=LogLevels.error,  # our own events tell more, and tell it without a word about patients
-        log_access=False,
-    ).serve()
+    """Serve until the process is told to stop. Each worker reads its settings from the environment.
+
+    Workers are forked from a process that has loaded everything, where the system allows that; a worker that dies is
+    replaced, and the server ends with status 1 if the new one dies within seconds.
+    """
+    if sys.platform == "linux":  # elsewhere, system libraries do not always outlive a fork
+        multiprocessing.set_start_method("fork", force=True)
+    with metrics_folder():
+        preload(settings)
+        Granian(
+            "cds_service.buffered:create_asgi_app_from_environment",
+            factory=True,
+            address=settings.host,
+            port=settings.port,
+            interface=Interfaces.ASGINL,
+            http=HTTPModes.http1,  # the one that times heads; a proxy in front speaks it to us in any case
+            http1_settings=HTTP1Settings(header_read_timeout=_HEAD_SECONDS * 1000),
+            websockets=False,
+            workers=settings.workers,
+            workers_kill_timeout=_STOP_SECONDS,
+            backpressure=_connections(),
+            respawn_failed_workers=True,
+            log_level=LogLevels.error,  # our own events tell more, and tell it without a word about patients
+            log_access=False,
+        ).serve()
 
 
 def _connections() -> int:

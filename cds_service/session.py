@@ -11,6 +11,7 @@ from cards.orders import DraftOrder, NotABundle, OtherPatient, read_draft_orders
 from cards.resources import CodeableConcept
 from cds_service.chart import ChartLog, ChartReader
 from cds_service.errors import BadRequest
+from cds_service.request_decoder import EarlyLook
 from cds_service.wire import HookRequest
 
 
@@ -23,10 +24,20 @@ class Session:
     found: Triage | None
 
 
-def read_session(call: HookRequest, topic: Topic, charts: ChartReader, log: ChartLog, deadline: float) -> Session:
-    """Read the orders of a call. Raises BadRequest where they are no Bundle, or one of ours is for somebody else."""
+def read_session(
+    call: HookRequest,
+    topic: Topic,
+    charts: ChartReader,
+    log: ChartLog,
+    deadline: float,
+    look: EarlyLook | None = None,
+) -> Session:
+    """Read the orders of a call. Raises BadRequest where they are no Bundle, or one of ours is for somebody else.
+
+    `look`: what is known of them already.
+    """
     try:
-        orders = read_draft_orders(call.draft_orders, call.selections)
+        orders = look.orders if look else read_draft_orders(call.draft_orders, call.selections)
     except NotABundle:
         raise BadRequest(
             "context.draftOrders is not a Bundle: send a FHIR Bundle with all unsigned orders of the session",
@@ -34,7 +45,7 @@ def read_session(call: HookRequest, topic: Topic, charts: ChartReader, log: Char
         ) from None
     references = reasons_to_look_up(topic, orders)
     looked_up = charts.look_up(call, references, log, deadline) if references else {}
-    found = triage(topic, orders, looked_up)
+    found = look.found if look and not references else triage(topic, orders, looked_up)
     try:
         refuse_other_patients(found.orders if found else (), call.patient_id)
     except OtherPatient:

@@ -1,97 +1,43 @@
 """Settings: CDS_* environment variables, read once. No secret has a default; what is wrong is said all at once, at
-start. What a profile does not allow is at the end.
+start. What a profile does not allow is at the end. docs/configuration.md is made of what stands here.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from sqlalchemy.engine import URL
 
 from cds_service.database_url import parse_database_url
 from cds_service.errors import NotReady
+from cds_service.setting_values import (
+    DATABASE_URL,
+    FILE,
+    FOLDER,
+    HOST,
+    PUBLIC_URL,
+    SECRET,
+    YES_OR_NO,
+    Kind,
+    one_of,
+    whole_number,
+)
 
 PREFIX = "CDS_"
-_HOST = re.compile(r"[A-Za-z0-9.-]{1,253}|\[?[0-9A-Fa-f:.]{2,45}\]?")
-_SHORTEST_SECRET = 32
+FROM_FILE = "_FILE"  # CDS_DATABASE_URL_FILE names a file that holds what CDS_DATABASE_URL would
 
 
-def _setting(default: Any, read: Callable[[str], Any], about: str, *, secret: bool = False) -> Any:
-    return field(default=default, repr=not secret, metadata={"read": read, "about": about, "secret": secret})
-
-
-def _whole_number(least: int, most: int) -> Callable[[str], int]:
-    def read(text: str) -> int:
-        if not text.strip().isdecimal() or not least <= int(text) <= most:
-            raise ValueError(f"must be a whole number from {least} to {most}")
-        return int(text)
-
-    return read
-
-
-def _folder(text: str) -> Path:
-    folder = Path(text)
-    if not text or not folder.is_dir():
-        raise ValueError("must be a folder that is there")
-    return folder
-
-
-def _yes_or_no(text: str) -> bool:
-    if text.lower() not in ("yes", "no"):
-        raise ValueError("must be yes or no")
-    return text.lower() == "yes"
-
-
-def _one_of(*choices: str) -> Callable[[str], str]:
-    def read(text: str) -> str:
-        if text not in choices:
-            raise ValueError(f"must be {' or '.join(choices)}")
-        return text
-
-    return read
-
-
-def _file(text: str) -> Path:
-    file = Path(text)
-    if not file.is_file():
-        raise ValueError("must be a file that is there")
-    return file
-
-
-def _host(text: str) -> str:
-    if not _HOST.fullmatch(text):
-        raise ValueError("must be an address or host name to listen on, such as 127.0.0.1")
-    return text.strip("[]")
-
-
-def _database_url(text: str) -> str:
-    parse_database_url(text)
-    return text
-
-
-def _secret(text: str) -> str:
-    if len(text) < _SHORTEST_SECRET:
-        raise ValueError(
-            f"must have {_SHORTEST_SECRET} characters or more: python3 -c 'import secrets; print(secrets.token_hex())'"
-        )
-    return text
-
-
-def _public_url(text: str) -> str:
-    try:
-        parts = urlsplit(text)
-        plain = parts.port != 0 and not set("@?# \\") & set(text)
-    except ValueError:  # a port that is none
-        plain = False
-    if not plain or parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError("must be an http or https address without user or query, such as http://127.0.0.1:8080")
-    return text.rstrip("/")
+def _setting(default: Any, kind: Kind, about: str, *, secret: bool = False, required: bool = False) -> Any:
+    """`required`: production does not start without it."""
+    return field(
+        default=default,
+        repr=not secret,
+        metadata={"kind": kind, "about": about, "secret": secret, "required": required},
+    )
 
 
 @dataclass(frozen=True)
@@ -100,54 +46,57 @@ class Settings:
 
     profile: str = _setting(
         "development",
-        _one_of("development", "production"),
+        one_of("development", "production"),
         "development: loopback only, no token needed; production: registered clients only",
     )
-    host: str = _setting("127.0.0.1", _host, "address to listen on; only loopback in development")
-    port: int = _setting(8080, _whole_number(1, 65535), "port to listen on")
+    host: str = _setting("127.0.0.1", HOST, "address to listen on; only loopback in development")
+    port: int = _setting(8080, whole_number(1, 65535), "port to listen on")
     public_url: str = _setting(
         "",
-        _public_url,
+        PUBLIC_URL,
         "the address clients know us by, which their tokens must name; default in development: http://<host>:<port>",
+        required=True,
     )
     clients_file: Path | None = _setting(  # noqa: RUF009 - a dataclasses.field, as all of these
-        None, _file, "TOML file of the registered clients (docs/clients.md)"
+        None, FILE, "TOML file of the registered clients (docs/clients.md)", required=True
     )
     require_tokens: bool = _setting(
-        False, _yes_or_no, "yes: development refuses calls without a valid token, as production always does"
+        False, YES_OR_NO, "yes: development refuses calls without a valid token, as production always does"
     )
-    open_discovery: bool = _setting(False, _yes_or_no, "yes: discovery needs no token where calls do")
+    open_discovery: bool = _setting(False, YES_OR_NO, "yes: discovery needs no token where calls do")
     replay_window_s: int = _setting(
-        0, _whole_number(0, 3600), "seconds in which a token may come again, for conformance tests in development"
+        0, whole_number(0, 3600), "seconds in which a token may come again, for conformance tests in development"
     )
     database_url: str = _setting(
         "",
-        _database_url,
+        DATABASE_URL,
         "ledger and seen tokens: sqlite:///path or postgresql://…; default in development: ./cds-service.sqlite",
         secret=True,
+        required=True,
     )
-    store_comments: bool = _setting(False, _yes_or_no, "yes: what users write in feedback is stored")
+    store_comments: bool = _setting(False, YES_OR_NO, "yes: what users write in feedback is stored")
     patient_hash_key: str = _setting(
-        "", _secret, "key for the patient hashes of clients with a quiet period; there is no default", secret=True
+        "", SECRET, "key for the patient hashes of clients with a quiet period; there is no default", secret=True
     )
     ca_file: Path | None = _setting(  # noqa: RUF009
-        None, _file, "certificates to trust for FHIR servers and keys; default: REQUESTS_CA_BUNDLE or SSL_CERT_FILE"
+        None, FILE, "certificates to trust for FHIR servers and keys; default: REQUESTS_CA_BUNDLE or SSL_CERT_FILE"
     )
-    fhir_budget_ms: int = _setting(
-        1500, _whole_number(0, 60_000), "time for all reads of one call from its FHIR server"
-    )
-    max_body_bytes: int = _setting(8_000_000, _whole_number(1_000, 1_000_000_000), "largest request body; more is 413")
+    fhir_budget_ms: int = _setting(1500, whole_number(0, 60_000), "time for all reads of one call from its FHIR server")
+    max_body_bytes: int = _setting(8_000_000, whole_number(1_000, 1_000_000_000), "largest request body; more is 413")
     value_sets_dir: Path | None = _setting(  # noqa: RUF009
-        None, _folder, "folder of the site's own codes (docs/site-codes.md)"
+        None, FOLDER, "folder of the site's own codes (docs/site-codes.md)"
     )
     draft_translations: bool = _setting(
-        False, _yes_or_no, "yes: patient pages whose translation awaits review are served and linked"
+        False, YES_OR_NO, "yes: patient pages whose translation awaits review are served and linked"
     )
     stale_review: str = _setting(
-        "refuse", _one_of("refuse", "warn"), "what a start does where the clinical content is overdue for review"
+        "refuse", one_of("refuse", "warn"), "what a start does where the clinical content is overdue for review"
     )
-    workers: int = _setting(1, _whole_number(1, 64), "server processes")
-    threads: int = _setting(64, _whole_number(1, 1024), "calls that one process works on at once")
+    metrics_token: str = _setting(
+        "", SECRET, "what Prometheus must send as bearer token; without it production has no /metrics", secret=True
+    )
+    workers: int = _setting(1, whole_number(1, 64), "server processes")
+    threads: int = _setting(64, whole_number(1, 1024), "calls that one process works on at once")
 
     @property
     def is_production(self) -> bool:
@@ -174,27 +123,43 @@ class Settings:
 def read_settings(environment: Mapping[str, str]) -> Settings:
     """Settings from CDS_* variables. Raises NotReady with every fault, unknown CDS_* names included."""
     known = {PREFIX + one.name.upper(): one for one in fields(Settings)}
+    files = {variable + FROM_FILE: variable for variable, one in known.items() if one.metadata["secret"]}
     values: dict[str, Any] = {}
-    reasons = []
-    for variable, text in sorted(environment.items()):
-        if not variable.startswith(PREFIX):
+    reasons, wrong = [], set()
+    for name, text in sorted(environment.items()):
+        if not name.startswith(PREFIX):
             continue
-        if variable not in known:
-            reasons.append(f"{variable} is not a setting; there are {', '.join(sorted(known))}")
-            continue
+        variable = files.get(name, name)
         try:
-            values[known[variable].name] = known[variable].metadata["read"](text)
+            if variable not in known:
+                raise ValueError(f"is not a setting; there are {', '.join(sorted([*known, *files]))}")
+            if name in files and variable in environment:
+                raise ValueError(f"and {variable} are both set: keep one of them")
+            kind = known[variable].metadata["kind"]
+            values[known[variable].name] = _read_file(kind, text) if name in files else kind.read(text)
         except ValueError as fault:
-            reasons.append(f"{variable} {fault}")
+            reasons.append(f"{name} {fault}")
+            wrong.add(variable)
     usual = environment.get("REQUESTS_CA_BUNDLE") or environment.get("SSL_CERT_FILE")
     if usual and Path(usual).is_file():
         values.setdefault("ca_file", Path(usual))
     settings = Settings(**values)
-    wrong = {reason.partition(" ")[0] for reason in reasons}
     reasons += [reason for reason in _against_profile(settings) if reason.partition(" ")[0] not in wrong]
     if reasons:
         raise NotReady(sorted(reasons))
     return settings
+
+
+def _read_file(kind: Kind, path: str) -> Any:
+    """A secret as containers mount it: the text of a file, without the newline at its end."""
+    try:
+        text = FILE.read(path).read_text("utf-8")
+    except (OSError, ValueError):  # not there, not ours, no text: the words for the last would hold what it says
+        raise ValueError("must be a file of UTF-8 text that this process may read") from None
+    try:
+        return kind.read(text.rstrip("\r\n"))
+    except ValueError as fault:
+        raise ValueError(f"names a file whose text {fault}") from None
 
 
 def _against_profile(settings: Settings) -> Iterator[str]:

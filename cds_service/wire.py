@@ -14,6 +14,7 @@ from uuid import UUID
 
 import msgspec
 
+from cards.bundle import BundleRead
 from cards.card import Card, Coding, Link, Suggestion
 from cards.reading import ABSENT, is_null
 from cds_service.errors import BadRequest
@@ -41,12 +42,17 @@ _LAST_STEP = re.compile(r"(?:\.[^.\[]*|\[[^\]]*\])$")
 _MISSING = re.compile(r"Object missing required field `(\w+)`")
 
 
+PrefetchBytes = msgspec.Raw | BundleRead  # as it came, or decoded with the request
+
+
 class _Authorization(msgspec.Struct):
     access_token: str
     token_type: str = "Bearer"  # noqa: S105 - the name of a scheme, not a secret
 
 
-class _Envelope(msgspec.Struct, rename="camel"):
+class Envelope(msgspec.Struct, rename="camel"):
+    """A request as it is decoded; context and prefetch values stay bytes."""
+
     hook: str
     hook_instance: str
     context: msgspec.Raw
@@ -73,7 +79,7 @@ class HookRequest:
     patient_id: str
     draft_orders: msgspec.Raw
     selections: list[str] | None
-    prefetch: Mapping[str, msgspec.Raw]
+    prefetch: Mapping[str, PrefetchBytes]
     fhir_server: str | None
     access_token: str | None
     server: FhirBase | None = None  # the FHIR server of the call, where the client may read it
@@ -83,7 +89,7 @@ class HookRequest:
         return f"<HookRequest {self.hook}>"
 
 
-_ENVELOPE = msgspec.json.Decoder(_Envelope)
+_ENVELOPE = msgspec.json.Decoder(Envelope)
 _CONTEXT = msgspec.json.Decoder(_Context)
 _SELECTIONS = msgspec.json.Decoder(list[str])
 
@@ -94,7 +100,12 @@ def decode_request(body: bytes, hooks: list[str]) -> HookRequest:
         body.isascii() or body.decode()  # prefetch stays bytes: only here is all of it looked at
     except UnicodeDecodeError:
         raise BadRequest("the body is not UTF-8: send JSON in UTF-8") from None
-    envelope: _Envelope = _decode(_ENVELOPE, body, "$")
+    envelope: Envelope = _decode(_ENVELOPE, body, "$")
+    return check_envelope(envelope, envelope.prefetch or {}, hooks)
+
+
+def check_envelope(envelope: Envelope, prefetch: Mapping[str, PrefetchBytes], hooks: list[str]) -> HookRequest:
+    """The request that an envelope holds. Raises BadRequest where it is not as CDS Hooks prescribes."""
     if envelope.hook not in hooks:
         raise BadRequest(f"hook: this service has {' and '.join(hooks)}", expression="hook", issue_code="value")
     try:
@@ -126,7 +137,7 @@ def decode_request(body: bytes, hooks: list[str]) -> HookRequest:
         context.patient_id,
         context.draft_orders,
         selections,
-        envelope.prefetch or {},
+        prefetch,
         envelope.fhir_server or None,
         envelope.fhir_authorization.access_token if envelope.fhir_authorization else None,
     )

@@ -188,7 +188,8 @@ def _programs() -> Path | None:
     return versions[-1].parent if versions else None
 
 
-def _started(config: pytest.Config, **options: int) -> PostgresqlServer:
+def started_postgresql(config: pytest.Config, **options: int) -> PostgresqlServer:
+    """A new server; skips, or fails where the run says so, where PostgreSQL is not installed."""
     programs = _programs()
     if programs is None:
         if config.getoption("--require-postgresql"):
@@ -200,7 +201,7 @@ def _started(config: pytest.Config, **options: int) -> PostgresqlServer:
 @pytest.fixture(scope="session")
 def postgresql(request: pytest.FixtureRequest) -> Iterator[PostgresqlServer]:
     """The server that all tests share; nobody stops it."""
-    server = _started(request.config)
+    server = started_postgresql(request.config)
     yield server
     server.remove()
 
@@ -208,7 +209,7 @@ def postgresql(request: pytest.FixtureRequest) -> Iterator[PostgresqlServer]:
 @pytest.fixture(scope="module")
 def fragile_postgresql(request: pytest.FixtureRequest) -> Iterator[PostgresqlServer]:
     """A server of the module's own, for tests that stop it, each of which starts it again."""
-    server = _started(request.config, connections=30)
+    server = started_postgresql(request.config, connections=30)
     yield server
     server.remove()
 

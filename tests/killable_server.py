@@ -64,6 +64,19 @@ class KillableServer:
             self._process.wait(_ENDS_S)
             self._process = None
 
+    def workers(self) -> set[int]:
+        """The process ids of its workers (Linux)."""
+        assert self._process
+        pid = self._process.pid
+        return {int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()}
+
+    def wait(self) -> int:
+        """The status with which it ends by itself."""
+        assert self._process
+        status = self._process.wait(_ENDS_S)
+        self._process = None
+        return status
+
     def stop(self) -> None:
         """Have it end in its own way."""
         if self._process:

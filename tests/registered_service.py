@@ -16,6 +16,7 @@ from werkzeug.test import TestResponse
 
 from cds_service.app import create_app
 from cds_service.database import Database
+from cds_service.metrics_reasons import TOKEN_REASONS, class_of
 from cds_service.schema import METADATA
 from cds_service.settings import Settings
 from tests.charts import SERVICE, hook_call
@@ -171,6 +172,7 @@ class RegisteredService:
         assert (answer.status_code, answer.headers.get("WWW-Authenticate")) == (401, "Bearer"), said
         assert said == self._plain_refusal()
         assert reason in self.reason()
+        assert class_of(self.reason(), TOKEN_REASONS) != "other"  # as metrics count it
         assert self.rows() == before
         for secret in secrets_in(authorization):
             assert secret not in repr(self.log)

@@ -12,9 +12,11 @@ from threading import Barrier, Thread
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 from structlog.testing import capture_logs
 
 from tests.charts import HOOK_INSTANCE, SERVICE
+from tests.databases import LiveDatabase
 from tests.registered_service import CALL, DISCOVERY, FEEDBACK, PUBLIC_URL, RegisteredService
 
 REPLAYED = "jti was seen before"
@@ -191,6 +193,16 @@ def test_database_that_is_gone_is_no_outage_for_hook_calls(make_service: MakeSer
     assert service.call(token).status_code == 401
     report = service.send(FEEDBACK, service.forge(path=FEEDBACK).bearer(), REPORT)
     assert (report.status_code, report.headers["Retry-After"]) == (503, "10")
+
+
+def test_database_without_its_table_is_one_that_is_away(make_service: MakeService, database: LiveDatabase) -> None:
+    service = make_service(database_url=database.url)
+    with database.open().write() as connection:
+        connection.execute(text("DROP TABLE seen_token"))
+    token = service.forge().bearer()
+    assert service.call(token).status_code == 200
+    assert LOCAL_ONLY in [one["event"] for one in service.log]
+    assert service.call(token).status_code == 401
 
 
 def test_database_that_comes_back_is_asked_again(make_service: MakeService, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-SERVED, DEVELOPED = "requirements.lock", "requirements-dev.lock"
+SERVED, DEVELOPED, BUILT = "requirements.lock", "requirements-dev.lock", "requirements-build.lock"
 PIN = re.compile(r"([a-z0-9-]+)(?:\[[a-z0-9,-]+\])?==([\w.]+)(?: ; [^#]+)?")
 HASH = re.compile(r"--hash=sha256:([0-9a-f]{64})")
 
@@ -32,19 +32,20 @@ def pinned(lock: str) -> dict[tuple[str, str], set[str]]:
     }
 
 
-@pytest.mark.parametrize("lock", [SERVED, DEVELOPED])
-def test_every_requirement_is_pinned_to_one_version_and_the_hashes_of_its_files(lock: str) -> None:
+@pytest.mark.parametrize(("lock", "least"), [(SERVED, 30), (DEVELOPED, 60), (BUILT, 5)])
+def test_every_requirement_is_pinned_to_one_version_and_the_hashes_of_its_files(lock: str, least: int) -> None:
     """So a package index can serve nothing else; and it is not named, so that a hospital's mirror may be one."""
-    assert len(requirements(lock)) > 30
+    assert len(requirements(lock)) > least
     for requirement, *options in requirements(lock):
         assert PIN.fullmatch(requirement), requirement
         assert options, requirement
         assert [option for option in options if not HASH.fullmatch(option)] == [], requirement
 
 
-def test_tests_run_with_the_versions_that_are_served() -> None:
+@pytest.mark.parametrize("lock", [SERVED, BUILT])
+def test_tests_run_with_the_versions_that_are_served_and_build_with_those_that_build(lock: str) -> None:
     """And with the same files of them."""
-    served, developed = pinned(SERVED), pinned(DEVELOPED)
+    served, developed = pinned(lock), pinned(DEVELOPED)
     assert {name: developed.get(name) for name in served} == served
     versions = {name: {version for one, version in served if one == name} for name, _ in served}
     assert [name for name, version in developed if name in versions and version not in versions[name]] == []

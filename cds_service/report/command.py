@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _BREAKDOWNS = ("card", "week", "client", "tenant", "reason", "suggestion", "content-version")
 _WIDE = 132  # columns, where the output is no terminal
 _NARROW = 100
+_NO_RIGHT = "InsufficientPrivilege"  # PostgreSQL's name for it
 _PACKAGE = "lumbar-puncture-back-pain"
 
 
@@ -104,8 +105,6 @@ def _window(since: str) -> Window:
 def _ask(database: Database, window: Window, wanted: tuple[str, ...]) -> LedgerReport:
     from importlib.metadata import version
 
-    from sqlalchemy.exc import ProgrammingError
-
     from cds_service.database import DatabaseAway
     from cds_service.report.ledger_report import build_report
 
@@ -115,9 +114,9 @@ def _ask(database: Database, window: Window, wanted: tuple[str, ...]) -> LedgerR
             raise ReportRefused(f"the database is not ready: {fault}")
         return build_report(database, window, _words(), f"cds-service {version(_PACKAGE)}", wanted)
     except DatabaseAway as away:
+        if str(away) == _NO_RIGHT:
+            raise ReportRefused("the database user may not read the ledger and make temporary tables") from None
         raise ReportRefused(f"the database is away ({away})") from None
-    except ProgrammingError:
-        raise ReportRefused("the database user may not read the ledger and make temporary tables") from None
     finally:
         database.close()
 

@@ -364,6 +364,7 @@ def test_what_is_logged_of_feedback(client: FlaskClient) -> None:
         "cds_hooks.feedback.new": 2,
         "cds_hooks.feedback.repeated": 1,
         "cds_hooks.feedback.unknown_card": 2,
+        "cds_hooks.feedback.overridden": 3,
     }
     assert (event["event"], event["cds_hooks.outcome"]) == ("cds_hooks.feedback", "stored")
     assert CANARY not in str(events)

@@ -139,7 +139,7 @@ def test_the_pages_in_the_first_language_have_the_heading_that_is_set_apart(topi
 def test_every_word_of_the_clinicians_is_on_the_page(with_drafts: FlaskClient, topic: Topic, path: str) -> None:
     text = topic.patient_pages[path.rpartition("/")[2]]["en"]
     shown = " ".join(re.sub("[⁰¹²³⁴-⁹]+(,[⁰¹²³⁴-⁹]+)*", "", read(with_drafts, path).words).split())
-    for block in text.plain_body().split("\n"):
+    for block in text.plain_body.split("\n"):
         assert " ".join(block.lstrip("#- ").split()) in shown
 
 

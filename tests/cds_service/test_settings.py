@@ -54,6 +54,7 @@ def test_every_setting_can_be_set(tmp_path: Path) -> None:
             "CDS_VALUE_SETS_DIR": str(tmp_path),
             "CDS_DRAFT_TRANSLATIONS": "Yes",
             "CDS_STALE_REVIEW": "warn",
+            "CDS_METRICS_TOKEN": CANARY,
             "CDS_WORKERS": "2",
             "CDS_THREADS": "8",
         }
@@ -76,6 +77,7 @@ def test_every_setting_can_be_set(tmp_path: Path) -> None:
         value_sets_dir=tmp_path,
         draft_translations=True,
         stale_review="warn",
+        metrics_token=CANARY,
         workers=2,
         threads=8,
     )
@@ -209,9 +211,59 @@ def test_secret_is_in_no_repr_and_in_no_refusal(production: dict[str, str]) -> N
     settings = read_settings(production | {"CDS_PATIENT_HASH_KEY": CANARY})
     assert CANARY not in repr(settings)
     assert CANARY not in repr(settings.database)
-    assert [one.name for one in fields(Settings) if one.metadata["secret"]] == ["database_url", "patient_hash_key"]
+    secrets = [one.name for one in fields(Settings) if one.metadata["secret"]]
+    assert secrets == ["database_url", "patient_hash_key", "metrics_token"]
     said = reasons(CDS_DATABASE_URL=f"mysql://u:{CANARY}@h/d", CDS_PATIENT_HASH_KEY=CANARY[:31])
     assert CANARY[:31] not in "".join(said)
+
+
+def test_a_secret_may_come_from_a_file_as_containers_mount_it(production: dict[str, str], tmp_path: Path) -> None:
+    """The newline at its end, which editors add, is none of it; what else is blank is."""
+    url = production.pop("CDS_DATABASE_URL")
+    for name, text in (("url", f"{url}\n"), ("key", f"{CANARY} \r\n")):
+        (tmp_path / name).write_text(text, "utf-8", newline="")
+    files = {"CDS_DATABASE_URL_FILE": str(tmp_path / "url"), "CDS_PATIENT_HASH_KEY_FILE": str(tmp_path / "key")}
+    settings = read_settings(production | files)
+    assert (settings.database_url, settings.patient_hash_key) == (url, f"{CANARY} ")
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        pytest.param(None, "must be a file of UTF-8 text that this process may read", id="none"),
+        pytest.param(b"\xff" + CANARY.encode(), "must be a file of UTF-8 text", id="bytes that are no text"),
+        pytest.param(CANARY[:31].encode(), "names a file whose text must be 32 characters or more", id="a short key"),
+        pytest.param(b"", "names a file whose text must be 32 characters or more", id="nothing"),
+    ],
+)
+def test_a_file_without_a_secret_is_refused_without_a_word_of_it(
+    tmp_path: Path, content: bytes | None, says: str
+) -> None:
+    file = tmp_path / "key"
+    if content is not None:
+        file.write_bytes(content)
+    (reason,) = reasons(CDS_PATIENT_HASH_KEY_FILE=str(file))
+    assert reason.startswith(f"CDS_PATIENT_HASH_KEY_FILE {says}")
+    assert CANARY[:31] not in reason
+
+
+def test_a_secret_comes_from_one_place(production: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "url").write_text(production["CDS_DATABASE_URL"], "utf-8")
+    (reason,) = reasons(**production, CDS_DATABASE_URL_FILE=str(tmp_path / "url"))
+    assert reason == "CDS_DATABASE_URL_FILE and CDS_DATABASE_URL are both set: keep one of them"
+
+
+def test_a_wrong_file_is_said_once(production: dict[str, str]) -> None:
+    """And not that the setting is missing, too."""
+    del production["CDS_DATABASE_URL"]
+    (reason,) = reasons(**production, CDS_DATABASE_URL_FILE="/nothing/here")
+    assert reason.startswith("CDS_DATABASE_URL_FILE must be a file")
+
+
+def test_only_secrets_come_from_files() -> None:
+    (reason,) = reasons(CDS_PORT_FILE="/etc/hostname")
+    assert reason.startswith("CDS_PORT_FILE is not a setting")
+    assert "CDS_PATIENT_HASH_KEY_FILE" in reason
 
 
 def test_usual_variables_name_the_authorities_to_trust(tmp_path: Path) -> None:

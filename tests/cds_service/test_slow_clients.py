@@ -275,6 +275,35 @@ def test_calls_that_find_all_threads_busy_wait_and_too_many_of_them_are_refused(
     assert dict(refused["headers"])[b"retry-after"] == b"2"
 
 
+@pytest.mark.parametrize("path", [b"/health/live", b"/health/ready", b"/metrics"])
+def test_probes_are_answered_while_calls_hold_every_thread_and_every_place(path: bytes) -> None:
+    """Whoever restarts what answers no probe would make a busy hour worse."""
+    may_go_on = threading.Event()
+
+    def application(environ: Any, start_response: Any) -> Iterable[bytes]:
+        if environ["PATH_INFO"].encode() != path:
+            may_go_on.wait(PATIENCE)
+        start_response("200 OK", [])
+        return [b""]
+
+    async def ask_all() -> list[list[dict[str, Any]]]:
+        buffered = Buffered(application, 2, MOST_BYTES)
+        calls = [asyncio.create_task(ask(buffered)) for _ in range(70)]
+        while sum(call.done() for call in calls) < 4:
+            await asyncio.sleep(0.01)
+        in_progress.append(buffered.in_progress())
+        probe = await asyncio.wait_for(ask(buffered, method="GET", raw_path=path), PATIENCE)
+        may_go_on.set()
+        await asyncio.gather(*calls)
+        in_progress.append(buffered.in_progress())
+        return [probe]
+
+    in_progress: list[int] = []
+    ((start, _),) = asyncio.run(ask_all())
+    assert start["status"] == 200
+    assert in_progress == [66, 0]
+
+
 def test_the_application_finds_the_request_as_pep_3333_has_it() -> None:
     """Repeated headers are joined, so that two tokens are never taken for one; names that only look alike are gone."""
     seen: dict[str, Any] = {}

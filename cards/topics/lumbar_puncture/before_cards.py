@@ -52,6 +52,6 @@ def confounders(assessment: Assessment, topic: Topic) -> Card:
 def _patient_instruction(assessment: Assessment, topic: Topic) -> tuple[Suggestion, ...]:
     """One suggestion that updates every lumbar puncture order which does not hold the instruction yet."""
     text = topic.texts["patient-instruction"]
-    updates = [with_patient_instruction(one, text.plain_body()) for one in assessment.found.lumbar_punctures]
+    updates = [with_patient_instruction(one, text.plain_body) for one in assessment.found.lumbar_punctures]
     actions = tuple(Action("update", text.head["action"], update) for update in updates if update is not None)
     return (Suggestion("patient-instruction", text.head["suggestion"], actions),) if actions else ()
