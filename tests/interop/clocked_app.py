@@ -11,24 +11,28 @@ import sys
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from granian import Granian
 
 from cds_service import server
-from cds_service.app import create_app
-from cds_service.audit import configure
-from cds_service.buffered import Buffered
 from cds_service.doctor import examine
 from cds_service.settings import read_settings
-from tests.fake_fhir_server import FakeFhirServer
-from tests.test_recorded_calls import serve_lab_patients
+
+if TYPE_CHECKING:
+    from cds_service.buffered import Buffered
+    from tests.fake_fhir_server import FakeFhirServer
 
 CLOCK_FILE = "INTEROP_CLOCK_FILE"
 FHIR_OF_THE_RECORDINGS = "INTEROP_FHIR_OF_THE_RECORDINGS"
 
 
 def create() -> Buffered:
-    """What the server process runs."""
+    """What the server process runs. The application is imported only there: metrics need their folder first."""
+    from cds_service.app import create_app
+    from cds_service.audit import configure
+    from cds_service.buffered import Buffered
+
     configure()
     settings = read_settings(os.environ)
     transport = _recorded_fhir_server() if FHIR_OF_THE_RECORDINGS in os.environ else None
@@ -44,6 +48,9 @@ def _clock(file: Path) -> Callable[[], datetime]:
 
 
 def _recorded_fhir_server() -> FakeFhirServer:
+    from tests.fake_fhir_server import FakeFhirServer
+    from tests.test_recorded_calls import serve_lab_patients
+
     transport = FakeFhirServer()
     serve_lab_patients(transport)
     return transport

@@ -164,7 +164,7 @@ def program() -> dict[str, str]:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     parts = config.stash.get(_PARTS, None)
-    if parts is None and _SCREENSHOTS not in config.stash:
+    if not any(key in config.stash for key in (_PARTS, _SCREENSHOTS, _NOTES)):
         return
     terminalreporter.section("real parts")
     for name, seconds in parts.start_times.items() if parts else ():

@@ -1,0 +1,1 @@
+"""Two nodes of the service behind a real nginx, one PostgreSQL behind them: killed, restarted, upgraded under load."""
