@@ -116,7 +116,7 @@ def test_evidence_is_numbered_in_the_order_of_its_first_citation() -> None:
     marked = citations.mark("One [b]. Two [a] [b]. Three [c].")
     assert re.fullmatch("One¹. Two¹.². Three³.", marked.replace("\\", "")), marked
     assert citations.mark("Again [a], a link [c](http://x).") == "Again², a link [c](http://x)."
-    assert citations.keys == ["b", "a", "c"]
+    assert citations.keys == ("b", "a", "c")
 
 
 def text_file(folder: Path, content: str) -> Text:
@@ -130,7 +130,7 @@ def test_a_block_with_nothing_to_say_is_left_out(tmp_path: Path) -> None:
     assert text.head == {"summary": "Short."}
     assert text.body({"list": Markdown("- x")}, Citations()) == "First¹.\n\n**Head**\n- x\n\nLast²."
     assert text.body({"list": ""}, Citations()) == "First¹.\n\nLast²."
-    assert text.plain_body() == "First.\n\n**Head**\n{list}\n\nLast."
+    assert text.plain_body == "First.\n\n**Head**\n{list}\n\nLast."
     assert text.cited() == {"a", "b"}
 
 
