@@ -1,4 +1,4 @@
-"""The requests that are measured: made up, of the size and shape of real ones (about 700 bytes a Condition)."""
+"""The requests that are measured: made up, of the size and shape of real ones (about 970 bytes a Condition)."""
 
 from __future__ import annotations
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from typing import BinaryIO
 
 CONNECTIONS = 4
-_PATIENCE_SECONDS = 10.0
+PATIENCE_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
@@ -35,38 +34,58 @@ class Request:
 
 @dataclass(frozen=True)
 class Load:
-    """What one client saw: the seconds each good answer took, all other answers, and what it cost the client."""
+    """What one client saw: the seconds each good answer took, good answers a second, all others, and its own cost."""
 
     latencies: list[float]
+    per_second: float
     errors: int
     cpu_seconds: float
 
 
-def load(port: int, request: Request, begin: float, end: float) -> Load:
-    """Send the request over and over on each connection, from `begin` to `end` of the monotonic clock."""
+def ask(port: int, request: Request) -> bool:
+    """Whether one request on a connection of its own is answered as it should. Raises OSError and ValueError."""
+    connection = socket.create_connection(("127.0.0.1", port), PATIENCE_SECONDS)
+    with connection, connection.makefile("rb") as incoming:
+        connection.sendall(request.wire)
+        return _is_good(incoming, request)
+
+
+def load(port: int, request: Request, begin: float, end: float, patience: float) -> Load:
+    """Send the request over and over on each connection, from `begin` to `end` of the monotonic clock.
+
+    A call that is under way at the end is waited for, and its time counts: so long calls count for what they are.
+    An answer that takes more than `patience` seconds is none, and ends its connection.
+    """
     cpu = time.process_time()
     with ThreadPoolExecutor(CONNECTIONS) as threads:
-        connections = [threads.submit(lambda: list(_answers(port, request, begin, end))) for _ in range(CONNECTIONS)]
-        answers = [answer for connection in connections for answer in connection.result()]
-    latencies = [latency for latency in answers if latency is not None]
-    return Load(latencies, len(answers) - len(latencies), time.process_time() - cpu)
+        running = [threads.submit(_answers, port, request, begin, end, patience) for _ in range(CONNECTIONS)]
+        connections = [one.result() for one in running]
+    return Load(
+        [latency for latencies, _, _ in connections for latency in latencies],
+        sum(len(latencies) / max(seconds, end - begin) for latencies, _, seconds in connections),
+        sum(errors for _, errors, _ in connections),
+        time.process_time() - cpu,
+    )
 
 
-def _answers(port: int, request: Request, begin: float, end: float) -> Iterator[float | None]:
-    """The seconds each answer took that came before `end`; None for one that is wrong, or a connection that broke."""
+def _answers(port: int, request: Request, begin: float, end: float, patience: float) -> tuple[list[float], int, float]:
+    """The seconds each good answer took; how many were wrong, or a connection that broke; and the seconds in all."""
+    latencies: list[float] = []
+    errors = 0
     try:
-        connection = socket.create_connection(("127.0.0.1", port), _PATIENCE_SECONDS)
+        connection = socket.create_connection(("127.0.0.1", port), patience)
         with closing(connection), connection.makefile("rb") as incoming:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             time.sleep(max(0.0, begin - time.monotonic()))
             while (sent := time.monotonic()) < end:
                 connection.sendall(request.wire)
-                good = _is_good(incoming, request)
-                answered = time.monotonic()
-                if answered < end or not good:
-                    yield answered - sent if good else None
+                if _is_good(incoming, request):
+                    latencies.append(time.monotonic() - sent)
+                else:
+                    errors += 1
     except (OSError, ValueError):
-        yield None
+        errors += 1
+    return latencies, errors, time.monotonic() - begin
 
 
 def _is_good(incoming: BinaryIO, request: Request) -> bool:

@@ -1,22 +1,24 @@
-"""One call without HTTP, against orjson parsing the same body, and how its cost grows with the chart.
+"""One call without HTTP, as the measured process makes it: the whole answer, its stages, and orjson beside them.
 
 A process that parses 1 MB documents pays for fresh memory on every parse, one that alternates two parsers lends each
-the other's warm memory. So every contender has a fresh process in every round, both with the same modules imported.
+the other's warm memory. So every contender has a fresh process in every round, both with the same modules imported
+and, as a server process has, all that lives as long as it does kept out of garbage collection.
 """
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from multiprocessing import get_context
 from statistics import median
 
 import orjson
 
-from bench.bodies import CARDS, SILENT, lumbar_puncture_order, unrelated_order, work_up_order
-from bench.report import print_table, spread
 from cards.catalogue import load_topic
 from cds_service.audit import CallLog
 from cds_service.call_counts import CallCounts
@@ -30,80 +32,77 @@ from cds_service.issuing import CardIssuer
 from cds_service.ledger import Ledger
 from cds_service.quiet import QuietPeriods
 
-_WARM_UP = 5
+OURS, ORJSON = "ours", "orjson"
+
+_WARM_UP = 3
+_MOST_SECONDS = 0.3  # of repetitions of one body, about
+_FEWEST, _MOST = 5, 300
 _CHILD_SECONDS = 120.0
-_CASES = [  # name, body, how the answer begins, the ratio we aim for
-    ("unrelated order, 1 MB prefetch", unrelated_order(1_030), SILENT, 0.2),
-    ("LP order, 1,000 Conditions", lumbar_puncture_order(1_000), CARDS, 0.6),
-    ("LP order, 50 Conditions", lumbar_puncture_order(50), CARDS, None),
-    ("work-up after an LP, 1,000 Conditions", work_up_order(1_000), CARDS, None),
-    ("work-up after an LP, 50 Conditions", work_up_order(50), CARDS, None),
-    ("LP order, empty chart", lumbar_puncture_order(0), CARDS, None),
-]
 _CLIENT = TrustedClient(None, any_loopback=True)
-_SIZES = (10, 100, 1_000, 5_000)
 
 
-def print_ratios(rounds: int) -> None:
-    """Print what a call costs and what orjson's parse of it costs, in turn, and their ratio within each round."""
-    rows = []
-    for name, body, beginning, aim in _CASES:
-        assert _answer_with(_service(), body).startswith(beginning), name
-        pairs = [(_in_child("ours", [body])[0], _in_child("orjson", [body])[0]) for _ in range(rounds)]
-        ours, orjsons = zip(*pairs, strict=True)
-        ratios = [our / reference for our, reference in pairs]
-        judged = ["", ""] if aim is None else [f"{aim}", "met" if median(ratios) <= aim else "missed"]
-        rows.append([name, f"{len(body):,}", spread(ours, 3), spread(orjsons, 3), spread(ratios, 2), *judged])
-    notes = [
-        f"least / median / greatest of {rounds} rounds, in processor time; an aim is met by the median",
-        "each contender in each round: a fresh process of its own, so that neither inherits the other's warm memory",
-    ]
-    head = ["", "bytes", "our answer, ms", "orjson.loads, ms", "ratio in the round", "aim", ""]
-    print_table("In process: the whole answer against orjson.loads of the same body", notes, head, rows)
+@dataclass(frozen=True)
+class Cost:
+    """What one body cost, in milliseconds: medians of many calls.
 
-
-def print_growth(rounds: int) -> None:
-    """Print what one more Condition costs; every round is a fresh process that goes through all sizes."""
-    bodies = [lumbar_puncture_order(size) for size in _SIZES]
-    found = [_in_child("ours", bodies) for _ in range(rounds)]
-    rows = [
-        [f"{size:,}", f"{len(body):,}", spread(costs, 3), spread([cost / size * 1000 for cost in costs], 2)]
-        for size, body, costs in zip(_SIZES, bodies, zip(*found, strict=True), strict=True)
-    ]
-    head = ["Conditions", "bytes", "our answer, ms", "microseconds a Condition"]
-    notes = [f"least / median / greatest of {rounds} rounds, in processor time"]
-    print_table("In process: how the cost of an LP order grows with the chart", notes, head, rows)
-
-
-def _in_child(contender: str, bodies: Sequence[bytes]) -> list[float]:
-    with ProcessPoolExecutor(max_workers=1, mp_context=get_context("spawn")) as child:
-        return child.submit(_medians, contender, bodies).result(timeout=_CHILD_SECONDS)
-
-
-def _medians(contender: str, bodies: Sequence[bytes]) -> list[float]:
-    """What each body costs this contender: the median of many calls, in milliseconds of processor time.
-
-    Processor time, because whatever else the machine runs delays one contender and not the other.
+    `whole` is processor time, because whatever else the machine runs delays one contender and not the other. The
+    service times its `stages` by the clock.
     """
+
+    whole: float
+    stages: dict[str, float]
+
+
+def cost_in_child(contender: str, bodies: Sequence[bytes], seconds: float) -> list[Cost]:
+    """What each body costs OURS or ORJSON in a process of its own, which tries it again for `seconds` at most."""
+    with ProcessPoolExecutor(max_workers=1, mp_context=get_context("spawn")) as child:
+        return child.submit(_costs, contender, bodies, min(seconds, _MOST_SECONDS)).result(timeout=_CHILD_SECONDS)
+
+
+def answer_once(body: bytes) -> bytes:
+    """The answer that is measured."""
+    return _service().answer(body, _CLIENT, _log())
+
+
+def _costs(contender: str, bodies: Sequence[bytes], seconds: float) -> list[Cost]:
+    measure = _measure_ours() if contender == OURS else _measure_orjson
+    gc.collect()
+    gc.freeze()
+    return [_cost(measure, body, seconds) for body in bodies]
+
+
+def _measure_ours() -> Callable[[bytes], dict[str, float]]:
     service = _service()
-    contenders: dict[str, Callable[[bytes], object]] = {
-        "ours": lambda body: _answer_with(service, body),
-        "orjson": orjson.loads,
-    }
-    return [_median(contenders[contender], body) for body in bodies]
+
+    def measure(body: bytes) -> dict[str, float]:
+        log = _log()
+        service.answer(body, _CLIENT, log)
+        return log.stages_ms
+
+    return measure
 
 
-def _median(run: Callable[[bytes], object], body: bytes) -> float:
+def _measure_orjson(body: bytes) -> dict[str, float]:
+    started = time.perf_counter()
+    orjson.loads(body)
+    return {"whole": (time.perf_counter() - started) * 1000}
+
+
+def _cost(measure: Callable[[bytes], dict[str, float]], body: bytes, seconds: float) -> Cost:
     for _ in range(_WARM_UP):
-        run(body)
-    durations = []
-    for _ in range(30 if len(body) > 500_000 else 300):
+        measure(body)
+    whole: list[float] = []
+    stages: list[dict[str, float]] = []
+    until = time.perf_counter() + seconds
+    while len(whole) < _FEWEST or (time.perf_counter() < until and len(whole) < _MOST):
         started = time.process_time()
-        run(body)
-        durations.append(time.process_time() - started)
-    return median(durations) * 1000
+        stages.append(measure(body))
+        whole.append((time.process_time() - started) * 1000)
+    names = dict.fromkeys(name for one in stages for name in one)
+    return Cost(median(whole), {name: median(one.get(name, 0.0) for one in stages) for name in names})
 
 
+@cache
 def _service() -> HookService:
     """The service without HTTP, and with a ledger that writes nothing: `bench.ledger_cost` measures that."""
     topic = load_topic()
@@ -123,5 +122,5 @@ def _clock() -> datetime:
     return datetime(2026, 11, 22, tzinfo=UTC)
 
 
-def _answer_with(service: HookService, body: bytes) -> bytes:
-    return service.answer(body, _CLIENT, CallLog("cds_hooks.call", service.id, service.content_version))
+def _log() -> CallLog:
+    return CallLog("cds_hooks.call", "bench", "bench")

@@ -27,8 +27,9 @@ from uuid import uuid4
 from sqlalchemy import func, select
 
 from bench.bodies import CARDS, lumbar_puncture_order
-from bench.client import Load, Request, load
-from bench.report import machine, print_table, spread
+from bench.client import PATIENCE_SECONDS, Load, Request, load
+from bench.figures import spread
+from bench.report import machine, print_table
 from cds_service.database import Database
 from cds_service.database_url import parse_database_url
 from cds_service.schema import ISSUED_CARD, ISSUED_SUGGESTION
@@ -99,7 +100,7 @@ def _measure(url: str, workers: int, rounds: int, seconds: float) -> tuple[list[
                 if number == 0:
                     continue  # warms up both servers and the clients
                 alone[state].append(median(latencies) * 1000)
-                rates[state].append(sum(len(one.latencies) for one in loads) / seconds)
+                rates[state].append(sum(one.per_second for one in loads))
                 written += [rows / seconds] if state == "on" else []
     database.close()
     added = [with_it - without for with_it, without in zip(alone["on"], alone["off"], strict=True)]
@@ -135,7 +136,7 @@ def _one_at_a_time(port: int, seconds: float) -> tuple[Sequence[float], int]:
 def _under_load(clients: ProcessPoolExecutor, port: int, seconds: float) -> list[Load]:
     begin = time.monotonic() + 0.2  # when every client has its connections; one clock for all processes
     call = cast("Request", FreshCall())  # as `load` uses it, it is one
-    running = [clients.submit(load, port, call, begin, begin + seconds) for _ in range(_CLIENTS)]
+    running = [clients.submit(load, port, call, begin, begin + seconds, PATIENCE_SECONDS) for _ in range(_CLIENTS)]
     return [one.result() for one in running]
 
 

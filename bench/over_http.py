@@ -1,90 +1,85 @@
-"""The server under load, as `cds-service serve` runs it: every kind of call against a view that does nothing."""
+"""Calls over HTTP, as `cds-service serve` answers them, each against an empty view that is sent the same; memory."""
 
 from __future__ import annotations
 
 import os
-import time
-from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
-from multiprocessing import get_context
-from statistics import median, quantiles
+from statistics import median
 
+from bench import empty_view
 from bench.bodies import CARDS, SILENT, lumbar_puncture_order, unrelated_order
-from bench.client import CONNECTIONS, Load, Request, load
-from bench.report import print_table, spread
-from bench.server import Server, running_server
+from bench.client import Request
+from bench.figures import Aim, p99, ratios, spread
+from bench.load import CLIENTS, NOTE, Slice, running_clients
+from bench.memory import Memory, memory_of_server
+from bench.report import print_table
+from bench.server import SERVICE, our_command, running, settle
 
-_CLIENTS = 2
-
-
-@dataclass(frozen=True)
-class _Slice:
-    """One kind of request in one round: what all clients together saw."""
-
-    per_second: float
-    client_cores: float
-    latencies: list[float]
-    errors: int
+_MEMORY_LIMIT_MB = 100.0
 
 
-def print_load(rounds: int, seconds: float) -> int:
-    """Print throughput and latency of every kind of request. Returns how many were not answered as they should be.
-
-    Each kind has `seconds` in all, in slices: every round goes through all kinds, and its ratios are within the round.
-    """
-    with running_server() as server, ProcessPoolExecutor(_CLIENTS, get_context("spawn")) as clients:
-        requests = _requests(server)
-        for name, request in requests.items():
-            if _slice(clients, server.port, request, min(1.0, seconds)).errors:  # warms up server and clients
-                raise RuntimeError(f"{name}: the server does not answer as it should")
-        found = [
-            {name: _slice(clients, server.port, request, seconds / rounds) for name, request in requests.items()}
-            for _ in range(rounds)
-        ]
-    reference = next(iter(requests))
-    rows = [_row(name, [(one[name], one[reference]) for one in found]) for name in requests]
+def measure(rounds: int, seconds: float) -> tuple[list[Aim], int]:
+    """Load both servers for `seconds` with each kind of call, and print; the aim, and how many answers were wrong."""
+    bodies = _bodies()
+    nothing = Request.post(SERVICE, unrelated_order(0), SILENT)
+    with running(our_command()) as ours, running(empty_view.command(), nothing) as empty, running_clients() as clients:
+        settle(ours)
+        idle = memory_of_server(ours.process.pid)
+        targets = {}
+        for name, (body, beginning) in bodies.items():
+            targets[name] = (ours, Request.post(SERVICE, body, beginning))
+            targets[_reference(name)] = (empty, Request.post(SERVICE, body, SILENT))
+        found = clients.rounds(targets, rounds, seconds)
+        loaded = memory_of_server(ours.process.pid)
+    rows = [_row(name, found[name], found[_reference(name)]) for name in bodies]
     notes = [
-        f"1 worker, {_CLIENTS} clients with {CONNECTIONS} keep-alive connections each, {seconds:g} s a kind in"
-        f" {rounds} slices; requests/s and ratio: least / median / greatest slice",
-        "a connection sends again once it is answered, so latency holds the wait for the others' calls",
-        f"client cores: what the clients took of {os.cpu_count()}; near {_CLIENTS}, or near what a busy server leaves,"
-        " they are the limit",
+        f"1 worker; {NOTE}; {seconds:g} s for each kind of call and server, in {rounds} slices in turn",
+        "ratio: calls/s over those of an empty Flask view that reads the same body, on the same server",
+        f"least / median / greatest slice; client cores: what the {CLIENTS} clients took of {os.cpu_count()}",
     ]
-    head = ["", "requests/s", "ratio to reference", "p50 ms", "p99 ms", "client cores", "errors"]
-    print_table("Over HTTP: cds-service serve under load", notes, head, rows)
-    return sum(one.errors for slices in found for one in slices.values())
+    head = ["", "calls/s", "ratio", "processor ms a call", "of it the empty view's", "p50 ms", "p99 ms", "client cores"]
+    print_table("Over HTTP: cds-service serve against an empty view", notes, [*head, "errors"], rows)
+    _print_memory(idle, loaded)
+    workers = loaded[1:] or loaded
+    aim = Aim("memory of a worker after load, PSS", _MEMORY_LIMIT_MB, max(one.pss_mb for one in workers), " MB")
+    resident = Aim("memory of a worker after load, RSS", _MEMORY_LIMIT_MB, max(one.rss_mb for one in workers), " MB")
+    return [aim, resident], sum(one.errors for slices in found.values() for one in slices)
 
 
-def _requests(server: Server) -> dict[str, Request]:
-    address = f"/cds-services/{server.service_id}"
+def _reference(name: str) -> str:
+    return f"{name}: empty view"
+
+
+def _bodies() -> dict[str, tuple[bytes, bytes]]:
     return {
-        "GET /cds-services (reference)": Request.get("/cds-services", b'{"services":[{'),
-        "unrelated order, empty chart": Request.post(address, unrelated_order(0), SILENT),
-        "unrelated order, 1 MB prefetch": Request.post(address, unrelated_order(1_030), SILENT),
-        "LP order, empty chart": Request.post(address, lumbar_puncture_order(0), CARDS),
-        "LP order, 50 Conditions": Request.post(address, lumbar_puncture_order(50), CARDS),
-        "LP order, 1,000 Conditions": Request.post(address, lumbar_puncture_order(1_000), CARDS),
+        "unrelated order, empty chart": (unrelated_order(0), SILENT),
+        "unrelated order, 1 MB of prefetch": (unrelated_order(1_030), SILENT),
+        "LP order, empty chart": (lumbar_puncture_order(0), CARDS),
+        "LP order, 50 Conditions": (lumbar_puncture_order(50), CARDS),
+        "LP order, 1,000 Conditions": (lumbar_puncture_order(1_000), CARDS),
     }
 
 
-def _slice(clients: ProcessPoolExecutor, port: int, request: Request, seconds: float) -> _Slice:
-    begin = time.monotonic() + 0.2  # when every client has its request and its connections; one clock for all processes
-    running = [clients.submit(load, port, request, begin, begin + seconds) for _ in range(_CLIENTS)]
-    loads: list[Load] = [one.result() for one in running]
-    latencies = [latency for one in loads for latency in one.latencies]
-    cores = sum(one.cpu_seconds for one in loads) / seconds
-    return _Slice(len(latencies) / seconds, cores, latencies, sum(one.errors for one in loads))
-
-
-def _row(name: str, slices: Sequence[tuple[_Slice, _Slice]]) -> list[str]:
-    latencies = sorted(latency * 1000 for one, _ in slices for latency in one.latencies)
+def _row(name: str, ours: list[Slice], empty: list[Slice]) -> list[str]:
+    latencies = [latency for one in ours for latency in one.latencies_ms]
     return [
         name,
-        spread([one.per_second for one, _ in slices], 0),
-        spread([one.per_second / reference.per_second for one, reference in slices], 3),
+        spread([one.per_second for one in ours], 0),
+        spread(ratios([one.per_second for one in ours], [one.per_second for one in empty]), 3),
+        spread([one.server_ms for one in ours], 2),
+        spread([one.server_ms for one in empty], 2),
         f"{median(latencies):.2f}",
-        f"{quantiles(latencies, n=100)[98]:.2f}",
-        f"{median(one.client_cores for one, _ in slices):.2f}",
-        f"{sum(one.errors for one, _ in slices)}",
+        f"{p99(latencies):.2f}",
+        f"{median(one.client_cores for one in ours):.2f}",
+        f"{sum(one.errors for one in (*ours, *empty))}",
     ]
+
+
+def _print_memory(idle: list[Memory], loaded: list[Memory]) -> None:
+    rows = []
+    for number, (before, after) in enumerate(zip(idle, loaded, strict=True)):
+        name = f"worker {number}" if number else "parent" if len(idle) > 1 else "the only process"
+        figures = (before.pss_mb, before.rss_mb, after.pss_mb, after.rss_mb)
+        rows.append([name, *(f"{figure:.0f}" for figure in figures)])
+    notes = ["megabytes; PSS shares a page out among the processes that have it, RSS counts it in full for each"]
+    head = ["", "started, PSS", "started, RSS", "after the load, PSS", "after the load, RSS"]
+    print_table("Memory: cds-service serve, 1 worker", notes, head, rows)

@@ -1,0 +1,32 @@
+"""The reference of calls over HTTP: a Flask view that reads the body and does nothing, on the server that we run on."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from flask import Flask, Response, request
+
+from bench.server import SERVICE, Command
+from cds_service.buffered import Buffered
+from cds_service.settings import read_settings
+
+
+def create_asgi_app() -> Buffered:
+    """What a server process runs."""
+    settings = read_settings(os.environ)
+    app = Flask(__name__)
+
+    @app.post(SERVICE)
+    def nothing() -> Response:
+        request.get_data()
+        return Response(b'{"cards":[]}', mimetype="application/json")
+
+    return Buffered(app, settings.threads, settings.max_body_bytes)
+
+
+def command(workers: int = 1) -> Command:
+    """granian as `cds_service.server` runs it, with this application."""
+    options = ["--interface", "asginl", "--http", "1", "--no-ws", "--log-level", "error", "--workers", str(workers)]
+    start = [sys.executable, "-m", "granian", *options, "--factory", "bench.empty_view:create_asgi_app"]
+    return lambda port: [*start, "--port", str(port)]

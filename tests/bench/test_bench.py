@@ -1,0 +1,60 @@
+"""The benchmark runs, finds its answers good, and says so; nothing here is about how fast.
+
+What is measured against other programs is left out, for they come from a package index.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bench.bodies import lumbar_puncture_order
+from bench.in_process import answer_once
+
+ROOT = Path(__file__).parent.parent.parent
+PARTS = {
+    "stages": r"\| LP order, 1,000 Conditions +\| +9\d\d,\d+ \|",
+    "growth": r"\| 20,000 +\|",
+    "http": r"\| LP order, 1,000 Conditions +\|.*\| +0 \|",
+    "start": r"\| 2 workers +\|",
+    "fetch": r"\| all three keys missing, 3 pages +\| +3 \|",
+}
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(  # noqa: S603 - our own arguments
+        [sys.executable, "-m", *arguments], cwd=ROOT, capture_output=True, text=True, timeout=300, check=False
+    )
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_each_part_prints_its_table_and_its_aims(part: str) -> None:
+    done = run("bench", "--only", part, "--rounds", "1", "--seconds", "0.1")
+    assert done.returncode == 0, done.stderr
+    assert re.search(PARTS[part], done.stdout), done.stdout
+    aims = done.stdout.partition("### Aims")[2]
+    assert re.search(r"\| at most .* \| +(met|missed) \|", aims)
+
+
+def test_the_candidates_that_need_no_other_package_are_measured_as_servers() -> None:
+    options = ["--candidates", "granian", "granian-wsgi", "--workers", "1", "--rounds", "1", "--seconds", "0.1"]
+    done = run("bench.servers", *options, "--only", "throughput")
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"\| 1 process, LP order, 1,000 Conditions: against the first +\| +1 \|", done.stdout)
+
+
+def test_a_part_that_does_not_exist_is_refused_with_those_that_do() -> None:
+    done = run("bench", "--only", "speed")
+    assert done.returncode == 2
+    assert "parts are stages, growth, http, start, fetch, healthchain" in done.stderr
+
+
+def test_the_stages_are_those_of_the_service() -> None:
+    """In process nothing of HTTP runs, and yet the answer is the service's own: both cards, from the chart."""
+    answer = answer_once(lumbar_puncture_order(50))
+    assert b'"what-to-expect"' in answer
+    assert b'"confounders"' in answer
