@@ -194,6 +194,7 @@ def create_app_from_environment() -> Flask:
     if tracing:
         observe_with(app.extensions["metrics"], tracing)
     app.extensions["housekeeping"].start()
+    gc.enable()
     gc.collect()
     gc.freeze()  # content and libraries live as long as the process: no collection need look at them again
     return app

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import AddressValueError, IPv4Address, IPv6Address
 from urllib.parse import SplitResult, quote, unquote, urljoin, urlsplit
 
@@ -84,7 +85,12 @@ class FhirBase:
 
 def parse_base(text: str) -> FhirBase | None:
     """The FHIR base that a text names; None for anything that is not plainly scheme, host, port and path, in ASCII."""
-    match = _BASE.fullmatch(text) if len(text) <= _LONGEST else None
+    return _parse(text) if len(text) <= _LONGEST else None
+
+
+@lru_cache(maxsize=256)  # the few servers that calls name, call after call
+def _parse(text: str) -> FhirBase | None:
+    match = _BASE.fullmatch(text)
     if match is None:
         return None
     scheme = match["scheme"].lower()

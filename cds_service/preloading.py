@@ -30,13 +30,14 @@ def served_topic(settings: Settings) -> Topic:
 def preload(settings: Settings) -> None:
     """Load content, libraries and models: workers that are forked afterwards share them, and start with them.
 
-    One of each thing that we author is made, because its FHIR model is imported by the first of its kind.
+    One of each thing that we author is made, because its FHIR model is imported by the first of its kind. Garbage is not
+    collected from here on, until a worker begins: a collection would write to the pages that are to be shared.
     """
+    gc.disable()
     import_module("cds_service.buffered")  # the application, and all it imports
 
     served_topic(settings)
     operation_outcome("preload", "processing")
     for version in FhirVersion:
         draft_referral(version, "preload", Coding("preload", "preload", "preload"), "preload", None)
-    gc.collect()
-    gc.freeze()  # no collection in a worker writes to the pages it shares with the others
+    gc.freeze()

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from bench.environments import environment, site_packages
-from bench.server import ROOT, Command, Server, our_command, running
+from bench.server import READY, ROOT, Command, Server, our_command, running
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Candidate:
     @contextmanager
     def serve(self, workers: int) -> Iterator[Server]:
         """The server with so many worker processes, until the block is left. Raises NotInstalled."""
-        with running(self.command(workers), environment=self._environment()) as server:
+        with running(self.command(workers), READY, environment=self._environment()) as server:
             yield server
 
     def _environment(self) -> Mapping[str, str]:

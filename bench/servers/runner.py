@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from cds_service.database import Database
 from cds_service.metrics_folder import metrics_folder
 from cds_service.preloading import preload
 from cds_service.settings import read_settings
@@ -98,6 +99,14 @@ _SERVERS: dict[str, Callable[[int, int], None]] = {
     "uvicorn": uvicorn,
 }
 
+def make_ledger() -> None:
+    """The tables of the ledger, as `cds-service serve` makes them: without, no call would wait for a write."""
+    database = Database(read_settings(os.environ).database, pool_size=1)
+    database.upgrade()
+    database.close()
+
+
 if __name__ == "__main__":
     with metrics_folder():
+        make_ledger()
         _SERVERS[sys.argv[1]](int(sys.argv[2]), int(sys.argv[3]))
