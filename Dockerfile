@@ -32,12 +32,10 @@ RUN /opt/cds-service/bin/cds-service check \
     && /opt/cds-service/bin/python -c "import cds_service.buffered, cds_service.server" \
     && install --directory --owner 10001 --group 10001 --mode 0700 /var/lib/cds-service
 # Development would refuse to listen on 0.0.0.0, and production to start without clients, a public URL and a database.
-# MALLOC_*: memory of large bodies is kept for the next (ADR 9). HOME: libraries that want a cache have nowhere else to write.
+# HOME: libraries that want a cache have nowhere else to write.
 ENV PATH=/opt/cds-service/bin:/usr/local/bin:/usr/bin:/bin \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
-    MALLOC_TRIM_THRESHOLD_=67108864 \
-    MALLOC_MMAP_THRESHOLD_=33554432 \
     HOME=/tmp \
     CDS_PROFILE=production \
     CDS_HOST=0.0.0.0 \

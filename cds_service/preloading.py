@@ -30,7 +30,7 @@ def served_topic(settings: Settings) -> Topic:
 def preload(settings: Settings) -> None:
     """Load content, libraries and models: workers that are forked afterwards share them, and start with them.
 
-    One of each thing that we author is made, because its FHIR model is imported by the first of its kind. Garbage is not
+    One of each thing that we author is made, because its FHIR model is imported by the first of its kind. No garbage is
     collected from here on, until a worker begins: a collection would write to the pages that are to be shared.
     """
     gc.disable()

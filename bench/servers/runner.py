@@ -99,6 +99,7 @@ _SERVERS: dict[str, Callable[[int, int], None]] = {
     "uvicorn": uvicorn,
 }
 
+
 def make_ledger() -> None:
     """The tables of the ledger, as `cds-service serve` makes them: without, no call would wait for a write."""
     database = Database(read_settings(os.environ).database, pool_size=1)
