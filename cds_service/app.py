@@ -39,9 +39,9 @@ from cds_service.metrics_endpoint import metrics_blueprint
 from cds_service.openapi import openapi_blueprint
 from cds_service.pages import error_page
 from cds_service.patient_pages import patient_pages_blueprint
-from cds_service.preloading import served_topic
 from cds_service.quiet import QuietPeriods
 from cds_service.seen_tokens import SeenTokens
+from cds_service.served_content import served_topic
 from cds_service.settings import Settings, read_settings
 from cds_service.tracing import start_tracing
 

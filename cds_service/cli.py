@@ -257,7 +257,7 @@ def _topic(settings: Settings) -> Topic:
 def _content_faults(settings: Settings, *, strict: bool = False) -> tuple[list[str], list[str]]:
     """Faults of the content, and what of it is overdue for review. `strict` adds what is too slow for a start."""
     from cards.content_check import find_faults, find_slow_faults, find_stale
-    from cds_service.preloading import whole_topic
+    from cds_service.served_content import whole_topic
 
     today = _today()
     try:

@@ -3,28 +3,14 @@
 from __future__ import annotations
 
 import gc
-from functools import lru_cache
 from importlib import import_module
-from pathlib import Path
 
 from cards.card import Coding
-from cards.catalogue import Topic, load_topic, without_drafts
 from cards.orders import FhirVersion
 from cards.referral import draft_referral
 from cds_service.errors import operation_outcome
+from cds_service.served_content import served_topic
 from cds_service.settings import Settings
-
-
-@lru_cache(maxsize=1)
-def whole_topic(value_sets_dir: Path | None) -> Topic:
-    """The content with all its translations, drafts among them, read once by a process. Raises ContentError."""
-    return load_topic(local_value_sets=value_sets_dir, drafts=True)
-
-
-def served_topic(settings: Settings) -> Topic:
-    """The content as these settings have it served. Raises ContentError."""
-    topic = whole_topic(settings.value_sets_dir)
-    return topic if settings.draft_translations else without_drafts(topic)
 
 
 def preload(settings: Settings) -> None:
@@ -35,7 +21,6 @@ def preload(settings: Settings) -> None:
     """
     gc.disable()
     import_module("cds_service.buffered")  # the application, and all it imports
-
     served_topic(settings)
     operation_outcome("preload", "processing")
     for version in FhirVersion:

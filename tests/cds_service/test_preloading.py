@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cds_service.preloading import served_topic, whole_topic
+from cds_service.served_content import served_topic, whole_topic
 from cds_service.settings import Settings
 
 ROOT = Path(__file__).parents[2]
