@@ -55,8 +55,8 @@ class FetchResult:
     entries: list[BundleEntry | None] = field(default_factory=list)
     total: int = 0
     failure: str | None = _TIME_SPENT
-    began: float = field(default_factory=time.perf_counter)
-    seconds: float = 0.0
+    began: float = field(default_factory=time.perf_counter, compare=False)
+    seconds: float = field(default=0.0, compare=False)
 
 
 class FhirReader:

@@ -20,4 +20,4 @@ def test_without_postgresql_its_tests_are(
     monkeypatch.setattr(databases, "_programs", lambda: None)
     config: Any = SimpleNamespace(getoption={"--require-postgresql": required}.get)
     with pytest.raises(outcome, match="apt-get install postgresql"):
-        databases._started(config)
+        databases.started_postgresql(config)
