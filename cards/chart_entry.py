@@ -70,9 +70,7 @@ class ChartEntry:
     def match_in(self, value_set: str) -> Match | None:
         """Why this belongs to a value set, by its longest code, for codings have no order. None: it does not."""
         found = [match for match in self.matches if match.value_set == value_set]
-        if not found:  # as nearly always: a decision asks each entry for some thirty value sets
-            return None
-        return min(found, key=lambda one: (one.code_system or "", -len(one.code or ""), one.code or ""))
+        return min(found, key=lambda one: (one.code_system or "", -len(one.code or ""), one.code or ""), default=None)
 
     @property
     def words(self) -> str:

@@ -17,7 +17,9 @@ import click
 
 from cards.content import ContentError, is_content
 from cds_service.calling.command import call
+from cds_service.configuration import default_words, flag
 from cds_service.errors import BadRequest, NotReady
+from cds_service.program import PROJECT
 from cds_service.report.command import report
 from cds_service.settings import PREFIX, Settings, read_settings
 
@@ -29,7 +31,7 @@ _LOOK_EVERY_S = 0.5
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
-@click.version_option(package_name="lumbar-puncture-back-pain", prog_name="cds-service")
+@click.version_option(package_name=PROJECT, prog_name="cds-service")
 def main() -> None:
     """A CDS Hooks service about lumbar puncture and back pain.
 
@@ -54,9 +56,9 @@ def _settings_as_options(command: Any) -> Any:
     """Every setting as a flag: --fhir-budget-ms is CDS_FHIR_BUDGET_MS."""
     for setting in reversed(fields(Settings)):
         about = f"{setting.metadata['about']} [{PREFIX}{setting.name.upper()}"
-        default = {"True": "yes", "False": "no", "None": ""}.get(str(setting.default), setting.default)
-        about += f"; default: {default}]" if default != "" else "]"
-        command = click.option("--" + setting.name.replace("_", "-"), help=about, metavar="VALUE")(command)
+        default = default_words(setting)
+        about += f"; default: {default}]" if default else "]"
+        command = click.option(flag(setting.name), help=about, metavar="VALUE")(command)
     return command
 
 

@@ -1,4 +1,4 @@
-"""Writes the table of docs/configuration.md from the settings themselves: `make docs`."""
+"""The settings as their users read them: names, defaults, and the table of docs/configuration.md (`make docs`)."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def _cells(setting: Field[Any]) -> Iterator[str]:
     names = [variable, *([variable + FROM_FILE] if setting.metadata["secret"] else []), flag(setting.name)]
     yield "<br>".join(f"`{name}`" for name in names)
     yield _markdown(setting.metadata["kind"].takes)
-    default = _WORDS.get(str(setting.default), str(setting.default))
+    default = default_words(setting)
     required = "**required in production**" if setting.metadata["required"] else ""
     yield required or (f"`{default}`" if default else "none")
     yield _markdown(setting.metadata["about"]) + (". Secret." if setting.metadata["secret"] else "")
@@ -46,6 +46,11 @@ def _markdown(text: str) -> str:
     """Plain text in a cell; a document that it names becomes a link."""
     escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace("|", "\\|")
     return re.sub(r"docs/([\w-]+\.md)", r"[\1](\1)", escaped)
+
+
+def default_words(setting: Field[Any]) -> str:
+    """The default as a variable would say it; empty where there is none."""
+    return _WORDS.get(str(setting.default), str(setting.default))
 
 
 def flag(name: str) -> str:

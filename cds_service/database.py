@@ -17,9 +17,10 @@ from sqlalchemy.exc import DatabaseError, DBAPIError, InterfaceError, InternalEr
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
 from cds_service.database_engine import LOCKED_MS, make_engine
+from cds_service.schema import SchemaState, schema_state
 
 _LEFT_ALONE_S = 5.0  # a database that failed is not asked again by hook calls for so long
-_VERSION = text("SELECT version_num FROM alembic_version")  # without Alembic, whose import takes a while
+_VERSION = text("SELECT version_num FROM alembic_version")  # where Alembic keeps it
 _AWAY = (OperationalError, InterfaceError, InternalError, NoConnectionFree, OSError)
 # PostgreSQL: a table, a column or a schema is not there, or not for this user. An operator mends that, as a server that
 # is down; SQLite's word for it is OperationalError in any case.
@@ -92,17 +93,22 @@ class Database:
 
         Raises DatabaseAway where the database cannot be asked.
         """
-        from cds_service.schema_version import find_fault  # Alembic: a process that answers calls does without it
-
-        with self.read() as connection:
-            return find_fault(connection)
+        current = self.schema_version()
+        match schema_state(current):
+            case SchemaState.CURRENT:
+                return None
+            case SchemaState.NEWER:
+                return f"its schema ({current}) is newer than this version knows: run the version that made it"
+            case SchemaState.OUTDATED:
+                state = "is older than this version needs" if current else "is not made yet"
+                return f"its schema {state}: run `cds-service db upgrade`"
 
     def upgrade(self) -> None:
         """Bring the schema to the newest version; what is stored stays. Safe to run twice, also at the same time.
 
         One that is newer is left as it is: `schema_fault` says so. Raises DatabaseAway.
         """
-        from cds_service.schema_version import upgrade
+        from cds_service.schema_version import upgrade  # Alembic: a process that answers calls does without it
 
         try:
             upgrade(self.engine)

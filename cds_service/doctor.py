@@ -10,7 +10,6 @@ from cds_service.database import Database, DatabaseAway
 from cds_service.errors import NotReady
 from cds_service.issuer_keys import FetchedKeys, KeysUnobtainable
 from cds_service.key_fetcher import KeyFetcher
-from cds_service.schema import SCHEMA_VERSION
 from cds_service.settings import Settings, read_settings
 from cds_service.tracing import find_faults as find_tracing_faults
 
@@ -53,11 +52,10 @@ def find_database_faults(settings: Settings) -> list[str]:
     """Why the database is not fit to serve from; in development it is made fit instead, where that can be done."""
     database = Database(settings.database, pool_size=1)
     try:
-        if database.schema_version() == SCHEMA_VERSION:
-            return []
-        if not settings.is_production:
-            database.upgrade()
         fault = database.schema_fault()
+        if fault and not settings.is_production:
+            database.upgrade()
+            fault = database.schema_fault()
     except DatabaseAway as reason:
         fault = f"it does not answer, or not in time ({reason})"
     finally:

@@ -18,13 +18,13 @@ from flask import Blueprint, Response
 from cds_service.audit import log_fault
 from cds_service.clients import Registry
 from cds_service.database import Database, DatabaseAway
-from cds_service.schema import SCHEMA_VERSION
+from cds_service.schema import SchemaState, schema_state
 
 _FRESH_S = 1.0  # for so long the database is not asked again
 _WAIT_S = 0.7  # the longest that a probe waits for it
 
-OK, AWAY, OUTDATED, NEWER = "ok", "away", "outdated", "newer"
-OVERDUE = "overdue"
+OK, AWAY, OVERDUE = "ok", "away", "overdue"
+OUTDATED = SchemaState.OUTDATED
 PARTIAL, MISSING, UNNEEDED = "partial", "missing", "unneeded"
 
 
@@ -38,7 +38,7 @@ class DatabaseCheck:
         self._asked_at = float("-inf")
         self._under_way: Event | None = None
         self._waiting = BoundedSemaphore(1)  # one probe waits; the others are told what was so last
-        self._word = AWAY
+        self._word: str = AWAY
 
     def word(self) -> str:
         """`ok`; `away`; `outdated`: `db upgrade` is still to be run; `newer`: it was run by a newer version."""
@@ -68,7 +68,7 @@ class DatabaseCheck:
 
     def _ask(self, over: Event) -> None:
         try:
-            self._word = _word_of(self._database.schema_version() or "")
+            self._word = schema_state(self._database.schema_version())
         except DatabaseAway:
             self._word = AWAY
         except Exception as fault:
@@ -78,12 +78,6 @@ class DatabaseCheck:
             with self._lock:
                 self._under_way = None
             over.set()
-
-
-def _word_of(version: str) -> str:
-    if version == SCHEMA_VERSION:
-        return OK
-    return NEWER if version > SCHEMA_VERSION else OUTDATED
 
 
 @dataclass(frozen=True)

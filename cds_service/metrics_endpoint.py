@@ -5,7 +5,6 @@ from __future__ import annotations
 import hmac
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time
-from importlib.metadata import version
 
 from flask import Blueprint, Response, abort, request
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, CollectorRegistry, generate_latest
@@ -15,8 +14,8 @@ from prometheus_client.registry import Collector
 from cards.catalogue import Topic
 from cds_service.health import AWAY, MISSING, OUTDATED, OVERDUE, PARTIAL, Health
 from cds_service.metrics import Metrics
+from cds_service.program import program_version
 
-_PROJECT = "lumbar-puncture-back-pain"  # by which pip knows it
 _NOT_WELL = frozenset({AWAY, OUTDATED, OVERDUE, PARTIAL, MISSING})
 
 
@@ -32,7 +31,7 @@ class _State(Collector):
         """The gauges of this moment."""
         checks = self._health.check()
         build = GaugeMetricFamily("cds_hooks_build_info", "Version of this program", labels=["version"])
-        build.add_metric([version(_PROJECT)], 1)
+        build.add_metric([program_version()], 1)
         yield build
         content = GaugeMetricFamily("cds_hooks_content_info", "Version of the clinical content", labels=["version"])
         content.add_metric([self._content_version], 1)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +13,10 @@ from flask import Blueprint, Response
 from cards.catalogue import Topic
 from cards.content import parse_yaml, read_text
 from cds_service.discovery import SPECIFICATION_VERSION
+from cds_service.program import program_version
 from cds_service.settings import Settings
 
 _DOCUMENT = Path(__file__).parent / "openapi.yaml"
-_PROJECT = "lumbar-puncture-back-pain"  # by which pip knows it
 _SANDBOX, _METRICS = "/", "/metrics"
 _TOKEN: list[dict[str, list[str]]] = [{"clientToken": []}]
 
@@ -59,7 +58,7 @@ def _words(topic: Topic, settings: Settings) -> dict[str, Any]:
     indicators |= {one.indicator for one in service.after_puncture.classes.values()}
     indicators |= {flag.indicator for flag in service.red_flags}
     return {
-        "«version»": version(_PROJECT),
+        "«version»": program_version(),
         "«specification-version»": SPECIFICATION_VERSION,
         "«base-url»": settings.base_url,
         "«max-body-bytes»": f"{settings.max_body_bytes:,}",

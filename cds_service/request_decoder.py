@@ -17,11 +17,10 @@ from cards.bundle import read_decoded
 from cards.catalogue import Topic
 from cards.evaluate import Triage, triage
 from cards.orders import DraftOrder, NotABundle, read_draft_orders
-from cards.reading import ABSENT
 from cards.resources import Bundle
 from cds_service.errors import BadRequest
 from cds_service.request_body import refuse_deep
-from cds_service.wire import Envelope, HookRequest, PrefetchBytes, check_envelope, decode_request
+from cds_service.wire import Envelope, HookRequest, PrefetchBytes, check_envelope, decode_request, require_utf8
 
 _PREFETCH = b'"prefetch"'
 _WORTH_A_LOOK = 16_000  # bytes; what stands before prefetch is decoded twice, which a small request does not earn back
@@ -54,8 +53,8 @@ class RequestDecoder:
 
     def _field(self, key: str) -> tuple[str, Any, Any]:
         if key in self._bundles:
-            return key, Bundle | None | msgspec.UnsetType, msgspec.UNSET
-        return key, msgspec.Raw, ABSENT
+            return key, Bundle | None, msgspec.UNSET
+        return key, msgspec.Raw, msgspec.UNSET
 
     def decode(self, body: bytes) -> tuple[HookRequest, EarlyLook | None]:
         """The request, and what was seen of its orders on the way, if anything. Raises BadRequest."""
@@ -80,14 +79,14 @@ class RequestDecoder:
 
     def _decode_whole(self, body: bytes) -> HookRequest | None:
         """The request with its Bundles; None where it, or one of them, is not as FHIR and CDS Hooks have it."""
+        require_utf8(body)
         try:
-            body.isascii() or body.decode()
             envelope: Any = self._whole.decode(body)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return None
         prefetch: dict[str, PrefetchBytes] = {}
         for key in self._topic.service.prefetch:
-            value = getattr(envelope.prefetch, key, ABSENT)
+            value = getattr(envelope.prefetch, key, msgspec.UNSET)
             if isinstance(value, Bundle):
                 read = read_decoded(value) if value.resource_type == "Bundle" else None
                 if read is None:
@@ -95,6 +94,6 @@ class RequestDecoder:
                 prefetch[key] = read
             elif value is None:
                 prefetch[key] = _NULL
-            elif value is not ABSENT and value is not msgspec.UNSET:
+            elif value is not msgspec.UNSET:
                 prefetch[key] = value
         return check_envelope(envelope, prefetch, self._hooks)

@@ -6,6 +6,8 @@ where a token says so, seconds) since 1970 in UTC: the same number in SQLite and
 
 from __future__ import annotations
 
+from enum import StrEnum
+
 from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, LargeBinary, MetaData, String, Table, Text
 
 METADATA = MetaData(
@@ -16,6 +18,23 @@ METADATA = MetaData(
     }
 )
 SCHEMA_VERSION = "0001"  # of the last migration; they are numbered, so that older and newer can be told apart
+
+
+class SchemaState(StrEnum):
+    """How the schema of a database stands to the one that this version needs."""
+
+    CURRENT = "ok"
+    OUTDATED = "outdated"  # or not made yet
+    NEWER = "newer"
+
+
+def schema_state(version: str | None) -> SchemaState:
+    """The state of a schema of this version; None: it is not made yet."""
+    if version == SCHEMA_VERSION:
+        return SchemaState.CURRENT
+    return SchemaState.NEWER if version is not None and version > SCHEMA_VERSION else SchemaState.OUTDATED
+
+
 LONGEST_NAME = 200  # characters
 _UUID = String(36)
 _NAME = String(LONGEST_NAME)

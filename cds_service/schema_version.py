@@ -1,4 +1,4 @@
-"""Which version the schema of a database has, and how it gets to the newest: Alembic's part, apart from the calls."""
+"""How the schema of a database gets to the newest version: Alembic's part, apart from the calls."""
 
 from __future__ import annotations
 
@@ -7,23 +7,12 @@ from pathlib import Path
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Engine
+
+from cds_service.schema import SchemaState, schema_state
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _LOCK = 7306018  # PostgreSQL's advisory lock of those who upgrade; any number that nobody else takes
-
-
-def find_fault(connection: Connection) -> str | None:
-    """Why the schema is not the one this version needs, in words for an operator; None where it is."""
-    script = ScriptDirectory.from_config(_alembic_config())
-    current = MigrationContext.configure(connection).get_current_revision()
-    if current == script.get_current_head():
-        return None
-    if current is not None and current not in _known(script):
-        return f"its schema ({current}) is newer than this version knows: run the version that made it"
-    state = "is older than this version needs" if current else "is not made yet"
-    return f"its schema {state}: run `cds-service db upgrade`"
 
 
 def upgrade(engine: Engine) -> None:
@@ -33,7 +22,7 @@ def upgrade(engine: Engine) -> None:
         if engine.dialect.name == "postgresql":
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
         current = MigrationContext.configure(connection).get_current_revision()
-        if current is not None and current not in _known(ScriptDirectory.from_config(config)):
+        if schema_state(current) is SchemaState.NEWER:
             return
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
@@ -45,7 +34,3 @@ def _alembic_config() -> Config:
     config.set_main_option("script_location", str(_MIGRATIONS))
     config.set_main_option("path_separator", "os")
     return config
-
-
-def _known(script: ScriptDirectory) -> set[str]:
-    return {one.revision for one in script.walk_revisions()}

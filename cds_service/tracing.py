@@ -11,7 +11,6 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterator, Mapping
-from importlib.metadata import version
 from importlib.util import find_spec
 from multiprocessing.util import Finalize
 from typing import TYPE_CHECKING, Any
@@ -20,6 +19,7 @@ from flask import request
 
 from cds_service.audit import CallLog, log_traces_not_sent, members_of
 from cds_service.chart import REASON, ReadLog
+from cds_service.program import PROJECT, program_version
 
 if TYPE_CHECKING:
     from opentelemetry.context import Context
@@ -29,7 +29,6 @@ _ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT
 _PROTOCOLS = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
 _PROTOCOL = "http/protobuf"
 _MODULES = ("opentelemetry.sdk", "opentelemetry.exporter.otlp.proto.http")
-_PROJECT = "lumbar-puncture-back-pain"  # by which pip knows it
 _SERVICE_NAME = "cds-service"
 _LEFT_OUT = ("cds_hooks.duration_ms", "cds_hooks.token.")  # spans tell times anyhow; of tokens not even the id
 _LAST_WORDS_MS = 2_000
@@ -49,7 +48,7 @@ def find_faults(environment: Mapping[str, str]) -> Iterator[str]:
         return
     name = next(one for one in _ENDPOINTS if environment.get(one))
     if not all(map(_is_installed, _MODULES)):
-        yield f"{name} asks for traces: install the extra ({_PROJECT}[tracing]), or remove the variable"
+        yield f"{name} asks for traces: install the extra ({PROJECT}[tracing]), or remove the variable"
     exporter = environment.get("OTEL_TRACES_EXPORTER", "otlp").strip()
     if exporter != "otlp":
         yield "OTEL_TRACES_EXPORTER must be otlp or none"
@@ -77,7 +76,7 @@ class Tracing:
         named = environment.get("OTEL_SERVICE_NAME") or "service.name=" in environment.get(
             "OTEL_RESOURCE_ATTRIBUTES", ""
         )
-        ours = {"service.version": version(_PROJECT)} | ({} if named else {"service.name": _SERVICE_NAME})
+        ours = {"service.version": program_version()} | ({} if named else {"service.name": _SERVICE_NAME})
         self._provider: TracerProvider = TracerProvider(resource=Resource.create(ours), shutdown_on_exit=False)
         self._provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
         self._tracer = self._provider.get_tracer(__package__)

@@ -96,12 +96,17 @@ _SELECTIONS = msgspec.json.Decoder(list[str])
 
 def decode_request(body: bytes, hooks: list[str]) -> HookRequest:
     """Decode a call to a service that has these hooks. Of equal keys the last counts. Raises BadRequest."""
-    try:
-        body.isascii() or body.decode()  # prefetch stays bytes: only here is all of it looked at
-    except UnicodeDecodeError:
-        raise BadRequest("the body is not UTF-8: send JSON in UTF-8") from None
+    require_utf8(body)
     envelope: Envelope = _decode(_ENVELOPE, body, "$")
     return check_envelope(envelope, envelope.prefetch or {}, hooks)
+
+
+def require_utf8(body: bytes) -> None:
+    """Raises BadRequest for other bytes: what a decoder passes over it does not look at."""
+    try:
+        body.isascii() or body.decode()
+    except UnicodeDecodeError:
+        raise BadRequest("the body is not UTF-8: send JSON in UTF-8") from None
 
 
 def check_envelope(envelope: Envelope, prefetch: Mapping[str, PrefetchBytes], hooks: list[str]) -> HookRequest:

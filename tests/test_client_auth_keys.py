@@ -16,6 +16,7 @@ from cds_service.issuer_keys import FetchedKeys
 from tests.certificates import self_signed, server_context
 from tests.charts import SERVICE
 from tests.misbehaving_server import HTTP_OK, Answer, LoopbackServer, answer, never_ending, raw
+from tests.monotonic_clock import MonotonicClock
 from tests.registered_service import CALL, PUBLIC_URL, RegisteredService
 from tests.token_forge import Forge, Json, assemble, jwk_of, key_for, private_jwk_of, signer
 
@@ -45,19 +46,6 @@ class Issuer:
         return self.server.paths.count(PATH)
 
 
-class Clock:
-    """The monotonic clock of FetchedKeys, which a test moves."""
-
-    def __init__(self) -> None:
-        self.now_s = 1_000.0
-
-    def __call__(self) -> float:
-        return self.now_s
-
-    def advance(self, seconds: float) -> None:
-        self.now_s += seconds
-
-
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return self_signed(tmp_path_factory.mktemp("tls"), "127.0.0.1")
@@ -71,14 +59,16 @@ def issuer(certificate: Path) -> Iterator[Issuer]:
 
 
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    one = Clock()
+def clock(monkeypatch: pytest.MonkeyPatch) -> MonotonicClock:
+    one = MonotonicClock()
     monkeypatch.setattr("cds_service.clients.FetchedKeys", partial(FetchedKeys, monotonic=one))
     return one
 
 
 @pytest.fixture
-def make_service(tmp_path: Path, empty_ledger: Path, clock: Clock) -> Iterator[Callable[..., RegisteredService]]:
+def make_service(
+    tmp_path: Path, empty_ledger: Path, clock: MonotonicClock
+) -> Iterator[Callable[..., RegisteredService]]:
     made: list[RegisteredService] = []
 
     def make(url: str, **settings: Any) -> RegisteredService:
@@ -160,7 +150,7 @@ def test_certificate_for_another_address_gives_no_keys(
 
 @pytest.mark.parametrize("state", ["up", "down", "hanging"])
 def test_flood_of_unknown_kids_asks_the_issuer_once_a_minute(
-    service: RegisteredService, issuer: Issuer, clock: Clock, monkeypatch: pytest.MonkeyPatch, state: str
+    service: RegisteredService, issuer: Issuer, clock: MonotonicClock, monkeypatch: pytest.MonkeyPatch, state: str
 ) -> None:
     """R-6.14, and good tokens are taken all the while."""
     assert status(service) == 200
@@ -184,7 +174,9 @@ def service_is_quiet(issuer: Issuer) -> bool:
     return issuer.server.connection_count == len(issuer.server.requests)
 
 
-def test_known_keys_outlive_an_issuer_that_is_down(service: RegisteredService, issuer: Issuer, clock: Clock) -> None:
+def test_known_keys_outlive_an_issuer_that_is_down(
+    service: RegisteredService, issuer: Issuer, clock: MonotonicClock
+) -> None:
     """However old they become: an outage there is none here. It is asked again every five minutes, beside the calls."""
     assert status(service) == 200
     issuer.server.close()
@@ -195,7 +187,9 @@ def test_known_keys_outlive_an_issuer_that_is_down(service: RegisteredService, i
     assert status(service) == 200
 
 
-def test_new_key_is_picked_up_and_the_old_one_goes(service: RegisteredService, issuer: Issuer, clock: Clock) -> None:
+def test_new_key_is_picked_up_and_the_old_one_goes(
+    service: RegisteredService, issuer: Issuer, clock: MonotonicClock
+) -> None:
     """Rotation as it should be done: both for a while, then the new one alone."""
     assert status(service) == 200
     issuer.publish(jwk_of(OWN, "ES384", "own"), jwk_of(NEXT, "ES384", "next"))
@@ -213,7 +207,7 @@ def test_new_key_is_picked_up_and_the_old_one_goes(service: RegisteredService, i
 
 
 def test_key_that_was_exchanged_under_its_kid_is_exchanged_here(
-    service: RegisteredService, issuer: Issuer, clock: Clock
+    service: RegisteredService, issuer: Issuer, clock: MonotonicClock
 ) -> None:
     assert status(service) == 200
     issuer.publish(jwk_of(NEXT, "ES384", "own"))
@@ -224,7 +218,7 @@ def test_key_that_was_exchanged_under_its_kid_is_exchanged_here(
 
 
 def test_no_key_yet_and_an_issuer_that_is_down_is_503_until_it_is_up(
-    service: RegisteredService, issuer: Issuer, clock: Clock
+    service: RegisteredService, issuer: Issuer, clock: MonotonicClock
 ) -> None:
     """R-4.16: not the client's fault, and worth another try. The token id is not used up by it."""
     issuer.answer_with(answer(b"", 500))
@@ -297,7 +291,7 @@ USELESS: dict[str, Answer] = {
 
 @pytest.mark.parametrize("useless", [pytest.param(one, id=what) for what, one in USELESS.items()])
 def test_useless_answer_of_an_issuer_loses_nothing(
-    service: RegisteredService, issuer: Issuer, clock: Clock, monkeypatch: pytest.MonkeyPatch, useless: Answer
+    service: RegisteredService, issuer: Issuer, clock: MonotonicClock, monkeypatch: pytest.MonkeyPatch, useless: Answer
 ) -> None:
     """At first there is no key, which is 503; once there is one, it stays. Every call is over soon."""
     issuer.server.answers["/elsewhere.json"] = answer({"keys": [jwk_of(OWN, "ES384", "own")]})

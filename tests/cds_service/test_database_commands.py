@@ -103,8 +103,7 @@ def test_serve_refuses_a_newer_schema(profile: str, production: dict[str, str], 
 def test_serve_refuses_an_older_schema_and_names_the_command(
     production: dict[str, str], database: LiveDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("alembic.script.ScriptDirectory.get_current_head", lambda _: "0002")
-    monkeypatch.setattr("cds_service.doctor.SCHEMA_VERSION", "0002")
+    monkeypatch.setattr("cds_service.schema.SCHEMA_VERSION", "0002")
     assert refusal(run(database, "serve", **production)) == [
         "cds-service: cannot start",
         "  CDS_DATABASE_URL: its schema is older than this version needs: run `cds-service db upgrade`",

@@ -28,6 +28,7 @@ from tests.charts import SERVICE, hook_call
 from tests.conftest import NOW
 from tests.databases import LiveDatabase, PostgresqlServer
 from tests.misbehaving_server import LoopbackServer
+from tests.monotonic_clock import MonotonicClock
 from tests.registered_service import RegisteredService
 from tests.token_forge import jwk_of, key_for
 
@@ -41,22 +42,9 @@ algorithms = ["ES384"]
 """
 
 
-class Clock:
-    """The monotonic clock of the database check, which a test moves."""
-
-    def __init__(self) -> None:
-        self.now_s = 1_000.0
-
-    def __call__(self) -> float:
-        return self.now_s
-
-    def advance(self, seconds: float) -> None:
-        self.now_s += seconds
-
-
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    one = Clock()
+def clock(monkeypatch: pytest.MonkeyPatch) -> MonotonicClock:
+    one = MonotonicClock()
     monkeypatch.setattr("cds_service.app.DatabaseCheck", partial(DatabaseCheck, monotonic=one))
     return one
 
@@ -97,7 +85,7 @@ def test_liveness_touches_nothing(make_app: Callable[..., Flask], tmp_path: Path
 
 
 def test_a_database_that_goes_away_degrades_and_cards_still_come(
-    fragile_postgresql: PostgresqlServer, make_app: Callable[..., Flask], clock: Clock
+    fragile_postgresql: PostgresqlServer, make_app: Callable[..., Flask], clock: MonotonicClock
 ) -> None:
     """ADR 12: whoever took this process out of rotation would take them all, and no clinician would see a card."""
     url = fragile_postgresql.url(fragile_postgresql.create())
@@ -126,7 +114,7 @@ def test_a_database_that_says_nothing_keeps_no_probe_waiting(make_app: Callable[
 
 
 def test_however_many_probe_the_database_is_asked_once_a_second(sqlite_database: LiveDatabase) -> None:
-    database, clock = sqlite_database.open(), Clock()
+    database, clock = sqlite_database.open(), MonotonicClock()
     asked: list[str] = []
     event.listen(database.engine, "before_cursor_execute", lambda *told: asked.append(told[2]))
     check = DatabaseCheck(database, monotonic=clock)
@@ -149,7 +137,7 @@ def test_however_many_probe_the_database_is_asked_once_a_second(sqlite_database:
     ],
 )
 def test_the_schema_has_to_be_one_that_this_version_can_write_to(
-    database: LiveDatabase, make_app: Callable[..., Flask], clock: Clock, statement: str, word: str, state: str
+    database: LiveDatabase, make_app: Callable[..., Flask], clock: MonotonicClock, statement: str, word: str, state: str
 ) -> None:
     """A newer one is what a rolling upgrade leaves for the processes that are still to be replaced."""
     app = make_app(database_url=database.url)

@@ -32,10 +32,10 @@ def find_red_flags(
 
     A condition that fits several kinds is told under the first, the gravest, of them.
     """
-    kinds = topic.service.red_flags
-    told: dict[int, list[ChartEntry]] = {}
     if not punctures.all:
         return ()
+    kinds = topic.service.red_flags
+    told: dict[int, list[ChartEntry]] = {}
     for entry in (*record.conditions.found, *_reasons(found, topic)):
         held = entry.value_sets
         fitting = (at for at, kind in enumerate(kinds) if kind.value_set in held)
