@@ -48,7 +48,7 @@ bench: setup ## Print what calls, starts and fetches cost, as ratios beside thei
 	$(BIN)/python -m bench
 
 docs: setup ## Write the table of docs/configuration.md anew
-	$(BIN)/python -m cds_service.configuration docs/configuration.md
+	$(BIN)/python -m cds_service.settings.reference docs/configuration.md
 
 lock: setup ## Resolve the dependencies of pyproject.toml anew into the three lockfiles
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==0.13.9

@@ -8,8 +8,8 @@ import sys
 from flask import Flask, Response, request
 
 from bench.server import SERVICE, Command
-from cds_service.buffered import Buffered
-from cds_service.settings import read_settings
+from cds_service.server.body_buffering import Buffered
+from cds_service.settings.settings import read_settings
 
 
 def create_asgi_app() -> Buffered:
@@ -26,7 +26,7 @@ def create_asgi_app() -> Buffered:
 
 
 def command(workers: int = 1) -> Command:
-    """granian as `cds_service.server` runs it, with this application."""
+    """granian as `cds_service.server.server` runs it, with this application."""
     options = ["--interface", "asginl", "--http", "1", "--no-ws", "--log-level", "error", "--workers", str(workers)]
     start = [sys.executable, "-m", "granian", *options, "--factory", "bench.empty_view:create_asgi_app"]
     return lambda port: [*start, "--port", str(port)]

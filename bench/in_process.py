@@ -20,17 +20,17 @@ from statistics import median
 import orjson
 
 from cards.catalogue import load_topic
-from cds_service.audit import CallLog
-from cds_service.call_counts import CallCounts
-from cds_service.chart import ChartReader
-from cds_service.client_auth import TrustedClient
-from cds_service.database import Database
-from cds_service.database_url import parse_database_url
-from cds_service.fhir_reader import FhirReader
-from cds_service.hooks import HookService
-from cds_service.issuing import CardIssuer
-from cds_service.ledger import Ledger
-from cds_service.quiet import QuietPeriods
+from cds_service.cds_hooks.endpoints import HookService
+from cds_service.cds_hooks.issuing import CardIssuer
+from cds_service.cds_hooks.patient_chart import ChartReader
+from cds_service.cds_hooks.quiet_periods import QuietPeriods
+from cds_service.clients.token_check import TrustedClient
+from cds_service.event_log.events import CallLog
+from cds_service.fhir_client.reader import FhirReader
+from cds_service.storage.call_counts import CallCounts
+from cds_service.storage.database import Database
+from cds_service.storage.database_url import parse_database_url
+from cds_service.storage.ledger import Ledger
 
 OURS, ORJSON = "ours", "orjson"
 

@@ -30,9 +30,9 @@ from bench.bodies import CARDS, lumbar_puncture_order
 from bench.client import PATIENCE_SECONDS, Load, Request, load
 from bench.figures import spread
 from bench.report import machine, print_table
-from cds_service.database import Database
-from cds_service.database_url import parse_database_url
-from cds_service.schema import ISSUED_CARD, ISSUED_SUGGESTION
+from cds_service.storage.database import Database
+from cds_service.storage.database_url import parse_database_url
+from cds_service.storage.schema import ISSUED_CARD, ISSUED_SUGGESTION
 
 _SERVICE = "/cds-services/lumbar-puncture-back-pain"
 _START_SECONDS = 60.0

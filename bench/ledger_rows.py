@@ -18,9 +18,9 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Table
 
-from cds_service.database import Database
-from cds_service.database_url import parse_database_url
-from cds_service.schema import (
+from cds_service.storage.database import Database
+from cds_service.storage.database_url import parse_database_url
+from cds_service.storage.schema import (
     ACCEPTED_SUGGESTION,
     CALL_COUNT,
     FEEDBACK,

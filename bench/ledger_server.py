@@ -9,14 +9,14 @@ import os
 import sys
 from typing import Any
 
-from cds_service import server
-from cds_service.ledger import Ledger
-from cds_service.settings import read_settings
+from cds_service.server.server import server
+from cds_service.settings.settings import read_settings
+from cds_service.storage.ledger import Ledger
 
 
 def create_without_ledger() -> Any:
     """What a server process runs in place of the application: the same, but for what it records of a call."""
-    from cds_service.buffered import create_asgi_app_from_environment
+    from cds_service.server.body_buffering import create_asgi_app_from_environment
 
     setattr(Ledger, "record", lambda *_: None)  # noqa: B010 - for this process only
     return create_asgi_app_from_environment()

@@ -18,7 +18,7 @@ from structlog.testing import capture_logs
 
 from bench.report import machine, print_table
 from cds_service.app import create_app
-from cds_service.settings import Settings
+from cds_service.settings.settings import Settings
 from tests.charts import condition, hook_call, patient, post, prefetch, searchset
 from tests.misbehaving_server import HTTP_OK, Answer, Handler, LoopbackServer, answer
 

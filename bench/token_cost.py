@@ -20,11 +20,11 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from jwt.algorithms import get_default_algorithms
 
-from cds_service.client_auth import ClientAuth
-from cds_service.clients import load_registry
-from cds_service.database import Database
-from cds_service.database_url import parse_database_url
-from cds_service.seen_tokens import SeenTokens
+from cds_service.clients.registry import load_registry
+from cds_service.clients.token_check import ClientAuth
+from cds_service.clients.token_replay import SeenTokens
+from cds_service.storage.database import Database
+from cds_service.storage.database_url import parse_database_url
 
 _ISSUER, _AUDIENCE = "https://ehr.example.org", "https://cds.example.org/cds-services/lumbar-puncture-back-pain"
 

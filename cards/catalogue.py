@@ -7,19 +7,19 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from cards.content import ContentError, is_content, line_of, parse_yaml, read_text
-from cards.service import PageWords, Phrases, Service
-from cards.site_codes import load_site_codes
-from cards.text_terms import TermsFile, TextTerms
-from cards.texts import Text, load_text
-from cards.value_set import Terminology, load_value_set, with_local_codes
+from cards.content.files import ContentError, is_content, line_of, parse_yaml, read_text
+from cards.content.service import PageWords, Phrases, Service
+from cards.content.texts import Text, load_text
+from cards.terminology.site_codes import load_site_codes
+from cards.terminology.text_terms import TermsFile, TextTerms
+from cards.terminology.value_set import Terminology, load_value_set, with_local_codes
 
 _ROOT = Path(__file__).parent
 TOPICS = _ROOT / "topics"
 VALUE_SETS = _ROOT / "value_sets"
-PATIENT_PAGES = _ROOT / "patient_pages"
 VIGNETTES = "vignettes.yaml"
 LUMBAR_PUNCTURE = TOPICS / "lumbar_puncture"
+PATIENT_PAGES = LUMBAR_PUNCTURE / "patient_pages"
 
 
 @dataclass(frozen=True)

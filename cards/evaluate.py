@@ -10,13 +10,13 @@ from datetime import date
 
 from cards.card import Card
 from cards.catalogue import Topic
-from cards.orders import DraftOrder
-from cards.record import PatientRecord
-from cards.resources import CodeableConcept
+from cards.fhir.draft_orders import DraftOrder
+from cards.fhir.resources import CodeableConcept
+from cards.record.patient_record import PatientRecord
 from cards.topics.lumbar_puncture import rule
-from cards.topics.lumbar_puncture import triage as first_look
+from cards.topics.lumbar_puncture.decision import triage as first_look
+from cards.topics.lumbar_puncture.decision.triage import Triage
 from cards.topics.lumbar_puncture.rule import ProceduresUnobtainable
-from cards.topics.lumbar_puncture.triage import Triage
 
 _NOTHING: Mapping[str, CodeableConcept] = {}
 

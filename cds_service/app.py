@@ -17,33 +17,33 @@ from requests.adapters import BaseAdapter
 from werkzeug.exceptions import BadRequest, HTTPException
 
 from cards.catalogue import Topic, load_topic
-from cards.content_check import review_due
-from cds_service.audit import configure as configure_logging
-from cds_service.audit import log_call, log_fault, observe_with
-from cds_service.call_counts import CallCounts
-from cds_service.chart import ChartReader
-from cds_service.client_auth import ClientAuth
-from cds_service.clients import Registry, registry_of
-from cds_service.database import Database
+from cards.checks.run_all import review_due
+from cds_service.cds_hooks.endpoints import HookService, hooks_blueprint
+from cds_service.cds_hooks.feedback import feedback_blueprint
+from cds_service.cds_hooks.issuing import CardIssuer
+from cds_service.cds_hooks.patient_chart import ChartReader
+from cds_service.cds_hooks.quiet_periods import QuietPeriods
+from cds_service.clients.key_fetcher import KeyFetcher
+from cds_service.clients.registry import Registry, registry_of
+from cds_service.clients.token_check import ClientAuth
+from cds_service.clients.token_replay import SeenTokens
 from cds_service.errors import ServiceError, operation_outcome
-from cds_service.feedback import feedback_blueprint
-from cds_service.fhir_reader import FhirReader
-from cds_service.health import DatabaseCheck, Health, health_blueprint
-from cds_service.hooks import HookService, hooks_blueprint
-from cds_service.housekeeping import Housekeeping
-from cds_service.issuing import CardIssuer
-from cds_service.key_fetcher import KeyFetcher
-from cds_service.ledger import Ledger
-from cds_service.metrics import Metrics
-from cds_service.metrics_endpoint import metrics_blueprint
-from cds_service.openapi import openapi_blueprint
-from cds_service.pages import error_page
-from cds_service.patient_pages import patient_pages_blueprint
-from cds_service.quiet import QuietPeriods
-from cds_service.seen_tokens import SeenTokens
+from cds_service.event_log.events import configure as configure_logging
+from cds_service.event_log.events import log_call, log_fault, observe_with
+from cds_service.fhir_client.reader import FhirReader
+from cds_service.operations.health import DatabaseCheck, Health, health_blueprint
+from cds_service.operations.housekeeping import Housekeeping
+from cds_service.operations.metrics import Metrics
+from cds_service.operations.metrics_endpoint import metrics_blueprint
+from cds_service.operations.tracing import start_tracing
+from cds_service.pages.error_page import error_page
+from cds_service.pages.openapi import openapi_blueprint
+from cds_service.pages.patient_pages import patient_pages_blueprint
 from cds_service.served_content import served_topic
-from cds_service.settings import Settings, read_settings
-from cds_service.tracing import start_tracing
+from cds_service.settings.settings import Settings, read_settings
+from cds_service.storage.call_counts import CallCounts
+from cds_service.storage.database import Database
+from cds_service.storage.ledger import Ledger
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment

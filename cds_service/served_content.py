@@ -6,7 +6,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from cards.catalogue import Topic, load_topic, without_drafts
-from cds_service.settings import Settings
+from cds_service.settings.settings import Settings
 
 
 @lru_cache(maxsize=1)

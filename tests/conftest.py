@@ -14,9 +14,9 @@ from hypothesis import settings
 
 from cards.catalogue import Topic, load_topic
 from cds_service.app import create_app
-from cds_service.database import Database
-from cds_service.database_url import parse_database_url
-from cds_service.settings import Settings
+from cds_service.settings.settings import Settings
+from cds_service.storage.database import Database
+from cds_service.storage.database_url import parse_database_url
 from tests.fake_fhir_server import FakeFhirServer
 from tests.golden_answers import Golden
 

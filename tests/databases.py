@@ -22,8 +22,8 @@ import psycopg
 import pytest
 from sqlalchemy import Table, select
 
-from cds_service.database import Database
-from cds_service.database_url import parse_database_url
+from cds_service.storage.database import Database
+from cds_service.storage.database_url import parse_database_url
 
 _INSTALL = "no PostgreSQL server is installed; `apt-get install postgresql` adds these tests"
 _OWNER = "postgres"  # the user it runs as where the tests run as root, whom it refuses

@@ -25,7 +25,9 @@ START_S = 120  # on a machine that has much else to do
 _ENDS_S = 30
 _NAMES = UUID("2f4f9b0e-3a57-4c39-9f0e-52f0f3b7b3a5")
 # `cds-service serve` without its look at the content, which a test of the ledger need not wait for seventy times.
-_SERVE = "import os; from cds_service.server import run; from cds_service.settings import read_settings; "
+_SERVE = (
+    "import os; from cds_service.server.server import run; from cds_service.settings.settings import read_settings; "
+)
 _SERVE += "run(read_settings(os.environ))"
 
 

@@ -15,10 +15,10 @@ from structlog.testing import capture_logs
 from werkzeug.test import TestResponse
 
 from cds_service.app import create_app
-from cds_service.database import Database
-from cds_service.metrics_reasons import TOKEN_REASONS, class_of
-from cds_service.schema import METADATA
-from cds_service.settings import Settings
+from cds_service.operations.metrics_reasons import TOKEN_REASONS, class_of
+from cds_service.settings.settings import Settings
+from cds_service.storage.database import Database
+from cds_service.storage.schema import METADATA
 from tests.charts import SERVICE, hook_call
 from tests.conftest import NOW
 from tests.token_forge import ALGORITHMS, DROP, Forge, Json, jwk_of, key_for

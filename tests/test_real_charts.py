@@ -9,7 +9,6 @@ import json
 import re
 from collections import defaultdict
 from datetime import date, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,9 +16,9 @@ from flask.testing import FlaskClient
 
 from tests.charts import CPT, SNOMED, Json, cards_of, coded, hook_call, order, procedure, searchset
 from tests.fake_fhir_server import BASE, FakeFhirServer
+from tests.places import SHARED_DATA
 
-DATA = Path(__file__).parents[2] / "shared" / "data"
-pytestmark = pytest.mark.skipif(not DATA.exists(), reason="the sample charts are not beside this checkout")
+pytestmark = pytest.mark.skipif(not SHARED_DATA.exists(), reason="the sample charts are not beside this checkout")
 
 # What a person found when reading each chart; nothing else in it may contribute to back pain.
 CHARTS = {
@@ -54,13 +53,13 @@ RESOURCE_TYPES = {"Condition": "conditions", "Procedure": "procedures"}
 
 
 def read_chart(name: str) -> list[Json]:
-    return json.loads((DATA / "charts" / f"{name}.json").read_text(encoding="utf-8"))["entry"]
+    return json.loads((SHARED_DATA / "charts" / f"{name}.json").read_text(encoding="utf-8"))["entry"]
 
 
 def read_bulk() -> dict[str, list[Json]]:
     charts: dict[str, list[Json]] = defaultdict(list)
     for resource_type in ("Patient", "Condition", "Procedure"):
-        path = DATA / "bulk-10-patients" / f"{resource_type}.000.ndjson"
+        path = SHARED_DATA / "bulk-10-patients" / f"{resource_type}.000.ndjson"
         for line in path.read_text(encoding="utf-8").splitlines():
             resource = json.loads(line)
             patient = resource["id"] if resource_type == "Patient" else resource["subject"]["reference"][8:]

@@ -13,8 +13,8 @@ from werkzeug.test import TestResponse
 
 from tests.fake_fhir_server import BASE, FakeFhirServer
 from tests.golden_answers import Golden
+from tests.places import FIXTURES
 
-FIXTURES = Path(__file__).parent.parent / "fixtures"
 CALLS = sorted(path for path in (FIXTURES / "recorded_calls").glob("*.json") if path.name != "index.json")
 
 

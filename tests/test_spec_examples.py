@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,8 +10,9 @@ from flask.testing import FlaskClient
 
 from tests.charts import key_of
 from tests.fake_fhir_server import FakeFhirServer
+from tests.places import FIXTURES
 
-FOLDER = Path(__file__).parent.parent / "fixtures" / "spec_examples"
+FOLDER = FIXTURES / "spec_examples"
 EXAMPLES = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted(FOLDER.glob("*.json"))}
 
 

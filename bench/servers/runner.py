@@ -12,16 +12,16 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from cds_service.database import Database
-from cds_service.metrics_folder import metrics_folder
-from cds_service.preloading import preload
-from cds_service.settings import read_settings
+from cds_service.operations.metrics_folder import metrics_folder
+from cds_service.server.preloading import preload
+from cds_service.settings.settings import read_settings
+from cds_service.storage.database import Database
 
 _THREADS = 64
 _GRACE_SECONDS = 5
 _KEEP_ALIVE_SECONDS = 10
 _WSGI = "cds_service.app:create_app_from_environment"
-_ASGI = "cds_service.buffered:create_asgi_app_from_environment"
+_ASGI = "cds_service.server.body_buffering:create_asgi_app_from_environment"
 
 
 def granian_wsgi(port: int, workers: int) -> None:

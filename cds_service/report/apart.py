@@ -8,7 +8,7 @@ from sqlalchemy import BigInteger, Connection, cast, func, select
 
 from cds_service.report.snapshot import CELL
 from cds_service.report.window import Window
-from cds_service.schema import ACCEPTED_SUGGESTION, FEEDBACK, SILENCED_CARD
+from cds_service.storage.schema import ACCEPTED_SUGGESTION, FEEDBACK, SILENCED_CARD
 
 
 @dataclass(frozen=True)

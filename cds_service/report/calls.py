@@ -10,7 +10,7 @@ from sqlalchemy import BigInteger, ColumnElement, Connection, cast, func, select
 
 from cds_service.report.tallies import Rate, rate
 from cds_service.report.window import Window
-from cds_service.schema import CALL_COUNT
+from cds_service.storage.schema import CALL_COUNT
 
 
 @dataclass(frozen=True)

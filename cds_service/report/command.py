@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from cds_service.database import Database
     from cds_service.report.ledger_report import LedgerReport, Words
     from cds_service.report.window import Window
+    from cds_service.storage.database import Database
 
 _BREAKDOWNS = ("card", "week", "client", "tenant", "reason", "suggestion", "content-version")
 _WIDE = 132  # columns, where the output is no terminal
@@ -76,10 +76,10 @@ def report(
 
 def open_database(text: str | None) -> Database:
     """The database at a URL, else that of the settings. Raises ReportRefused."""
-    from cds_service.database import Database
-    from cds_service.database_url import parse_database_url
     from cds_service.errors import NotReady
-    from cds_service.settings import read_settings
+    from cds_service.settings.settings import read_settings
+    from cds_service.storage.database import Database
+    from cds_service.storage.database_url import parse_database_url
 
     try:
         url = parse_database_url(text) if text else read_settings(os.environ).database
@@ -105,8 +105,8 @@ def _window(since: str) -> Window:
 def _ask(database: Database, window: Window, wanted: tuple[str, ...]) -> LedgerReport:
     from importlib.metadata import version
 
-    from cds_service.database import DatabaseAway
     from cds_service.report.ledger_report import build_report
+    from cds_service.storage.database import DatabaseAway
 
     try:
         fault = database.schema_fault()
@@ -124,7 +124,7 @@ def _ask(database: Database, window: Window, wanted: tuple[str, ...]) -> LedgerR
 def _words() -> Words:
     """The content's own words, as they stand now."""
     from cards.catalogue import load_topic
-    from cards.content import ContentError
+    from cards.content.files import ContentError
     from cds_service.report.content_words import words_of
 
     try:

@@ -6,7 +6,6 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from cds_service.database import Database
 from cds_service.report.apart import (
     ForeignFeedback,
     MuteClient,
@@ -36,6 +35,7 @@ from cds_service.report.questions import (
 from cds_service.report.snapshot import ledger_snapshot
 from cds_service.report.tallies import Group, Tally, printable
 from cds_service.report.window import Window
+from cds_service.storage.database import Database
 
 GROUPED = ("card", "week", "client", "tenant", "content-version")
 BREAKDOWNS = ("card", "week", "client", "tenant", "reason", "suggestion", "content-version")

@@ -11,7 +11,7 @@ from sqlalchemy import BigInteger, ColumnElement, Connection, Integer, Subquery,
 from cds_service.report.snapshot import ACCEPTED, CARD, CELL, OVERRIDDEN, UNANSWERED, inline
 from cds_service.report.tallies import Group, Rate, Tally, rate
 from cds_service.report.window import as_time, monday
-from cds_service.schema import ACCEPTED_SUGGESTION, FEEDBACK, ISSUED_SUGGESTION
+from cds_service.storage.schema import ACCEPTED_SUGGESTION, FEEDBACK, ISSUED_SUGGESTION
 
 RED_FLAGS = "red-flags"
 MOST_LISTED = 20  # red-flag cards that were overridden, each by its id

@@ -31,9 +31,9 @@ from sqlalchemy import (
     select,
 )
 
-from cds_service.database import Database
 from cds_service.report.window import DAY_MS, Window
-from cds_service.schema import FEEDBACK, ISSUED_CARD
+from cds_service.storage.database import Database
+from cds_service.storage.schema import FEEDBACK, ISSUED_CARD
 
 UNANSWERED, OVERRIDDEN, ACCEPTED = 0, 1, 2
 CLOCK_LEEWAY_MS = 60_000

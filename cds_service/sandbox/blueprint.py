@@ -15,10 +15,10 @@ from flask import Blueprint, Response, abort, render_template, request
 from markupsafe import Markup
 
 from cards.catalogue import Topic
-from cds_service.clients import RegisteredClient
+from cds_service.cds_hooks.explain import explain_parts
+from cds_service.cds_hooks.request_body import read_json_body
+from cds_service.clients.registry import RegisteredClient
 from cds_service.errors import BadRequest
-from cds_service.explain import explain_parts
-from cds_service.request_body import read_json_body
 from cds_service.sandbox.card_detail import render_detail
 from cds_service.sandbox.charts import PRACTITIONER_ID, Charts
 from cds_service.sandbox.ehr import MODES, Ehr, describe
@@ -30,7 +30,7 @@ from cds_service.sandbox.page_token import PageKey
 from cds_service.sandbox.stories import Story, load_stories
 from cds_service.sandbox.timeline import read_timeline
 from cds_service.sandbox.timeline_drawing import NARROW, WIDE, draw
-from cds_service.settings import Settings, is_loopback
+from cds_service.settings.settings import Settings, is_loopback
 
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; base-uri 'none'; "

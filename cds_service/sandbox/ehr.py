@@ -14,9 +14,9 @@ from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
 
-from cards.reading import JsonBytes
-from cds_service.fhir_base import FhirBase
-from cds_service.prefetch import State, fill_template, sort_value
+from cards.fhir.tolerant_reading import JsonBytes
+from cds_service.fhir_client.base_url import FhirBase
+from cds_service.fhir_client.prefetch import State, fill_template, sort_value
 from cds_service.sandbox.charts import Charts
 from cds_service.sandbox.fhir_search import find_resource, search
 from cds_service.sandbox.fhir_server import bases

@@ -12,9 +12,9 @@ import msgspec
 import requests
 import urllib3
 
-from cds_service.fhir_base import FhirBase, LeavesServer, parse_base
-from cds_service.fhir_connection import CutOff, FhirSession
-from cds_service.nesting import is_deeper_than
+from cds_service.fhir_client.base_url import FhirBase, LeavesServer, parse_base
+from cds_service.http_download import CutOff, FhirSession
+from cds_service.json_depth import is_deeper_than
 
 _SECONDS = 10.0
 _MOST_BYTES = 20_000_000

@@ -14,8 +14,8 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric import ec
 from jwt.algorithms import ECAlgorithm
 
-from cds_service.clients import RegisteredClient
-from cds_service.issuer_keys import KeySet
+from cds_service.clients.issuer_keys import KeySet
+from cds_service.clients.registry import RegisteredClient
 
 CLIENT = "sandbox-page"
 _ALGORITHM = "ES384"

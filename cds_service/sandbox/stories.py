@@ -8,7 +8,7 @@ from typing import Literal
 
 import msgspec
 
-from cards.content import parse_yaml, read_text
+from cards.content.files import parse_yaml, read_text
 
 _PACKED = Path(__file__).parent / "patients"  # in an installed wheel; pyproject.toml puts them there
 _CHECKOUT = Path(__file__).parents[2] / "fixtures" / "patients"

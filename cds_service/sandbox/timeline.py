@@ -10,11 +10,11 @@ from enum import StrEnum
 import msgspec
 
 from cards.catalogue import Topic
-from cards.chart_entry import ChartEntry, Standing
-from cards.dates import DateRange, until
-from cards.record import OtherPatient, PatientRecord, Section, read_section
-from cards.topics.lumbar_puncture.punctures import Puncture, find_punctures, onset_of
-from cds_service.prefetch import sort_value
+from cards.fhir.dates import DateRange, until
+from cards.record.chart_entry import ChartEntry, Standing
+from cards.record.patient_record import OtherPatient, PatientRecord, Section, read_section
+from cards.topics.lumbar_puncture.decision.punctures import Puncture, find_punctures, onset_of
+from cds_service.fhir_client.prefetch import sort_value
 
 
 class Kind(StrEnum):

@@ -8,14 +8,13 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 from bench.bodies import lumbar_puncture_order
 from bench.in_process import answer_once
+from tests.places import ROOT
 
-ROOT = Path(__file__).parent.parent.parent
 PARTS = {
     "stages": r"\| LP order, 1,000 Conditions +\| +9\d\d,\d+ \|",
     "growth": r"\| 20,000 +\|",

@@ -13,7 +13,8 @@ from typing import Any
 import kubernetes_validate
 import yaml
 
-ROOT = Path(__file__).parents[2]
+from tests.places import ROOT
+
 FOLDERS = ("base", "overlays/example")
 OLDEST, NEWEST = "1.27", kubernetes_validate.latest_version()
 _FROM_ELSEWHERE = {"ServiceMonitor"}  # of the Prometheus operator: Kubernetes knows no schema for it

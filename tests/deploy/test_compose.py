@@ -11,11 +11,11 @@ import pytest
 import yaml
 from compose_spec import PyCompose
 
-from cds_service.settings import read_settings
+from cds_service.settings.settings import read_settings
 from deploy import trial
 from deploy.layout import read_image
+from tests.places import ROOT
 
-ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "compose.yaml").read_text("utf-8")
 IMAGE = read_image((ROOT / "Dockerfile").read_text("utf-8"))
 OURS = ("cds-service", "upgrade")

@@ -15,10 +15,10 @@ from flask import Flask
 from packaging.specifiers import SpecifierSet
 
 from cds_service.errors import NotReady
-from cds_service.settings import read_settings
+from cds_service.settings.settings import read_settings
 from deploy.layout import HOME_OF_SERVICE, read_image
+from tests.places import ROOT
 
-ROOT = Path(__file__).parents[2]
 DOCKERFILE = (ROOT / "Dockerfile").read_text("utf-8")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 IMAGE = read_image(DOCKERFILE)

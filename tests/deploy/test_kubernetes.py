@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from cds_service import server
 from cds_service.errors import NotReady
-from cds_service.settings import read_settings
+from cds_service.server import server
+from cds_service.settings.settings import read_settings
 from deploy.layout import read_image
 from tests.deploy.manifests import FOLDERS, NEWEST, OLDEST, ROOT, Json, find_faults, pods, render, settings, the
 from tests.deploy.manifests import values_named as named

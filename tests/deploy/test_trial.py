@@ -11,10 +11,10 @@ from threading import Thread
 import pytest
 
 from cds_service.app import create_app
-from cds_service.calling.signer import Signer
-from cds_service.database import Database
-from cds_service.database_url import parse_database_url
-from cds_service.settings import Settings
+from cds_service.ehr_simulator.token import Signer
+from cds_service.settings.settings import Settings
+from cds_service.storage.database import Database
+from cds_service.storage.database_url import parse_database_url
 from deploy import trial
 from tests.charts import SERVICE, hook_call
 

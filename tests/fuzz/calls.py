@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.charts import LUMBAR_PUNCTURE, SERVICE, hook_call, order
+from tests.places import FIXTURES
 
-FIXTURES = Path(__file__).parent.parent.parent / "fixtures"
 MRI = {"text": "MRI lumbar spine"}
 NON_ADHERENCE = "http://terminology.hl7.org/CodeSystem/non-adherence-reason-codes"
 Place = tuple[Any, ...]

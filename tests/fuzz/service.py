@@ -25,7 +25,7 @@ from sqlalchemy import event
 from werkzeug.test import EnvironBuilder, TestResponse, run_wsgi_app
 
 from cds_service.app import create_app
-from cds_service.settings import Settings
+from cds_service.settings.settings import Settings
 from tests.charts import SERVICE
 from tests.fake_fhir_server import FakeFhirServer
 from tests.fuzz.calls import CHARTS, FIRST_CALL, MadeUpCall

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING
 
 from granian import Granian
 
-from cds_service import server
-from cds_service.doctor import examine
-from cds_service.settings import read_settings
+from cds_service.cli.doctor import examine
+from cds_service.server import server
+from cds_service.settings.settings import read_settings
 
 if TYPE_CHECKING:
-    from cds_service.buffered import Buffered
+    from cds_service.server.body_buffering import Buffered
     from tests.fake_fhir_server import FakeFhirServer
 
 CLOCK_FILE = "INTEROP_CLOCK_FILE"
@@ -30,8 +30,8 @@ FHIR_OF_THE_RECORDINGS = "INTEROP_FHIR_OF_THE_RECORDINGS"
 def create() -> Buffered:
     """What the server process runs. The application is imported only there: metrics need their folder first."""
     from cds_service.app import create_app
-    from cds_service.audit import configure
-    from cds_service.buffered import Buffered
+    from cds_service.event_log.events import configure
+    from cds_service.server.body_buffering import Buffered
 
     configure()
     settings = read_settings(os.environ)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import requests
 
 from tests.charts import SERVICE, Json
+from tests.places import FIXTURES
 
-FIXTURES = Path(__file__).parents[2] / "fixtures"
 FHIR_JSON = "application/fhir+json"
 SECTIONS = {"conditions": "Condition", "procedures": "Procedure"}
 _MOST_S = 120

@@ -12,10 +12,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.places import ROOT
+
 _SAYS = re.compile(r"listens on (http://127\.0\.0\.1:\d+\S*)")
 _STARTS_S = 300  # HAPI on a machine that has much else to do
 _ENDS_S = 20
-ROOT = Path(__file__).parents[2]
 
 
 @dataclass

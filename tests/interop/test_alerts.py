@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 import requests
 
-FOLDER = Path(__file__).parents[2] / "deploy" / "prometheus"
+from tests.places import ROOT
+
+FOLDER = ROOT / "deploy" / "prometheus"
 LONGEST_S = 600
 
 

@@ -11,10 +11,10 @@ import pytest
 from playwright.sync_api import Page, expect
 from sqlalchemy import select
 
-from cds_service.database import Database
-from cds_service.database_url import parse_database_url
 from cds_service.sandbox.stories import Story, load_stories
-from cds_service.schema import ACCEPTED_SUGGESTION, FEEDBACK
+from cds_service.storage.database import Database
+from cds_service.storage.database_url import parse_database_url
+from cds_service.storage.schema import ACCEPTED_SUGGESTION, FEEDBACK
 from tests.interop.conftest import PageService
 from tests.interop.fhir_client import FhirClient, fixture_entries
 from tests.interop.watched_page import PHONE, WatchedPage

@@ -25,12 +25,12 @@ from datetime import date
 
 from cards.card import Card
 from cards.catalogue import Topic
-from cards.record import PatientRecord
-from cards.topics.lumbar_puncture.after_cards import nerve_symptoms, pain_after_puncture, red_flags
-from cards.topics.lumbar_puncture.assessment import Assessment, assess
-from cards.topics.lumbar_puncture.before_cards import confounders, what_to_expect
-from cards.topics.lumbar_puncture.red_flags import INDICATORS
-from cards.topics.lumbar_puncture.triage import Triage
+from cards.record.patient_record import PatientRecord
+from cards.topics.lumbar_puncture.card_writing.after_cards import nerve_symptoms, pain_after_puncture, red_flags
+from cards.topics.lumbar_puncture.card_writing.before_cards import confounders, what_to_expect
+from cards.topics.lumbar_puncture.decision.assessment import Assessment, assess
+from cards.topics.lumbar_puncture.decision.red_flags import INDICATORS
+from cards.topics.lumbar_puncture.decision.triage import Triage
 
 
 class ProceduresUnobtainable(Exception):

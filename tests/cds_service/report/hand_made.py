@@ -11,11 +11,11 @@ from uuid import UUID
 from sqlalchemy import Table
 
 from cards.catalogue import Topic
-from cds_service.database import Database
 from cds_service.report.content_words import words_of
 from cds_service.report.ledger_report import LedgerReport, build_report
 from cds_service.report.window import Window, as_ms
-from cds_service.schema import (
+from cds_service.storage.database import Database
+from cds_service.storage.schema import (
     ACCEPTED_SUGGESTION,
     CALL_COUNT,
     FEEDBACK,

@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cards.catalogue import Topic
-from cds_service.database import Database
-from cds_service.database_url import parse_database_url
 from cds_service.report.ledger_report import LedgerReport
+from cds_service.storage.database import Database
+from cds_service.storage.database_url import parse_database_url
 from tests.cds_service.report.hand_made import NOON, HandMadeLedger
 
 _ENTRY = st.tuples(

@@ -13,7 +13,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from cds_service.app import create_app
-from cds_service.settings import Settings
+from cds_service.settings.settings import Settings
 from tests.cds_service.sandbox.own_server import OwnServer
 
 TOLD_ON = datetime(2026, 11, 22, 12, tzinfo=UTC)

@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 
 from cds_service.app import create_app
 from cds_service.sandbox.fhir_server import bases
-from cds_service.settings import Settings
+from cds_service.settings.settings import Settings
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +43,7 @@ def test_production_does_not_even_import_it(tmp_path: Path) -> None:
     program = f"""
 import sys
 from cds_service.app import create_app
-from cds_service.settings import Settings
+from cds_service.settings.settings import Settings
 create_app(Settings(profile="production", public_url="https://a.example", database_url="sqlite:///{tmp_path}/ledger"))
 assert not [name for name in sys.modules if name.startswith(("cds_service.sandbox", "nh3"))]
 """

@@ -8,8 +8,8 @@ import pytest
 from flask.testing import FlaskClient
 
 from cds_service.sandbox.stories import Story
+from tests.cds_service.pages.test_error_page import Page
 from tests.cds_service.sandbox.own_server import STORIES, call_of
-from tests.cds_service.test_pages import Page
 from tests.charts import CARDS, cards_of, condition, hook_call, prefetch
 
 

@@ -16,10 +16,11 @@ from werkzeug.datastructures import MultiDict
 from cds_service.sandbox.ehr import MODES
 from cds_service.sandbox.order_catalogue import ORDER_KEYS, PRIORITIES, REASON_KEYS
 from cds_service.sandbox.page_state import HOOKS, SERVERS
+from tests.cds_service.pages.test_error_page import Page
 from tests.cds_service.sandbox.own_server import CODES, STORIES
-from tests.cds_service.test_pages import Page
+from tests.places import ROOT
 
-STATIC = Path(__file__).parents[3] / "cds_service" / "static"
+STATIC = ROOT / "cds_service" / "static"
 QUERIES = [
     "",
     *(f"patient={story.id}" for story in STORIES),

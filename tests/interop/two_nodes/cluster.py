@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cds_service.schema import FEEDBACK as FEEDBACK_TABLE
+from cds_service.storage.schema import FEEDBACK as FEEDBACK_TABLE
 from tests.databases import LiveDatabase, PostgresqlServer
 from tests.interop.two_nodes.load import Ehr, Load, under_load
 from tests.interop.two_nodes.proxy import Proxy

@@ -10,7 +10,7 @@ from uuid import uuid4
 
 import pytest
 
-from cds_service.schema import FEEDBACK as FEEDBACK_TABLE
+from cds_service.storage.schema import FEEDBACK as FEEDBACK_TABLE
 from tests.charts import SERVICE, hook_call
 from tests.interop.two_nodes.cluster import Cluster, each_in_turn
 from tests.interop.two_nodes.load import feedback_on

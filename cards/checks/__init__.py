@@ -1,0 +1,1 @@
+"""Everything that `cds-service check` says, by file and line."""

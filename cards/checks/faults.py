@@ -1,0 +1,74 @@
+"""Faults of the content, each one line, `file:line: what is wrong`, and what finds that line; no check stands here."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+import yaml
+
+from cards.content.files import ContentError, parse_yaml, read_text
+from cards.content.texts import Text
+
+T = TypeVar("T")
+Step = str | int
+
+_CITATION = re.compile(r"\[([a-z0-9-]+)\](?!\()")
+
+
+def fault_at(path: Path, what: str, *steps: Step) -> str:
+    """`file:line: what`, the line that of the deepest node of YAML, JSON or a text's head which these steps lead to."""
+    line = 1
+    try:
+        source = read_text(path)
+        head = source.split("\n---\n", 1)[0] if path.suffix == ".md" else source
+        node = yaml.compose(head, Loader=yaml.SafeLoader)
+    except (ContentError, yaml.YAMLError):
+        node = None
+    for step in steps:
+        if isinstance(node, yaml.MappingNode):
+            found = next((pair for pair in node.value if pair[0].value == step), None)
+            if found is None:
+                break
+            line, node = found[0].start_mark.line + 1, found[1]
+        elif isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
+            node = node.value[step]
+            line = node.start_mark.line + 1
+    return str(ContentError(path, what, line))
+
+
+def with_line(fault: ContentError, path: Path) -> str:
+    """What loading `path` complains of; where it names no line, that of the byte it names, or the first."""
+    place, _, what = str(fault).partition(": ")
+    if re.search(r":\d+$", place):
+        return str(fault)
+    found = re.search(r"byte (\d+)", what)
+    line = path.read_bytes()[: int(found[1])].count(b"\n") + 1 if found else 1
+    return str(ContentError(path, what, line))
+
+
+def load_or_tell(faults: list[str], path: Path, load: Callable[[Path], T]) -> T | None:
+    """What `load` makes of the file; None where it cannot be loaded, which is one more of `faults`."""
+    try:
+        return load(path)
+    except ContentError as fault:
+        faults.append(with_line(fault, path))
+        return None
+
+
+def load_words(faults: list[str], path: Path, shape: type[T]) -> T | None:
+    """A file of words in YAML; None where it cannot be loaded, which is one more of `faults`."""
+    return load_or_tell(faults, path, lambda path: parse_yaml(path, read_text(path), shape))
+
+
+def body_lines(text: Text) -> list[tuple[int, str]]:
+    """Every line of a text's body, with its number in the file."""
+    lines = read_text(text.path).split("\n")
+    return list(enumerate(lines, start=1))[text.first_line - 1 :]
+
+
+def citations(text: Text) -> list[tuple[int, str]]:
+    """Every citation with its line, in the order of the text."""
+    return [(line, key) for line, words in body_lines(text) for key in _CITATION.findall(words)]

@@ -1,0 +1,1 @@
+"""Content files: loading them and the shapes they have."""

@@ -1,0 +1,1 @@
+"""Reading FHIR JSON of any version into slim structs, and writing what we author."""

@@ -1,0 +1,291 @@
+"""The slim shapes of the FHIR resources we read: DSTU2, STU3, R4, R4B and R5 at once, only the elements we ask for.
+
+Each element that changed its name between versions stands here under all its names (hl7.org/fhir, the page of each
+resource).
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+import msgspec
+
+from cards.fhir.tolerant_reading import ABSENT, JsonBytes, Reader, Unreadable
+
+
+class _Element(msgspec.Struct, rename="camel", gc=False):
+    """gc=False: these trees hold no cycles, and a thousand of them should not wake the garbage collector."""
+
+
+class Coding(_Element):
+    system: str | None = None
+    code: str | None = None
+    display: str | None = None
+    user_selected: bool | None = None
+
+
+class CodeableConcept(_Element):
+    coding: list[Coding] = []
+    text: str | None = None
+
+    def says_something(self) -> bool:
+        """Whether there is a code or a word to judge by."""
+        return bool(self.text) or any(coding.code or coding.display for coding in self.coding)
+
+
+class CodeableReference(CodeableConcept):
+    """A CodeableConcept up to R4; since R5 the concept may stand one level down."""
+
+    concept: CodeableConcept | None = None
+
+    def resolved(self) -> CodeableConcept:
+        return self.concept or self
+
+
+class Reference(_Element):
+    reference: str | None = None
+
+
+class Reason(CodeableConcept):
+    """Why an order was placed or a Procedure done: a CodeableConcept, or since R5 a CodeableReference."""
+
+    concept: CodeableConcept | None = None
+    reference: Reference | None = None
+
+
+class Period(_Element):
+    start: str | None = None
+    end: str | None = None
+
+
+class ResourceCode(_Element):
+    """What a resource of a chart is about, its codings still bytes: the same ones come back in chart after chart."""
+
+    coding: msgspec.Raw = ABSENT
+    text: str | None = None
+    concept: msgspec.Raw = ABSENT  # since R5, whose CodeableReference holds the concept one level down
+
+    def resolved(self) -> CodeableConcept:
+        """The concept, decoded."""
+        if self.concept is not ABSENT:
+            with suppress(Unreadable):
+                concept, _ = _CONCEPT.read(self.concept)
+                return concept
+        return CodeableConcept(read_codings(self.coding), self.text)
+
+
+_CODINGS = Reader(list[Coding])
+_CONCEPT = Reader(CodeableConcept)
+
+
+def read_codings(raw: JsonBytes) -> list[Coding]:
+    """The codings that these bytes hold; what cannot be read is left out."""
+    try:
+        return _CODINGS.read(raw)[0]
+    except Unreadable:
+        return []
+
+
+class ChartResource(_Element):
+    """Any resource of a chart: what it is, whose it is, what it is about; every other element stays bytes until asked.
+
+    So one bad date never fails the decoding of a chart, and what no value set holds costs nothing more.
+    """
+
+    # in the order in which servers write them, which is the order in which msgspec looks for them
+    resource_type: str = ""
+    id: str | None = None
+    status: msgspec.Raw = ABSENT
+    clinical_status: msgspec.Raw = ABSENT
+    verification_status: msgspec.Raw = ABSENT
+    code: ResourceCode | None = None
+    subject: Reference | None = None
+    patient: Reference | None = None  # Condition in DSTU2
+    onset_date_time: msgspec.Raw = ABSENT
+    onset_period: msgspec.Raw = ABSENT
+    abatement_date_time: msgspec.Raw = ABSENT
+    recorded_date: msgspec.Raw = ABSENT
+    performed_date_time: msgspec.Raw = ABSENT
+    performed_period: msgspec.Raw = ABSENT
+    performed_string: msgspec.Raw = ABSENT
+    occurrence_date_time: msgspec.Raw = ABSENT
+    occurrence_period: msgspec.Raw = ABSENT
+    occurrence_string: msgspec.Raw = ABSENT
+    abatement_period: msgspec.Raw = ABSENT
+    abatement_boolean: msgspec.Raw = ABSENT
+    abatement_string: msgspec.Raw = ABSENT
+    abatement_age: msgspec.Raw = ABSENT
+    abatement_range: msgspec.Raw = ABSENT
+    asserted_date: msgspec.Raw = ABSENT
+    date_recorded: msgspec.Raw = ABSENT
+    not_done: msgspec.Raw = ABSENT
+    not_performed: msgspec.Raw = ABSENT
+    reason_code: msgspec.Raw = ABSENT  # Procedure, as the three below
+    reason_reference: msgspec.Raw = ABSENT
+    reason: msgspec.Raw = ABSENT
+    reason_codeable_concept: msgspec.Raw = ABSENT
+    communication: msgspec.Raw = ABSENT  # Patient
+    issue: msgspec.Raw = ABSENT  # OperationOutcome
+
+    def concept(self) -> CodeableConcept:
+        """What the resource is about; a concept that says nothing where it has no code."""
+        return self.code.resolved() if self.code else CodeableConcept()
+
+
+class Present(_Element):
+    """An element of which it matters only that it is there."""
+
+
+Status = CodeableConcept | str  # a code up to STU3, a CodeableConcept since R4
+
+
+class Condition(_Element):
+    """https://hl7.org/fhir/R4/condition.html and its DSTU2, STU3 and R5 sisters: the elements read once it matters."""
+
+    clinical_status: Status | None = None
+    verification_status: Status | None = None
+    onset_date_time: str | None = None
+    onset_period: Period | None = None
+    abatement_date_time: str | None = None
+    abatement_period: Period | None = None
+    abatement_boolean: bool | None = None  # up to STU3
+    abatement_string: str | None = None
+    abatement_age: Present | None = None
+    abatement_range: Present | None = None
+    recorded_date: str | None = None
+    asserted_date: str | None = None  # STU3
+    date_recorded: str | None = None  # DSTU2
+
+
+class Procedure(_Element):
+    """https://hl7.org/fhir/R4/procedure.html and its DSTU2, STU3 and R5 sisters: the elements read once it matters."""
+
+    status: str | None = None
+    not_done: bool | None = None  # STU3
+    not_performed: bool | None = None  # DSTU2
+    performed_date_time: str | None = None
+    performed_period: Period | None = None
+    performed_string: str | None = None
+    occurrence_date_time: str | None = None  # R5
+    occurrence_period: Period | None = None
+    occurrence_string: str | None = None
+
+
+class Reasons(_Element):
+    """Why, under the names it has had: `reason` is DSTU2 (ReferralRequest) and R5, reasonCodeableConcept is DSTU2."""
+
+    reason_code: list[CodeableConcept] = []
+    reason_reference: list[Reference] = []
+    reason: list[Reason] = []
+    reason_codeable_concept: CodeableConcept | None = None
+
+    def concepts(self) -> tuple[CodeableConcept, ...]:
+        """Every reason that is told by code or in words."""
+        told = [*self.reason_code, *(one.concept or one for one in self.reason)]
+        if self.reason_codeable_concept is not None:
+            told.append(self.reason_codeable_concept)
+        return tuple(concept for concept in told if concept.says_something())
+
+    def references(self) -> tuple[str, ...]:
+        """Every reference to a reason."""
+        referred = [*self.reason_reference, *(one.reference for one in self.reason if one.reference)]
+        return tuple(one.reference for one in referred if one.reference)
+
+
+class Communication(_Element):
+    language: CodeableConcept | None = None
+    preferred: bool | None = None
+
+
+class Patient(_Element):
+    communication: list[Communication] = []
+
+
+class Issue(_Element):
+    severity: str | None = None
+
+
+class OperationOutcome(_Element):
+    issue: list[Issue] = []
+
+
+class OrderItem(_Element):
+    code: CodeableConcept | None = None
+
+
+class Order(Reasons):
+    """ServiceRequest (R4, R5), ProcedureRequest and ReferralRequest (DSTU2, STU3), DiagnosticOrder (DSTU2).
+
+    https://hl7.org/fhir/R5/servicerequest.html and the pages of its forerunners.
+    """
+
+    resource_type: str = ""
+    id: str | None = None
+    status: str | None = None
+    priority: str | None = None
+    do_not_perform: bool | None = None
+    code: CodeableReference | None = None
+    item: list[OrderItem] = []  # DiagnosticOrder
+    type: CodeableConcept | None = None  # ReferralRequest, as the two below
+    service_requested: list[CodeableConcept] = []
+    specialty: CodeableConcept | None = None
+    subject: Reference | None = None
+    patient: Reference | None = None  # ReferralRequest in DSTU2
+    contained: list[msgspec.Raw] = []
+
+    def what(self) -> tuple[CodeableConcept, ...]:
+        """What is ordered, under each name it has."""
+        told = [self.code.resolved() if self.code else None, *(item.code for item in self.item)]
+        told += [*self.service_requested, self.type, self.specialty]
+        return tuple(concept for concept in told if concept is not None and concept.says_something())
+
+
+class BundleLink(_Element):
+    relation: str | None = None
+    url: str | None = None
+
+
+class BundleEntry(_Element):
+    """`resource_type` is there where a bare resource stands in the place of an entry."""
+
+    full_url: str | None = None
+    resource_type: str = ""
+    resource: ChartResource | None = None
+
+
+class Bundle(_Element):
+    """A Bundle of a chart, of any type."""
+
+    resource_type: str = ""
+    total: int | None = None
+    link: list[BundleLink] = []
+    entry: list[BundleEntry] = []
+
+
+class RawEntry(_Element):
+    """Raw, not `Raw | None`: msgspec refuses every value of such a union."""
+
+    full_url: msgspec.Raw = ABSENT
+    resource: msgspec.Raw = ABSENT
+
+
+class EntryAddress(_Element):
+    """Where a RawEntry says its resource lives."""
+
+    full_url: str | None = None
+
+
+class RawBundle(_Element):
+    """A Bundle whose elements stay bytes, whatever they turn out to be."""
+
+    resource_type: str = ""
+    total: msgspec.Raw = ABSENT
+    link: msgspec.Raw = ABSENT
+    entry: msgspec.Raw = ABSENT
+
+
+class BundleSearch(_Element):
+    """What a RawBundle says of the search it answers."""
+
+    total: int | None = None
+    link: list[BundleLink] = []

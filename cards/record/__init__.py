@@ -1,0 +1,1 @@
+"""What one call lets us know of one patient."""

@@ -1,0 +1,130 @@
+"""PatientRecord: what this call lets us know of one patient, read tolerantly and matched against the value sets.
+
+Every entry of a chart is looked at once, in its slimmest shape; only what a value set holds is read further. An entry
+that cannot be read is counted, with the reason, and costs the others nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+
+from cards.fhir.bundle import Entries
+from cards.fhir.patient_check import OtherPatient, Ownership
+from cards.fhir.resources import BundleEntry, ChartResource, OperationOutcome, Patient, Reference
+from cards.fhir.tolerant_reading import read_elements
+from cards.record.chart_entry import ChartEntry, read_chart_entry
+from cards.terminology.value_set import Terminology
+
+__all__ = ["OtherPatient", "PatientRecord", "Section", "SectionRead", "read_language", "read_section"]
+
+
+@dataclass(frozen=True)
+class Section:
+    """The Conditions, or the Procedures, as they were obtained.
+
+    `obtained` False: nobody could tell. `complete` False: there is more than this.
+    """
+
+    entries: Entries = ()
+    obtained: bool = True
+    complete: bool = True
+
+
+@dataclass(frozen=True)
+class SectionRead:
+    """What one Section held for us. `unread` counts the entries that could not be read, by reason."""
+
+    found: tuple[ChartEntry, ...] = ()
+    seen_count: int = 0
+    unread: Mapping[str, int] = field(default_factory=dict)
+    obtained: bool = True
+    complete: bool = True
+
+    @property
+    def unread_count(self) -> int:
+        return sum(self.unread.values())
+
+
+@dataclass(frozen=True)
+class PatientRecord:
+    """One patient in one call: the conditions and procedures that matter, and how much of the chart was seen.
+
+    `language`: the patient's preferred language as a primary subtag ("es"), None where the chart does not say.
+    """
+
+    patient_id: str
+    conditions: SectionRead
+    procedures: SectionRead
+    language: str | None = None
+
+
+def read_section(
+    section: Section, resource_type: str, patient_id: str, terminology: Terminology, today: date
+) -> SectionRead:
+    """Read the entries of one resource type ("Condition" or "Procedure"); other types are passed over.
+
+    Raises OtherPatient at the first entry that is certainly about somebody else.
+    """
+    unread: Counter[str] = Counter()
+    complete = section.complete
+    other_types = False
+    readable: list[ChartResource] = []
+    ownership = Ownership(patient_id, section.entries)
+    ours = ownership.ours
+    for index, entry in enumerate(section.entries):
+        resource = entry.resource if entry else None
+        if resource is None or not resource.resource_type:
+            unread["not a resource"] += 1
+        elif resource.resource_type == resource_type:
+            subject = resource.subject  # compared here first: a thousand calls are a fortieth of an answer
+            if (subject is not None and subject.reference in ours) or ownership.is_ours(_subject(resource), index):
+                readable.append(resource)
+            else:
+                unread["patient not resolved"] += 1
+        elif resource.resource_type == "OperationOutcome":
+            complete = complete and not _reports_error(resource)
+        else:
+            other_types = True
+    matched, unread["no code"] = terminology.sift(resource.code for resource in readable)
+    chart_entries = (read_chart_entry(readable[at], matches, today) for at, matches in sorted(matched.items()))
+    found = tuple(entry for entry in chart_entries if entry is not None)
+    seen_count = len(readable) + unread["not a resource"] + unread["patient not resolved"]
+    obtained = section.obtained and (seen_count > 0 or not other_types)  # the answer to another question is no answer
+    return SectionRead(found, seen_count, dict(+unread), obtained, complete)
+
+
+def _subject(resource: ChartResource) -> Reference | None:
+    """The reference to the patient: `subject`, or `patient` in DSTU2; one that says nothing gives way to the other."""
+    if resource.subject is None or (resource.subject.reference is None and resource.patient is not None):
+        return resource.patient
+    return resource.subject
+
+
+def _reports_error(resource: ChartResource) -> bool:
+    """Whether an OperationOutcome says that something went wrong, and is not just a remark on the search."""
+    issues = read_elements(resource, OperationOutcome).issue
+    return not issues or any(issue.severity not in ("information", "warning") for issue in issues)
+
+
+def read_language(entry: BundleEntry | None) -> tuple[str | None, str | None]:
+    """The id of a Patient, and the language it prefers, as its primary subtag ("es"); else the first one it names.
+
+    Both are None where this is no Patient; the language is None where it is given in words only.
+    """
+    resource = entry.resource if entry else None
+    if resource is None or resource.resource_type != "Patient":
+        return None, None
+    communication = read_elements(resource, Patient).communication
+    spoken = sorted(communication, key=lambda one: not one.preferred)
+    tags = [coding.code for coding in spoken[0].language.coding if coding.code] if spoken and spoken[0].language else []
+    if not tags:
+        return resource.id, None
+    subtag = re.split("[-_]", tags[0].strip().lower())[0]
+    return resource.id, _ISO_639_2.get(subtag, subtag)
+
+
+_ISO_639_2 = {"eng": "en", "spa": "es"}  # three-letter codes of the languages we have pages in

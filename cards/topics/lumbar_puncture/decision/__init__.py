@@ -1,0 +1,1 @@
+"""What the orders and the chart mean. No words of a card."""

@@ -1,0 +1,1 @@
+"""Why each card came or did not."""

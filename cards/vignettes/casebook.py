@@ -1,0 +1,262 @@
+"""The clinician's tests: a chart and orders in a few lines, and the cards that must come of them (vignettes.yaml)."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+import yaml
+
+from cards.card import Card
+from cards.catalogue import LUMBAR_PUNCTURE, VIGNETTES, Topic
+from cards.content.files import ContentError, parse_yaml, read_text
+from cards.evaluate import ProceduresUnobtainable, evaluate, reasons_to_look_up, triage
+from cards.fhir.bundle import read_entry
+from cards.fhir.draft_orders import DraftOrder, FhirVersion, condition_id, read_draft_orders
+from cards.fhir.resources import CodeableConcept
+from cards.record.patient_record import PatientRecord, Section, SectionRead, read_section
+from cards.vignettes.fhir_builder import PATIENT_ID, Charter, Concept, ConditionLine, OrderLine, ProcedureLine, is_date
+
+SectionName = Literal["conditions", "procedures"]
+
+
+class Expected(msgspec.Struct, rename="kebab", forbid_unknown_fields=True):
+    """What a card must be: only what is given is compared. vignettes.yaml explains each."""
+
+    indicator: str | None = None
+    class_: str | None = msgspec.field(name="class", default=None)
+    findings: list[str] | None = None
+    flags: list[str] | None = None
+    offers: list[str] | None = None
+    links: list[str] | None = None
+    says: list[str] = []
+    never_says: list[str] = []
+
+
+class Vignette(msgspec.Struct, rename="kebab", forbid_unknown_fields=True):
+    """One chart, its orders, and the cards expected: none at all where `expect` is empty."""
+
+    name: str
+    expect: dict[str, Expected]
+    orders: list[OrderLine]
+    fhir: FhirVersion = FhirVersion.R4
+    conditions: list[ConditionLine] = []
+    procedures: list[ProcedureLine] = []
+    language: str | None = None
+    not_read: list[SectionName] = []
+    partly_read: list[SectionName] = []
+    refused: bool = False
+    boundary: dict[str, list[int]] = {}
+
+
+class _File(msgspec.Struct, rename="kebab", forbid_unknown_fields=True):
+    today: date
+    concepts: dict[str, Concept]
+    vignettes: list[Vignette]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a vignette. `refused`: the order cannot be judged (HTTP 412); `record` None: no order is ours."""
+
+    cards: tuple[Card, ...]
+    record: PatientRecord | None
+    refused: bool = False
+
+
+@dataclass(frozen=True)
+class Casebook:
+    """All vignettes of a topic."""
+
+    today: date
+    concepts: Mapping[str, Concept]
+    vignettes: tuple[Vignette, ...]
+
+    def find(self, name: str) -> Vignette | None:
+        """The vignette of this name."""
+        return next((one for one in self.vignettes if one.name == name), None)
+
+    def orders(self, vignette: Vignette) -> tuple[DraftOrder, ...]:
+        """The orders of the session, as order-select tells them: all of them, those just chosen `selected`."""
+        charter = Charter(vignette.fhir, self.today, self.concepts)
+        drafts = [charter.order(line, at) for at, line in enumerate(vignette.orders, 1)]
+        bundle = {"resourceType": "Bundle", "entry": [{"resource": draft} for draft in drafts]}
+        chosen = [
+            f"{draft['resourceType']}/{draft['id']}"
+            for draft, line in zip(drafts, vignette.orders, strict=True)
+            if line.selected
+        ]
+        return read_draft_orders(msgspec.json.encode(bundle), chosen)
+
+    def run(self, vignette: Vignette, topic: Topic) -> Outcome:
+        """The cards of one vignette, by the way every call goes: bytes in, cards out."""
+        charter = Charter(vignette.fhir, self.today, self.concepts)
+        conditions = [msgspec.json.encode(charter.condition(one, at)) for at, one in enumerate(vignette.conditions, 1)]
+        procedures = [msgspec.json.encode(charter.procedure(one, at)) for at, one in enumerate(vignette.procedures, 1)]
+        orders = self.orders(vignette)
+        looked_up = _look_up(reasons_to_look_up(topic, orders), conditions)
+        found = triage(topic, orders, looked_up)
+        if found is None:
+            return Outcome((), None)
+
+        def read(key: str, resource_type: str, resources: Sequence[bytes]) -> SectionRead:
+            section = Section(
+                [read_entry(raw) for raw in resources],
+                obtained=key not in vignette.not_read,
+                complete=key not in vignette.partly_read,
+            )
+            return read_section(section, resource_type, PATIENT_ID, topic.chart, self.today)
+
+        record = PatientRecord(
+            PATIENT_ID,
+            read("conditions", "Condition", conditions),
+            read("procedures", "Procedure", procedures),
+            vignette.language,
+        )
+        try:
+            return Outcome(evaluate(topic, found, record, self.today), record)
+        except ProceduresUnobtainable:
+            return Outcome((), record, refused=True)
+
+    def find_failures(self, vignette: Vignette, topic: Topic) -> list[str]:
+        """What is not as expected, in clinical words, one line each; empty where all is."""
+        return list(_compare(vignette, self.run(vignette, topic)))
+
+    def marked_boundaries(self) -> dict[str, set[int]]:
+        """For each setting, the steps (+1, -1) that some vignette says it would notice."""
+        marked: dict[str, set[int]] = {}
+        for vignette in self.vignettes:
+            for setting, steps in vignette.boundary.items():
+                marked.setdefault(setting, set()).update(steps)
+        return marked
+
+
+def load_vignettes(path: Path = LUMBAR_PUNCTURE / VIGNETTES) -> Casebook:
+    """Read vignettes.yaml. Raises ContentError, with the line of the vignette that is at fault: also for a name that
+    stands twice, a concept that stands nowhere, a date that is none.
+    """
+    text = read_text(path)
+    file = parse_yaml(path, text, _File)
+    seen: set[str] = set()
+    for place, vignette in enumerate(file.vignettes):
+        fault = next(_faults(vignette, seen, file.concepts), None)
+        if fault:
+            raise ContentError(path, fault, _line_of_vignette(text, place))
+        seen.add(vignette.name)
+    return Casebook(file.today, file.concepts, tuple(file.vignettes))
+
+
+def _faults(vignette: Vignette, seen: Container[str], concepts: Container[str]) -> Iterator[str]:
+    """What the shape of the file does not forbid, and is wrong all the same."""
+    name = vignette.name
+    if name in seen:
+        yield f"the name stands twice: {name}"
+    yield from (f"{name}: {one!r} is not among the concepts" for one in _concept_names(vignette) if one not in concepts)
+    days = [day for line in vignette.conditions for day in (line.onset, line.recorded, line.abated)]
+    days += [line.performed for line in vignette.procedures]
+    yield from (f"{name}: {day!r} is not a date" for day in days if day is not None and not is_date(day))
+
+
+def _line_of_vignette(text: str, place: int) -> int | None:
+    """The line, from 1, on which the vignette at this place, from 0, begins."""
+    root = yaml.compose(text, Loader=yaml.SafeLoader)
+    for key, value in root.value if isinstance(root, yaml.MappingNode) else []:
+        if key.value == "vignettes":
+            line: int = value.value[place].start_mark.line
+            return line + 1
+    return None
+
+
+def _concept_names(vignette: Vignette) -> Iterator[str]:
+    for order in vignette.orders:
+        yield from (name for name in (order.what, order.reason) if name)
+    yield from (line.what for line in vignette.conditions)
+    for procedure in vignette.procedures:
+        yield from (name for name in (procedure.what, procedure.reason) if name)
+
+
+def _look_up(references: Sequence[str], conditions: Sequence[bytes]) -> dict[str, CodeableConcept]:
+    """The Conditions that an order refers to, from the chart of the vignette."""
+    resources = [entry.resource for raw in conditions if (entry := read_entry(raw)) and entry.resource]
+    known = {resource.id: resource.concept() for resource in resources}
+    return {one: known[condition_id(one)] for one in references if condition_id(one) in known}
+
+
+def _compare(vignette: Vignette, outcome: Outcome) -> Iterator[str]:
+    if outcome.refused != vignette.refused:
+        yield (
+            "expected an answer, got 412: the procedures could not be had"
+            if outcome.refused
+            else "expected 412, got an answer"
+        )
+        return
+    got = {card.key: card for card in outcome.cards}
+    for key in sorted(vignette.expect.keys() - got.keys()):
+        yield f"expected card `{key}`, got {_list(got)}; {_what_was_read(outcome)}"
+    for key in sorted(got.keys() - vignette.expect.keys()):
+        yield f"expected no card `{key}`, got: {got[key].summary}"
+    for key, expected in vignette.expect.items():
+        if key in got:
+            yield from (f"card `{key}`: {what}" for what in _differences(expected, got[key]))
+
+
+def _differences(expected: Expected, card: Card) -> Iterator[str]:
+    findings = sorted({one.value_set for one in card.provenance if one.role in ("contributor", "serious")})
+    flags = sorted({one.value_set for one in card.provenance if one.role == "red-flag"})
+    offers = sorted(suggestion.key for suggestion in card.suggestions)
+    links = sorted(link.label for link in card.links)
+    for what, wanted, is_ in (
+        ("indicator", expected.indicator, card.indicator),
+        ("class", expected.class_, card.classification),
+        ("findings", _sorted(expected.findings), findings),
+        ("flags", _sorted(expected.flags), flags),
+        ("offers", _sorted(expected.offers), offers),
+        ("links", _sorted(expected.links), links),
+    ):
+        if wanted is not None and wanted != is_:
+            yield f"expected {what} {_say(wanted)}, got {_say(is_)}"
+    text = " ".join(f"{card.summary}\n{card.detail}".split())
+    for words in expected.says:
+        if words not in text:
+            yield f"does not say “{words}”"
+    for words in expected.never_says:
+        if words in text:
+            yield f"says “{words}”, which it must not"
+
+
+def _sorted(names: list[str] | None) -> list[str] | None:
+    return None if names is None else sorted(names)
+
+
+def _say(value: object) -> str:
+    if isinstance(value, list):
+        return _list(value)
+    return str(value or "none")
+
+
+def _list(names: Mapping[str, object] | Sequence[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names) or "none"
+
+
+def _what_was_read(outcome: Outcome) -> str:
+    """ "2 conditions read, neither matched; 1 procedure read, it matched"."""
+    if outcome.record is None:
+        return "no order is one we speak about"
+    sections = [("condition", outcome.record.conditions), ("procedure", outcome.record.procedures)]
+    return "; ".join(_section_words(name, section) for name, section in sections)
+
+
+def _section_words(name: str, section: SectionRead) -> str:
+    if not section.obtained:
+        return f"{name}s could not be read"
+    if not section.seen_count:
+        return f"no {name} in the chart"
+    count, matched = section.seen_count, len(section.found)
+    if count == 1:
+        return f"1 {name} read, it {'matched' if matched else 'did not match'}"
+    none = "neither matched" if count == 2 else "none matched"
+    return f"{count} {name}s read, {f'{matched} matched' if matched else none}"

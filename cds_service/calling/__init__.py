@@ -1,1 +1,0 @@
-"""`cds-service call`: plays the client of a CDS service, ours or any other."""

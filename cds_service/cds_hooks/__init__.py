@@ -1,0 +1,1 @@
+"""The protocol: discovery, one call from bytes to bytes, feedback, explain."""

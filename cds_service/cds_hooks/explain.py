@@ -1,0 +1,197 @@
+"""What each order and resource of a request was taken for, and why each card came or did not: for `cds-service explain`
+as text, for the sandbox page as parts.
+
+What comes back quotes the chart, for whoever holds the request already. Nothing is logged, and no server is called.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+
+import msgspec
+
+from cards.catalogue import Topic
+from cards.evaluate import ProceduresUnobtainable, evaluate
+from cards.fhir.draft_orders import DraftOrder, FhirVersion
+from cards.fhir.resources import CodeableConcept
+from cards.fhir.strict_reading import has_models, read_strictly
+from cards.record.patient_record import PatientRecord
+from cards.topics.lumbar_puncture.decision.assessment import Assessment, assess
+from cards.topics.lumbar_puncture.decision.triage import Triage
+from cards.topics.lumbar_puncture.explanation.explain_chart import ChartExplainer
+from cards.topics.lumbar_puncture.explanation.explain_decision import Case, tell_cards, tell_decision
+from cards.topics.lumbar_puncture.explanation.explain_orders import Fact, Paragraph, explain_orders
+from cds_service.cds_hooks.patient_chart import ChartLog, ChartReader
+from cds_service.cds_hooks.session import read_session
+from cds_service.cds_hooks.wire import HookRequest, decode_request
+from cds_service.fhir_client.base_url import parse_base
+from cds_service.fhir_client.prefetch import PrefetchValue, State, sort_value
+from cds_service.fhir_client.reader import FhirReader
+
+_MOST_NAMED = 20  # resources that are not valid, each by name
+_LONGEST_LINE = 400  # characters
+_STAYS_AWAY = "does not fire: "  # how `tell_cards` begins for a card that does not come
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """A request as the service reads it, from its prefetch alone. `record` None: no order is ours."""
+
+    call: HookRequest
+    orders: tuple[DraftOrder, ...]
+    looked_up: Mapping[str, CodeableConcept]
+    found: Triage | None
+    record: PatientRecord | None
+    values: Mapping[str, PrefetchValue]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether a card of the topic, by its key, comes of a request. `words`: its summary, or why it stays away."""
+
+    card: str
+    fires: bool
+    words: str
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """`sections`: paragraphs by heading, in order; `verdicts`: one for each card the topic has."""
+
+    sections: Mapping[str, Sequence[Paragraph]]
+    verdicts: tuple[Verdict, ...]
+
+
+def explain(body: bytes, topic: Topic, today: date) -> str:
+    """The explanation of a hook call, for a terminal. Raises BadRequest where the service would.
+
+    It quotes the chart: for the eyes of somebody who may read the request itself.
+    """
+    return "\n".join(_lay_out(explain_parts(body, topic, today).sections))
+
+
+def explain_parts(body: bytes, topic: Topic, today: date) -> Explanation:
+    """The explanation of a hook call, in its parts, for a page. Raises BadRequest where the service would."""
+    read = _read(body, topic, today)
+    assessment, cards = None, None
+    if read.found and read.record:
+        assessment = assess(read.found, read.record, topic, today)
+        try:
+            cards = {card.key: card for card in evaluate(topic, read.found, read.record, today)}
+        except ProceduresUnobtainable:
+            cards = None
+    case = Case(topic, assessment, cards)
+    orders = explain_orders(read.call.draft_orders, read.orders, topic, read.looked_up, _elsewhere(read))
+    told = list(tell_cards(case))
+    sections: dict[str, list[Paragraph]] = {
+        "Hook": [("", list(_hook(read, today)))],
+        "Orders": list(orders) or [("none: draftOrders is empty", [])],
+        "Chart": list(_chart(read, assessment, topic)),
+        "Decision": [("", [*_note(read), *tell_decision(case)]), ("", told)],
+        "Strict reading": list(_strict(read)),
+    }
+    shown = {key: card.summary for key, card in (cards or {}).items()}
+    verdicts = tuple(Verdict(key, key in shown, shown.get(key, words.removeprefix(_STAYS_AWAY))) for key, words in told)
+    return Explanation(sections, verdicts)
+
+
+def _read(body: bytes, topic: Topic, today: date) -> _Reading:
+    call = decode_request(body, topic.service.hooks)
+    call = replace(call, server=parse_base(call.fhir_server or ""))
+    nowhere = FhirReader(budget_ms=0, threads=1)
+    charts = ChartReader(topic, nowhere)
+    session = read_session(call, topic, charts, ChartLog(), nowhere.deadline())
+    record = charts.read(call, session.found.needs, today, ChartLog(), None) if session.found else None
+    values = {key: sort_value(call.prefetch.get(key)) for key in topic.service.prefetch}
+    return _Reading(call, session.orders, session.looked_up, session.found, record, values)
+
+
+def _hook(read: _Reading, today: date) -> Iterator[tuple[str, str]]:
+    yield "hook", read.call.hook
+    yield "today", f"{today.isoformat()} (UTC)"
+    yield "FHIR server", f"{read.call.fhir_server} (not called here)" if read.call.fhir_server else "none given"
+    for key, value in read.values.items():
+        yield f"prefetch.{key}", _state(value, read)
+    for key in sorted(read.call.prefetch.keys() - read.values.keys()):
+        yield f"prefetch.{key}", "passed over: the service does not ask for it"
+
+
+def _state(value: PrefetchValue, read: _Reading) -> str:
+    count = f"{len(value.entries)} {'entry' if len(value.entries) == 1 else 'entries'}"
+    total = f" of {value.total}" if value.total else ""
+    elsewhere = _elsewhere(read) if read.found else "not needed, for no order is ours"
+    return {
+        State.SATISFIED: f"satisfied: {count}",
+        State.EMPTY: "empty: there is nothing",
+        State.FAILED: "failed: an error instead of data",
+        State.MISSING: f"not in prefetch: {elsewhere}",
+        State.PARTIAL: f"partial: {count}{total}; the rest {elsewhere}",
+    }[value.state]
+
+
+def _note(read: _Reading) -> Iterator[Fact]:
+    """That the service would know more than the prefetch, where it would."""
+    unknown = [key for key, value in read.values.items() if value.state in (State.MISSING, State.PARTIAL)]
+    if read.found and unknown:
+        yield "note", f"judged from the prefetch alone; {', '.join(unknown)}: {_elsewhere(read)}"
+
+
+def _elsewhere(read: _Reading) -> str:
+    """What the service does about what the call does not hold."""
+    if read.found and read.found.urgent:
+        return "would not be fetched, for an urgent puncture does not wait"
+    return "would be fetched from the FHIR server" if read.call.fhir_server else "cannot be had without a FHIR server"
+
+
+def _chart(read: _Reading, given: Assessment | None, topic: Topic) -> Iterator[Paragraph]:
+    if given is None:
+        yield "not read: no order is ours", []
+        return
+    explainer = ChartExplainer(given, topic)
+    yield from explainer.explain(read.values["conditions"].entries, "Condition")
+    yield from explainer.explain(read.values["procedures"].entries, "Procedure")
+
+
+def _strict(read: _Reading) -> Iterator[Paragraph]:
+    """What fhir.resources has to say, in the version of the draft orders."""
+    drafts = read.found.orders if read.found else read.orders
+    version = drafts[0].fhir_version if drafts else FhirVersion.R4
+    if not has_models(version):
+        yield f"{version}: no library keeps up models of this version, so nothing is checked", []
+        return
+    parts = [("draftOrders", read.call.draft_orders)]
+    values = ((key, read.call.prefetch.get(key)) for key in read.values)
+    parts += [(f"prefetch.{key}", value) for key, value in values if isinstance(value, msgspec.Raw)]
+    strict = read_strictly(parts, version)
+    yield f"valid {version}: {strict.valid} of {strict.total} resources", []
+    invalid: dict[str, list[Fact]] = {}
+    for one in strict.objections:
+        words = f"{one.path}: {one.message}" if one.path else one.message
+        invalid.setdefault(one.resource, []).append(("invalid", words))
+    yield from list(invalid.items())[:_MOST_NAMED]
+    if len(invalid) > _MOST_NAMED:
+        yield f"{len(invalid) - _MOST_NAMED} more that are not valid", []
+
+
+def _lay_out(sections: Mapping[str, Sequence[Paragraph]]) -> Iterator[str]:
+    """Sections with aligned facts; a label that comes again is not printed again."""
+    for heading, paragraphs in sections.items():
+        yield heading
+        width = max((len(label) for _, facts in paragraphs for label, _ in facts), default=0)
+        for title, facts in paragraphs:
+            margin = "    " if title else "  "
+            if title:
+                yield _clean(f"  {title}")
+            last = None
+            for label, text in facts:
+                yield _clean(f"{margin}{'' if label == last else label:<{width}}  {text}")
+                last = label
+        yield ""
+
+
+def _clean(line: str) -> str:
+    """One line of the terminal, whatever a chart holds: no control characters, no end in sight cut off."""
+    line = "".join(char if char.isprintable() else " " for char in line[: _LONGEST_LINE + 1])
+    return line if len(line) <= _LONGEST_LINE else f"{line[: _LONGEST_LINE - 1]}…"

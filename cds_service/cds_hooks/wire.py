@@ -1,0 +1,253 @@
+"""Request and response JSON <-> structs. The only place that knows CDS Hooks' camelCase.
+
+The envelope and the context are decoded strictly, prefetch values stay raw bytes. What is wrong names the field and
+what to send.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from cards.card import Card, Coding, Link, Suggestion
+from cards.fhir.bundle import BundleRead
+from cards.fhir.tolerant_reading import ABSENT, is_null
+from cds_service.errors import BadRequest
+from cds_service.fhir_client.base_url import FhirBase
+
+# Our key in every `extension` (R-7.1): the service's id, for want of a domain of the project's own.
+EXTENSION = "lumbar-puncture-back-pain"
+
+# What to send, by JSON path (R-2.1 to R-2.6, R-2.30 to R-2.43).
+_WHAT_TO_SEND = {
+    "$": "send one JSON object, as https://cds-hooks.hl7.org/2.0/#calling-a-cds-service describes",
+    "$.hook": "send the name of the hook that fired, a string",
+    "$.hookInstance": "send a UUID, one for each time the hook fires",
+    "$.fhirServer": "send the base URL of the FHIR server, a string",
+    "$.fhirAuthorization": "send an object with access_token and token_type, or leave it out",
+    "$.fhirAuthorization.token_type": "send Bearer, the one type of token CDS Hooks has",
+    "$.context": "send the context of the hook, an object",
+    "$.prefetch": "send an object with one FHIR resource, Bundle or null for each prefetch key, or leave it out",
+    "$.context.patientId": "send the bare FHIR id of the patient, a string",
+    "$.context.userId": "send the user as Type/id, a string",
+    "$.context.draftOrders": "send a FHIR Bundle with all unsigned orders of the session",
+    "$.context.selections": "send a list of Type/id, one for each order that is selected",
+}
+_LAST_STEP = re.compile(r"(?:\.[^.\[]*|\[[^\]]*\])$")
+_MISSING = re.compile(r"Object missing required field `(\w+)`")
+
+
+PrefetchBytes = msgspec.Raw | BundleRead  # as it came, or decoded with the request
+
+
+class _Authorization(msgspec.Struct):
+    access_token: str
+    token_type: str = "Bearer"  # noqa: S105 - the name of a scheme, not a secret
+
+
+class Envelope(msgspec.Struct, rename="camel"):
+    """A request as it is decoded; context and prefetch values stay bytes."""
+
+    hook: str
+    hook_instance: str
+    context: msgspec.Raw
+    fhir_server: str | None = None
+    fhir_authorization: _Authorization | None = None
+    prefetch: dict[str, msgspec.Raw] | None = None
+
+
+class _Context(msgspec.Struct, rename="camel"):
+    user_id: str
+    patient_id: str
+    draft_orders: msgspec.Raw
+    selections: msgspec.Raw = ABSENT  # read for order-select only: no other hook has it
+
+
+@dataclass(frozen=True)
+class HookRequest:
+    """One hook call, its envelope checked. `selections` is None for a hook that has none; the token is for this call
+    only.
+    """
+
+    hook: str
+    hook_instance: str
+    patient_id: str
+    draft_orders: msgspec.Raw
+    selections: list[str] | None
+    prefetch: Mapping[str, PrefetchBytes]
+    fhir_server: str | None
+    access_token: str | None
+    server: FhirBase | None = None  # the FHIR server of the call, where the client may read it
+
+    def __repr__(self) -> str:
+        """Never the content: it is about a patient, and may be traced or logged."""
+        return f"<HookRequest {self.hook}>"
+
+
+_ENVELOPE = msgspec.json.Decoder(Envelope)
+_CONTEXT = msgspec.json.Decoder(_Context)
+_SELECTIONS = msgspec.json.Decoder(list[str])
+
+
+def decode_request(body: bytes, hooks: list[str]) -> HookRequest:
+    """Decode a call to a service that has these hooks. Of equal keys the last counts. Raises BadRequest."""
+    require_utf8(body)
+    envelope: Envelope = _decode(_ENVELOPE, body, "$")
+    return check_envelope(envelope, envelope.prefetch or {}, hooks)
+
+
+def require_utf8(body: bytes) -> None:
+    """Raises BadRequest for other bytes: what a decoder passes over it does not look at."""
+    try:
+        body.isascii() or body.decode()
+    except UnicodeDecodeError:
+        raise BadRequest("the body is not UTF-8: send JSON in UTF-8") from None
+
+
+def check_envelope(envelope: Envelope, prefetch: Mapping[str, PrefetchBytes], hooks: list[str]) -> HookRequest:
+    """The request that an envelope holds. Raises BadRequest where it is not as CDS Hooks prescribes."""
+    if envelope.hook not in hooks:
+        raise BadRequest(f"hook: this service has {' and '.join(hooks)}", expression="hook", issue_code="value")
+    try:
+        hook_instance = str(UUID(envelope.hook_instance))
+    except ValueError:
+        raise _bad_field("$.hookInstance", "is not a UUID", "value") from None
+    if envelope.fhir_authorization and not envelope.fhir_server:
+        raise BadRequest(
+            "fhirServer is required where fhirAuthorization is sent (R-2.3)",
+            expression="fhirServer",
+            issue_code="required",
+        )
+    if envelope.fhir_authorization and envelope.fhir_authorization.token_type.lower() != "bearer":
+        raise _bad_field("$.fhirAuthorization.token_type", "is not Bearer", "value")
+    context: _Context = _decode(_CONTEXT, envelope.context, "$.context")
+    for name, text in (("patientId", context.patient_id), ("userId", context.user_id)):
+        if not text.strip():
+            raise _bad_field(f"$.context.{name}", "is empty", "required")
+    if "/" in context.patient_id:
+        raise _bad_field("$.context.patientId", "is a reference", "value")
+    selections: list[str] | None = None
+    if envelope.hook == "order-select":
+        if context.selections is ABSENT or is_null(context.selections):
+            raise _bad_field("$.context.selections", "is missing", "required")
+        selections = _decode(_SELECTIONS, context.selections, "$.context.selections")
+    return HookRequest(
+        envelope.hook,
+        hook_instance,
+        context.patient_id,
+        context.draft_orders,
+        selections,
+        prefetch,
+        envelope.fhir_server or None,
+        envelope.fhir_authorization.access_token if envelope.fhir_authorization else None,
+    )
+
+
+def _decode(decoder: msgspec.json.Decoder[Any], raw: bytes | msgspec.Raw, root: str) -> Any:
+    try:
+        return decoder.decode(raw)
+    except msgspec.ValidationError as cause:
+        what, _, where = str(cause).partition(" - at ")
+        path = root + where.strip("`").removeprefix("$").removeprefix("key in ")
+        missing = _MISSING.fullmatch(what)
+        if missing:
+            raise _bad_field(f"{path}.{missing[1]}", "is missing", "required") from None
+        raise _bad_field(path, f"has the wrong type ({what.replace('`', '')})", "structure") from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise BadRequest("the body is not JSON in UTF-8 (or nests too deeply): send one JSON object") from None
+
+
+def _bad_field(path: str, what: str, issue_code: str) -> BadRequest:
+    """An error that names the field by the deepest path we know advice for."""
+    known = path
+    while known not in _WHAT_TO_SEND:
+        known = _LAST_STEP.sub("", known)
+    name = path.removeprefix("$").lstrip(".")
+    diagnostics = f"{name or 'the body'} {what}: {_WHAT_TO_SEND[known]}"
+    return BadRequest(diagnostics, expression=name or None, issue_code=issue_code)
+
+
+@dataclass(frozen=True)
+class IssuedCard:
+    """A card with the ids of this call: its own, and those of its suggestions by key."""
+
+    card: Card
+    uuid: str
+    suggestion_uuids: Mapping[str, str]
+
+
+def encode_response(cards: list[IssuedCard], base_url: str) -> bytes:
+    """The JSON body of an answer (R-4.1, R-4.2); `base_url` is where our patient pages are served."""
+    return msgspec.json.encode({"cards": [_card(issued, base_url) for issued in cards]})
+
+
+def _card(issued: IssuedCard, base_url: str) -> dict[str, Any]:
+    card = issued.card
+    encoded: dict[str, Any] = {
+        "uuid": issued.uuid,
+        "summary": card.summary,
+        "detail": card.detail,
+        "indicator": card.indicator,
+        "source": {"label": card.source.label, "url": card.source.url, "topic": _coding(card.source.topic)},
+        "extension": {EXTENSION: _extension(card)},
+    }
+    if card.suggestions:
+        encoded["selectionBehavior"] = "at-most-one"
+        encoded["suggestions"] = [_suggestion(one, issued.suggestion_uuids[one.key]) for one in card.suggestions]
+    if card.override_reasons:
+        encoded["overrideReasons"] = [_coding(reason) for reason in card.override_reasons]
+    if card.links:
+        encoded["links"] = [_link(link, base_url) for link in card.links]
+    return encoded
+
+
+def _extension(card: Card) -> dict[str, Any]:
+    """What a card tells a machine: which card, of which content, and where its findings come from (R-4.29)."""
+    provenance = [
+        {
+            "role": one.role,
+            "resource": one.resource,
+            "system": one.system,
+            "code": one.code,
+            "date": one.date,
+            "valueSet": one.value_set,
+            "valueSetVersion": one.version,
+        }
+        for one in card.provenance
+    ]
+    told = {
+        "card": card.key,
+        "contentVersion": card.content_version,
+        "class": card.classification,
+        "provenance": [_without_empty(one) for one in provenance],
+    }
+    return _without_empty(told)
+
+
+def _without_empty(members: dict[str, Any]) -> dict[str, Any]:
+    """Nothing of ours is null or empty (R-0.2)."""
+    return {name: value for name, value in members.items() if value}
+
+
+def _coding(coding: Coding) -> dict[str, str]:
+    return {"system": coding.system, "code": coding.code, "display": coding.display}
+
+
+def _link(link: Link, base_url: str) -> dict[str, str]:
+    url = link.url or f"{base_url}/education/{link.page}"
+    if link.page and link.language != "en":
+        url += f"?lang={link.language}"
+    return {"label": link.label, "url": url, "type": "absolute"}
+
+
+def _suggestion(suggestion: Suggestion, uuid: str) -> dict[str, Any]:
+    actions = [
+        {"type": action.type, "description": action.description, "resource": msgspec.Raw(action.resource)}
+        for action in suggestion.actions
+    ]
+    return {"label": suggestion.label, "uuid": uuid, "actions": actions}

@@ -1,0 +1,329 @@
+"""The `cds-service` command: each verb is one call into another module."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import fields
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import click
+
+from cards.content.files import ContentError, is_content
+from cds_service.ehr_simulator.command import call
+from cds_service.errors import BadRequest, NotReady
+from cds_service.report.command import report
+from cds_service.settings.reference import default_words, flag
+from cds_service.settings.settings import PREFIX, Settings, read_settings
+from cds_service.version import PROJECT
+
+if TYPE_CHECKING:
+    from cards.catalogue import Topic
+    from cds_service.storage.database import Database
+
+_LOOK_EVERY_S = 0.5
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(package_name=PROJECT, prog_name="cds-service")
+def main() -> None:
+    """A CDS Hooks service about lumbar puncture and back pain.
+
+    \b
+    cds-service serve                   start it, then open http://127.0.0.1:8080
+    cds-service check                   is the clinical content fit to be served?
+    cds-service test                    do the clinician's vignettes get the cards they should?
+    cds-service show --vignette NAME    the cards of a vignette, as a clinician would see them
+    cds-service call --patient ID ...   call a service as an EHR would, ours or any other
+    cds-service explain REQUEST.json    what a request was taken for, and why each card came or did not
+    cds-service doctor                  what this configuration allows, and what a start would refuse
+    cds-service db upgrade              bring the database to this version
+    cds-service report                  what was shown, and what became of it
+    """
+
+
+main.add_command(call)
+main.add_command(report)
+
+
+def _settings_as_options(command: Any) -> Any:
+    """Every setting as a flag: --fhir-budget-ms is CDS_FHIR_BUDGET_MS."""
+    for setting in reversed(fields(Settings)):
+        about = f"{setting.metadata['about']} [{PREFIX}{setting.name.upper()}"
+        default = default_words(setting)
+        about += f"; default: {default}]" if default else "]"
+        command = click.option(flag(setting.name), help=about, metavar="VALUE")(command)
+    return command
+
+
+@main.command()
+@_settings_as_options
+def serve(**flags: str | None) -> None:
+    """Serve until interrupted.
+
+    Every flag is also an environment variable, named in brackets; a flag wins over its variable.
+    """
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # until the server has its own: process 1 would ignore it
+    for name, text in flags.items():
+        if text is not None:
+            os.environ[PREFIX + name.upper()] = text  # the server's own processes read their settings from there
+    settings = _settings("cannot start")
+    from cds_service.cli.doctor import examine
+
+    diagnosis = examine(os.environ, ask_issuers=False)
+    if diagnosis.faults:
+        _refuse("cannot start", diagnosis.faults)
+    faults, overdue = _content_faults(settings)
+    if settings.stale_review == "warn":
+        for line in overdue:
+            click.echo(f"cds-service: overdue for review: {line}", err=True)
+    else:
+        faults += overdue
+    if faults:
+        _refuse("cannot start: the clinical content has faults", faults)
+    from cds_service.server.server import run
+
+    click.echo(f"Serving {settings.base_url}/cds-services ({settings.profile} profile). Stop with Ctrl-C.", err=True)
+    run(settings)
+
+
+@main.command()
+def check() -> None:
+    """Check the clinical content: texts, translations, evidence, value sets, numbers, pages. Changes nothing.
+
+    A site's own codes (CDS_VALUE_SETS_DIR) are checked with it. Exit status 1 and one line per fault, with file and
+    line, where something must not be served.
+    """
+    faults, overdue = _content_faults(_settings("cannot check"), strict=True)
+    if faults + overdue:
+        _refuse(f"{len(faults + overdue)} fault(s)", faults + overdue)
+    click.echo("content: no faults")
+
+
+@main.command("test")
+@click.option("--watch", is_flag=True, help="Run again whenever a content file changes, until interrupted.")
+def run_vignettes(watch: bool) -> None:
+    """Run the clinician's vignettes, and say in clinical words which did not get their cards.
+
+    Exit status 1 where one failed.
+    """
+    settings = _settings("cannot test")
+    passed = _run_vignettes(settings)
+    if watch:
+        _watch(settings)
+    if not passed:
+        sys.exit(1)
+
+
+@main.command()
+@click.option(
+    "--vignette", "name", required=True, metavar="NAME", help="The vignette's name, or words that stand in it."
+)
+@click.option("--language", metavar="CODE", help="As if the patient preferred this language, such as es.")
+def show(name: str, language: str | None) -> None:
+    """Show the cards of a vignette as a clinician would see them."""
+    import msgspec
+    from rich.console import Console
+
+    from cards.vignettes.casebook import load_vignettes
+    from cds_service.terminal import show_cards
+
+    casebook = load_vignettes()
+    exact = casebook.find(name)
+    found = [exact] if exact else [one for one in casebook.vignettes if name.lower() in one.name.lower()]
+    if len(found) != 1:
+        _refuse(f"{len(found)} vignettes have {name!r} in their name", [one.name for one in found])
+    vignette = msgspec.structs.replace(found[0], language=language) if language else found[0]
+    click.echo(vignette.name)
+    show_cards(casebook.run(vignette, _topic(_settings("cannot show"))).cards, Console())
+
+
+@main.command()
+@click.argument("request", metavar="REQUEST.json", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def explain(request: Path) -> None:
+    """Explain a hook request: what each order and resource was taken for, why each card came or did not.
+
+    Nothing is sent anywhere. What stands in the request is printed here, and it may be about a patient.
+    """
+    from cds_service.cds_hooks.explain import explain as explain_request
+
+    try:
+        click.echo(explain_request(request.read_bytes(), _topic(_settings("cannot explain")), _today()))
+    except BadRequest as fault:
+        _refuse("the service would answer 400", [fault.diagnostics])
+
+
+@main.command()
+@click.option("--ask-issuers", is_flag=True, help="Also fetch each client's key set, as its first call would.")
+def doctor(ask_issuers: bool) -> None:
+    """Say what this configuration allows, and what a start would refuse.
+
+    Reads the same CDS_* variables as `serve`. Exit status 1 where a start would be refused. Secrets are not printed.
+    """
+    from cds_service.cli.doctor import examine
+
+    diagnosis = examine(os.environ, ask_issuers=ask_issuers)
+    width = max((len(subject) for subject, _ in diagnosis.facts), default=0)
+    for subject, words in diagnosis.facts:
+        click.echo(f"{subject:<{width}}  {words}")
+    if not diagnosis.faults:
+        faults, overdue = _content_faults(_settings("cannot look"))
+        diagnosis.faults += faults + overdue
+    if diagnosis.faults:
+        _refuse(f"a start would be refused: {len(diagnosis.faults)} reason(s)", diagnosis.faults)
+    click.echo("a start would not be refused")
+
+
+@main.group()
+def db() -> None:
+    """Look after the database of CDS_DATABASE_URL."""
+
+
+@db.command()
+def upgrade() -> None:
+    """Bring the schema to this version. What is stored stays; running it again, or twice at once, does no harm."""
+    from cds_service.storage.database import DatabaseAway
+
+    with _database() as database:
+        try:
+            database.upgrade()
+            fault = database.schema_fault()
+        except DatabaseAway as reason:
+            fault = str(reason)
+    if fault:
+        _refuse("the database was not upgraded", [fault])
+    click.echo("the schema is that of this version")
+
+
+@db.command()
+@click.option("--older-than", "days", required=True, metavar="DAYS", help="Such as 400d: what is older is removed.")
+@click.option("--dry-run", is_flag=True, help="Only count.")
+def prune(days: str, dry_run: bool) -> None:
+    """Remove cards, and the feedback on them, that are older than a number of days. Counts of calls are kept."""
+    from cds_service.storage.database import DatabaseAway
+    from cds_service.storage.retention import parse_days, prune_ledger
+
+    try:
+        number = parse_days(days)
+        with _database() as database:
+            counts = prune_ledger(database, datetime.now(UTC), number, dry_run=dry_run)
+    except ValueError as fault:
+        _refuse("cannot prune", [str(fault)])
+    except DatabaseAway as reason:
+        _refuse("cannot prune", [f"the database does not answer, or not in time ({reason})"])
+    for table, count in counts.items():
+        click.echo(f"{table}: {count:,} row(s) {'would be ' if dry_run else ''}removed")
+
+
+@contextmanager
+def _database() -> Iterator[Database]:
+    from cds_service.storage.database import Database
+
+    database = Database(_settings("cannot open the database").database, pool_size=1, statement_ms=0)
+    try:
+        yield database
+    finally:
+        database.close()
+
+
+def _today() -> date:
+    return datetime.now(UTC).date()
+
+
+def _settings(what: str) -> Settings:
+    try:
+        return read_settings(os.environ)
+    except NotReady as fault:
+        _refuse(what, fault.reasons)
+
+
+def _load(settings: Settings) -> Topic:
+    from cards.catalogue import load_topic
+
+    return load_topic(local_value_sets=settings.value_sets_dir, drafts=settings.draft_translations)
+
+
+def _topic(settings: Settings) -> Topic:
+    try:
+        return _load(settings)
+    except ContentError as fault:
+        _refuse("the clinical content has faults", [str(fault)])
+
+
+def _content_faults(settings: Settings, *, strict: bool = False) -> tuple[list[str], list[str]]:
+    """Faults of the content, and what of it is overdue for review. `strict` adds what is too slow for a start."""
+    from cards.checks.run_all import find_faults, find_slow_faults, find_stale
+    from cds_service.served_content import whole_topic
+
+    today = _today()
+    try:
+        topic = whole_topic(settings.value_sets_dir)
+        faults = find_faults(topic, today) + (find_slow_faults() + _boundary_faults(topic) if strict else [])
+        return faults, find_stale(topic, today)
+    except ContentError as fault:
+        return [str(fault)], []
+
+
+def _boundary_faults(topic: Topic) -> list[str]:
+    from cards.checks.run_all import find_missing_boundaries
+    from cards.vignettes.casebook import load_vignettes
+
+    return find_missing_boundaries(topic, load_vignettes().marked_boundaries())
+
+
+def _run_vignettes(settings: Settings) -> bool:
+    """Run every vignette, a site's own codes included, and say how many were as expected."""
+    from cards.vignettes.casebook import load_vignettes
+
+    try:
+        topic, casebook = _load(settings), load_vignettes()
+    except ContentError as fault:
+        click.echo(f"cds-service: {fault}", err=True)
+        return False
+    failed = 0
+    for vignette in casebook.vignettes:
+        failures = casebook.find_failures(vignette, topic)
+        failed += bool(failures)
+        if failures:
+            click.echo(f"✗ {vignette.name}")
+        for failure in failures:
+            click.echo(f"    {failure}")
+    count = len(casebook.vignettes)
+    click.echo(f"{count} vignettes, all as expected" if not failed else f"{failed} of {count} vignettes failed")
+    return not failed
+
+
+def _watch(settings: Settings) -> None:
+    """Run again whenever a content file changes, until interrupted."""
+    click.echo("Watching the content. Stop with Ctrl-C.", err=True)
+    seen = _when_changed(settings)
+    try:
+        while True:
+            time.sleep(_LOOK_EVERY_S)
+            now = _when_changed(settings)
+            if now != seen:
+                seen = now
+                click.echo()
+                _run_vignettes(settings)
+    except KeyboardInterrupt:
+        return
+
+
+def _when_changed(settings: Settings) -> dict[Path, int]:
+    from cards.catalogue import content_files
+
+    local = filter(is_content, settings.value_sets_dir.iterdir()) if settings.value_sets_dir else ()
+    return {path: path.stat().st_mtime_ns for path in (*content_files(), *local)}
+
+
+def _refuse(what: str, reasons: list[str]) -> NoReturn:
+    click.echo(f"cds-service: {what}", err=True)
+    for reason in reasons:
+        click.echo(f"  {reason}", err=True)
+    sys.exit(1)

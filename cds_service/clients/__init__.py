@@ -1,0 +1,1 @@
+"""Who calls: registered clients, their tokens and keys."""

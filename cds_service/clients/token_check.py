@@ -1,0 +1,213 @@
+"""Who is calling: an Authorization header becomes a TrustedClient, or ClientNotTrusted (R-6.4 to R-6.16).
+
+Nothing of a token is believed before its signature holds. Which key that takes is decided by the registry alone: a
+token's `jku`, `jwk`, `x5u` and `x5c` are not looked at.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any
+
+import jwt
+import msgspec
+
+from cds_service.clients.clients_file import is_tenant
+from cds_service.clients.issuer_keys import KeysUnobtainable
+from cds_service.clients.registry import Quiet, RegisteredClient, Registry
+from cds_service.clients.token_replay import SeenTokens
+from cds_service.errors import ClientNotTrusted, KeysAway
+from cds_service.event_log.events import CallLog
+from cds_service.fhir_client.base_url import FhirBase
+
+LEEWAY_S = 60
+_LONGEST_LIFE_S = 3_600
+_LONGEST_TOKEN = 8_192  # characters
+_BEARER = re.compile(r"bearer +([A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+) *", re.IGNORECASE | re.ASCII)
+_UNUSED: Any = {"verify_signature": False}
+_SIGNATURE_ONLY: Any = {  # the claims are checked below, by our own clock
+    "verify_signature": True,
+    **dict.fromkeys(("verify_exp", "verify_nbf", "verify_iat", "verify_aud", "verify_iss"), False),
+    **dict.fromkeys(("verify_sub", "verify_jti"), False),
+}
+
+
+class _Header(msgspec.Struct):
+    alg: str
+    kid: str
+    typ: str
+    crit: object = None
+    b64: object = None
+
+
+_Time = Annotated[float, msgspec.Meta(ge=0, lt=1e12)]  # seconds since 1970; NaN is none, and nothing overflows
+
+
+class _Claims(msgspec.Struct):
+    iss: str
+    aud: str | list[str]
+    exp: _Time
+    iat: _Time
+    jti: str
+    nbf: _Time | None = None
+    tenant: str | None = None
+
+
+class _Origin(msgspec.Struct):
+    """The two claims that say whose token this claims to be."""
+
+    iss: str
+    tenant: str | None = None
+
+
+@dataclass(frozen=True)
+class TrustedClient:
+    """Who a call is from, certainly; or, in development, nobody we know: `registration` None.
+
+    `any_loopback`: development, where every FHIR server on this machine may be read.
+    """
+
+    registration: RegisteredClient | None
+    tenant: str = ""
+    jti: str | None = None
+    any_loopback: bool = False
+
+    @property
+    def name(self) -> str:
+        """As it stands in logs and in the ledger."""
+        return self.registration.name if self.registration else "unidentified"
+
+    @property
+    def quiet(self) -> Quiet:
+        """What the client asked for against alert fatigue."""
+        return self.registration.quiet if self.registration else Quiet()
+
+    def may_read(self, server: FhirBase) -> bool:
+        """Whether the client may have us read from this FHIR server, its token with us (R-2.27)."""
+        registered = self.registration.fhir_servers if self.registration else ()
+        return server in registered or (self.any_loopback and server.is_loopback)
+
+
+class ClientAuth:
+    """Checks tokens against the registry. `audiences` are the URLs of ours that a token may be meant for."""
+
+    def __init__(
+        self, registry: Registry, seen: SeenTokens, clock: Callable[[], datetime], *, required: bool, production: bool
+    ) -> None:
+        self._registry = registry
+        self._seen = seen
+        self._clock = clock
+        self._required = required
+        self._production = production
+
+    def identify(self, authorization: str | None, audiences: Collection[str], log: CallLog) -> TrustedClient:
+        """The client of a call, told to the log. Raises what `authenticate` does, where tokens are required.
+
+        Where they are not, nothing is refused: the log says why the token would have been.
+        """
+        try:
+            client = self.authenticate(authorization, audiences)
+        except (ClientNotTrusted, KeysAway) as refusal:
+            log.client, log.not_trusted = refusal.client, refusal.reason
+            if self._required:
+                raise
+            client = TrustedClient(None, any_loopback=True)
+        log.client, log.tenant, log.jti = client.name, client.tenant, client.jti
+        log.lap("auth")
+        return client
+
+    def authenticate(self, authorization: str | None, audiences: Collection[str]) -> TrustedClient:
+        """The client that this header proves. Raises ClientNotTrusted with the reason (for the log, not the caller),
+        and KeysAway where the client's keys cannot be had.
+
+        The checks go in the order of R-8.9, the signature before what it protects; the token id is used up last.
+        """
+        unverified_token = _bearer(authorization)
+        client, header = self._unverified_client(unverified_token)
+        claims = _verified_claims(unverified_token, client, header)
+        now_s = self._clock().timestamp()
+        fault = _fault_of(claims, audiences, now_s)
+        if fault:
+            raise ClientNotTrusted(fault, client.name)
+        if not self._seen.is_first_use(claims.iss, claims.jti, int(claims.exp) + LEEWAY_S + 1):
+            raise ClientNotTrusted("jti was seen before", client.name)
+        return TrustedClient(client, claims.tenant or "", claims.jti, any_loopback=not self._production)
+
+    def _unverified_client(self, unverified_token: str) -> tuple[RegisteredClient, _Header]:
+        """Whose token this claims to be, and which key it asks for."""
+        try:
+            parts = jwt.decode_complete(unverified_token, options=_UNUSED)
+            header = msgspec.convert(parts["header"], _Header)
+            origin = msgspec.convert(parts["payload"], _Origin)
+        except msgspec.ValidationError as fault:
+            raise ClientNotTrusted(f"the token cannot be read: {_told(fault)}") from None
+        except (jwt.PyJWTError, ValueError, TypeError, RecursionError) as fault:
+            raise ClientNotTrusted(f"the token cannot be read ({type(fault).__name__})") from None
+        if not self._registry.knows(origin.iss):
+            raise ClientNotTrusted("iss is not registered")
+        client = self._registry.find(origin.iss, origin.tenant)
+        if client is None:
+            raise ClientNotTrusted("tenant is not registered for this iss")
+        return client, header
+
+
+def _bearer(authorization: str | None) -> str:
+    """The one token of a header."""
+    if not authorization:
+        raise ClientNotTrusted("no Authorization header")
+    if len(authorization) > _LONGEST_TOKEN:
+        raise ClientNotTrusted("the token is too long")
+    match = _BEARER.fullmatch(authorization)
+    if not match:
+        raise ClientNotTrusted("the Authorization header is not Bearer and one signed token")
+    return match[1]
+
+
+def _verified_claims(unverified_token: str, client: RegisteredClient, header: _Header) -> _Claims:
+    """The claims of a token whose signature holds, with a key and an algorithm that are registered for the client."""
+
+    def refuse(reason: str) -> ClientNotTrusted:
+        return ClientNotTrusted(reason, client.name)
+
+    if header.typ.upper() != "JWT":
+        raise refuse("typ is not JWT")
+    if header.crit is not None or header.b64 is not None:
+        raise refuse("the header demands extensions (crit, b64)")
+    if header.alg not in client.algorithms:
+        raise refuse("alg is not registered for the client")
+    try:
+        key = client.keys.find(header.kid, header.alg)
+    except KeysUnobtainable:
+        raise KeysAway(client.name) from None
+    if key is None:
+        raise refuse("no registered key has this kid and fits this alg")
+    try:
+        payload = jwt.decode(unverified_token, key, algorithms=[header.alg], options=_SIGNATURE_ONLY)
+        return msgspec.convert(payload, _Claims)
+    except msgspec.ValidationError as fault:
+        raise refuse(f"a claim is missing or wrong: {_told(fault)}") from None
+    except (jwt.PyJWTError, ValueError, TypeError) as fault:
+        raise refuse(f"the signature does not hold ({type(fault).__name__})") from None
+
+
+def _told(fault: msgspec.ValidationError) -> str:
+    """Which member, and what it must be: msgspec names types and members, and no value of the token."""
+    return str(fault).replace("`", "")
+
+
+def _fault_of(claims: _Claims, audiences: Collection[str], now_s: float) -> str | None:
+    """Why these claims are not for now and us (R-6.9 to R-6.13)."""
+    named = [claims.aud] if isinstance(claims.aud, str) else claims.aud
+    must_hold = {
+        "aud is not the URL called": not set(audiences).isdisjoint(named),
+        "exp is past": now_s < claims.exp + LEEWAY_S,
+        "iat is in the future": claims.iat <= now_s + LEEWAY_S,
+        "nbf is in the future": claims.nbf is None or claims.nbf <= now_s + LEEWAY_S,
+        "the token lives longer than an hour": 0 < claims.exp - claims.iat <= _LONGEST_LIFE_S,
+        "jti is empty": bool(claims.jti.strip()),
+        "tenant is no name": not claims.tenant or is_tenant(claims.tenant),
+    }
+    return next((fault for fault, holds in must_hold.items() if not holds), None)

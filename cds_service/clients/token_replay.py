@@ -1,0 +1,69 @@
+"""Token ids that were seen: each is good for one call, on every worker and node, after a restart too (R-6.12)."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Callable
+from datetime import datetime
+from threading import Lock
+
+from sqlalchemy import delete, select
+
+from cds_service.event_log.events import log_replay_unchecked
+from cds_service.storage.database import Database, DatabaseAway
+from cds_service.storage.schema import SEEN_TOKEN
+
+_MOST_REMEMBERED = 50_000  # token ids a process keeps in memory, about 10 MB
+_MOST_PRUNED = 10_000  # rows in one transaction, so that no call waits long
+_USED_ELSEWHERE = float("-inf")  # as the time of a first use: no window reaches back to it
+
+
+class SeenTokens:
+    """The replay check. Where the database is away, this process's own memory answers alone (ADR 8).
+
+    `replay_window_s`: seconds in which a token may come again to the same process; 0 but for conformance tests (R-9.8).
+    """
+
+    def __init__(self, database: Database, clock: Callable[[], datetime], *, replay_window_s: int = 0) -> None:
+        self._database = database
+        self._clock = clock
+        self._window_s = replay_window_s
+        self._remembered: OrderedDict[bytes, float] = OrderedDict()  # digest -> when it was first seen
+        self._lock = Lock()
+
+    def is_first_use(self, issuer: str, jti: str, keep_until_s: int) -> bool:
+        """Note that this token was used, and say whether that was its first use."""
+        digest = hashlib.sha256(f"{len(issuer)}:{issuer}{jti}".encode("utf-8", "surrogatepass")).digest()
+        now_s = self._clock().timestamp()
+        seen_s = self._remember(digest, now_s)
+        if seen_s is not None:
+            return self._window_s > 0 and now_s - seen_s <= self._window_s
+        try:
+            with self._database.write(insist=False) as connection:
+                row = {"token_digest": digest, "keep_until_s": keep_until_s}
+                is_first = connection.execute(self._database.insert_new(SEEN_TOKEN), row).rowcount == 1
+        except DatabaseAway as reason:
+            log_replay_unchecked(str(reason))
+            return True
+        if not is_first:
+            with self._lock:
+                self._remembered[digest] = _USED_ELSEWHERE
+        return is_first
+
+    def prune(self) -> int:
+        """Forget tokens that have expired; a refusal on account of their age is certain. Raises DatabaseAway."""
+        now_s = int(self._clock().timestamp())
+        expired = select(SEEN_TOKEN.c.token_digest).where(SEEN_TOKEN.c.keep_until_s < now_s).limit(_MOST_PRUNED)
+        with self._database.write() as connection:
+            return connection.execute(delete(SEEN_TOKEN).where(SEEN_TOKEN.c.token_digest.in_(expired))).rowcount
+
+    def _remember(self, digest: bytes, now_s: float) -> float | None:
+        """When this process saw the token before; None where it did not, and from now on it has."""
+        with self._lock:
+            seen_s = self._remembered.get(digest)
+            if seen_s is None:
+                self._remembered[digest] = now_s
+                if len(self._remembered) > _MOST_REMEMBERED:
+                    self._remembered.popitem(last=False)
+            return seen_s

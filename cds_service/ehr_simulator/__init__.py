@@ -1,0 +1,1 @@
+"""`cds-service call`: plays the EHR."""

@@ -1,0 +1,103 @@
+"""Which service is called: its address worked out, its discovery document read, one of its services chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote, unquote, urlsplit
+
+from cds_service.ehr_simulator.failure import CallFailed
+from cds_service.ehr_simulator.http_client import NotJson, Web
+from cds_service.ehr_simulator.refusal import refusal
+from cds_service.printable import in_one_line
+
+_DISCOVERY = "/cds-services"
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where a CDS service is: the base URL of R-1.1, and the id where the address went as far as that."""
+
+    base: str
+    service_id: str | None = None
+
+    @property
+    def discovery(self) -> str:
+        return self.base + _DISCOVERY
+
+    def of(self, service_id: str) -> str:
+        """The URL that is called, which is the audience of a token, too (R-6.9)."""
+        return f"{self.discovery}/{quote(service_id, safe='')}"
+
+
+@dataclass(frozen=True)
+class Listed:
+    """One entry of a discovery document: what a call has to know of it."""
+
+    id: str
+    hook: str
+    title: str = ""
+    prefetch: Mapping[str, str] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return in_one_line(f"{self.id} ({self.hook})" + (f": {self.title}" if self.title else ""))
+
+
+def parse_address(text: str) -> Address:
+    """A base URL, the discovery URL or the URL of one service. Raises ValueError, with what to write instead."""
+    parts = urlsplit(text.strip())
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("an address begins with http:// or https:// and a host")
+    if parts.username is not None or parts.password is not None:
+        raise ValueError("an address holds no user and no password")
+    _ = parts.port  # raises ValueError for what is no port
+    before, found, after = parts.path.rstrip("/").rpartition(_DISCOVERY)
+    if not found or (after and not after.startswith("/")):
+        before, after = parts.path.rstrip("/"), ""
+    service_id = unquote(after.strip("/").partition("/")[0]) or None
+    return Address(f"{parts.scheme}://{parts.netloc}{before.rstrip('/')}", service_id)
+
+
+def read_discovery(web: Web, address: Address, headers: Mapping[str, str]) -> list[Listed]:
+    """What is listed there; entries that are not what R-1.4 and R-1.6 ask for are passed over. Raises CallFailed."""
+    answer = web.get(address.discovery, {"Accept": "application/json", **headers})
+    if answer.status != 200:
+        raise refusal(answer, "discovery", headers)
+    try:
+        document = answer.read_json()
+    except NotJson as what:
+        raise _no_cds_service(address, str(what)) from None
+    services = document.get("services") if isinstance(document, dict) else None
+    if not isinstance(services, list):
+        raise _no_cds_service(address, "JSON without a list of services")
+    return [listed for entry in services if (listed := _listed(entry))]
+
+
+def choose(services: Sequence[Listed], hook: str, service_id: str | None) -> Listed:
+    """The service with this id, else the first, that has the hook. Raises CallFailed, with the list."""
+    fitting = [one for one in services if one.hook == hook and service_id in (None, one.id)]
+    if fitting:
+        return fitting[0]
+    listed = [f"It lists {one}" for one in services] or ["It lists none."]
+    if service_id and any(one.id == service_id for one in services):
+        raise CallFailed(f"the service {in_one_line(service_id)} does not have the hook {hook}", listed)
+    what = f"no service {in_one_line(service_id)}" if service_id else f"no service with the hook {hook}"
+    raise CallFailed(f"{what} is listed there", listed)
+
+
+def _listed(entry: Any) -> Listed | None:
+    if not isinstance(entry, dict):
+        return None
+    service_id, hook, title = entry.get("id"), entry.get("hook"), entry.get("title")
+    if not (isinstance(service_id, str) and service_id and isinstance(hook, str) and hook):
+        return None
+    prefetch = entry.get("prefetch")
+    templates = prefetch.items() if isinstance(prefetch, dict) else ()
+    texts = {key: template for key, template in templates if isinstance(template, str)}
+    return Listed(service_id, hook, title if isinstance(title, str) else "", texts)
+
+
+def _no_cds_service(address: Address, what: str) -> CallFailed:
+    advice = "The address of a CDS service is what stands before /cds-services in its discovery URL."
+    return CallFailed(f"{address.discovery} is no discovery document: it answers with {what}", [advice])

@@ -1,0 +1,168 @@
+"""The exchange of `cds-service call`: discovery, the request, the answer. Notes go to standard error."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from cds_service.ehr_simulator.card_faults import find_answer_faults
+from cds_service.ehr_simulator.discovery import Address, Listed, choose, read_discovery
+from cds_service.ehr_simulator.drafts import NotAnOrder
+from cds_service.ehr_simulator.failure import CallFailed
+from cds_service.ehr_simulator.feedback import NoSuchCard, build_feedback
+from cds_service.ehr_simulator.fhir_server import Prefetch, Say
+from cds_service.ehr_simulator.http_client import Answer, NotJson, Web
+from cds_service.ehr_simulator.refusal import refusal
+from cds_service.ehr_simulator.request import Built, OutOfRange, Wanted, build_request
+from cds_service.ehr_simulator.token import Signer
+from cds_service.printable import in_one_line
+from cds_service.terminal import show_answer
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """Which service is called and what is printed. `hook` counts where a stored request names none."""
+
+    service_id: str | None
+    hook: str
+    dry_run: bool
+    curl: bool
+    as_json: bool
+    accepted: tuple[str, ...]
+    overridden: tuple[str, ...]
+
+
+def exchange(web: Web, address: Address, source: Wanted | Built, signer: Signer | None, manner: Manner) -> None:
+    """One call, from discovery to feedback, with a request that is to be built or is there. Raises CallFailed."""
+    with _progress() as say:
+        say(f"reading {address.discovery}")
+        chosen, services = _choose(web, address, signer, source.hook or manner.hook, manner.service_id)
+        built = _build(source, chosen, web, say) if isinstance(source, Wanted) else source
+    if built.prefetch:
+        _tell_prefetch(built.prefetch)
+    url = address.of(chosen.id)
+    if manner.dry_run or manner.curl:
+        click.echo(_curl(url, built, signed=signer is not None) if manner.curl else built.shown())
+        return
+    headers = {"Content-Type": "application/json", "Accept": "application/json"}
+    headers |= signer.headers(url) if signer else {}
+    with _progress() as say:
+        say(f"waiting for {url}")
+        answer = web.post(url, built.body, headers)
+    document = _show(answer, headers, built, services, as_json=manner.as_json)
+    if manner.accepted or manner.overridden:
+        _send_feedback(web, url, signer, document, manner)
+
+
+def _choose(
+    web: Web, address: Address, signer: Signer | None, hook: str, service_id: str | None
+) -> tuple[Listed, list[Listed]]:
+    """The service to call and all that are listed. One that is named by its id is called without discovery, too."""
+    named = service_id or address.service_id
+    try:
+        services = read_discovery(web, address, signer.headers(address.discovery) if signer else {})
+    except CallFailed as fault:
+        if named is None:
+            raise
+        _tell(f"{fault.message}. So the service is called without prefetch.")
+        return Listed(named, hook), []
+    chosen = choose(services, hook, named)
+    _tell(f"Calling {chosen}")
+    for other in services:
+        if other is not chosen:
+            _tell(f"  listed, too: {other}")
+    return chosen, services
+
+
+def _build(wanted: Wanted, chosen: Listed, web: Web, say: Say) -> Built:
+    unknown = [key for key in wanted.without if key not in chosen.prefetch]
+    if unknown:
+        keys = in_one_line(", ".join(chosen.prefetch)) or "none"
+        raise click.BadParameter(f"the keys of this service are: {keys}", param_hint="--partial")
+    try:
+        return build_request(wanted, chosen.prefetch, web, say)
+    except (NotAnOrder, OutOfRange) as fault:
+        raise click.UsageError(f"{fault}.") from None
+
+
+def _show(answer: Answer, headers: dict[str, str], built: Built, services: list[Listed], *, as_json: bool) -> Any:
+    """Print an answer with status 200; anything else is raised as CallFailed."""
+    if answer.status != 200:
+        raise refusal(answer, "the service", headers, services)
+    try:
+        document = answer.read_json()
+    except NotJson as what:
+        raise CallFailed(f"the service answered 200 with {what}") from None
+    if as_json:
+        sys.stdout.buffer.write(answer.body)
+        sys.stdout.buffer.flush()
+    else:
+        show_answer(document, Console())
+        click.echo(_in_short(answer, document, built))
+    for fault in find_answer_faults(document):
+        _tell(f"Not as CDS Hooks has it: {fault}")
+    return document
+
+
+def _in_short(answer: Answer, document: Any, built: Built) -> str:
+    cards = document.get("cards") if isinstance(document, dict) else None
+    count = len(cards) if isinstance(cards, list) else 0
+    parts = [f"{answer.status} in {answer.seconds * 1000:,.0f} ms", "1 card" if count == 1 else f"{count} cards"]
+    if built.prefetch:
+        sent = built.prefetch.resources.total()
+        parts.append("1 resource went along" if sent == 1 else f"{sent} resources went along")
+    return ", ".join(parts)
+
+
+def _tell_prefetch(prefetch: Prefetch) -> None:
+    counts = ", ".join(f"{count} {kind}" for kind, count in prefetch.resources.items())
+    empty = [in_one_line(key) for key, value in prefetch.values.items() if value is None]
+    _tell(f"Prefetch: {counts or 'no resource'}" + (f"; nothing there for {', '.join(empty)}" if empty else ""))
+    for key, why in prefetch.left_out.items():
+        _tell(f"  left out: {in_one_line(key)} ({why})")
+    for note in prefetch.notes:
+        _tell(f"  {note}")
+
+
+def _send_feedback(web: Web, url: str, signer: Signer | None, answer: Any, manner: Manner) -> None:
+    try:
+        body = build_feedback(answer, manner.accepted, manner.overridden)
+    except NoSuchCard as fault:
+        raise CallFailed(f"no feedback was sent: {fault}") from None
+    url += "/feedback"
+    headers = {"Content-Type": "application/json"} | (signer.headers(url) if signer else {})
+    taken = web.post(url, body, headers)
+    if not 200 <= taken.status < 300:
+        raise refusal(taken, "feedback", headers)
+    _tell(f"Feedback: {taken.status}")
+
+
+def _curl(url: str, built: Built, *, signed: bool) -> str:
+    """A command for a shell. Tokens are left out of it: the place for them is a variable."""
+    lines = [f"curl -sS {shlex.quote(url)}", "-H 'Content-Type: application/json'"]
+    lines += ['-H "Authorization: Bearer $CDS_TOKEN"'] if signed else []
+    return " \\\n  ".join([*lines, "--data-binary @- <<'JSON'"]) + f"\n{built.shown()}\nJSON"
+
+
+@contextmanager
+def _progress() -> Iterator[Say]:
+    """Says on standard error what is waited for, and how long already; nothing where that is no terminal."""
+    if not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("")
+        yield lambda words: progress.update(task, description=words)
+
+
+def _tell(line: str) -> None:
+    click.echo(line, err=True)

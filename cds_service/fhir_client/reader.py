@@ -1,0 +1,239 @@
+"""Reads what a call is missing from the caller's FHIR server: all keys at once, every page, inside one time budget.
+
+The bearer token goes to that server only, in a header, and is kept nowhere. No redirect is followed, no cookie kept, no
+proxy or netrc of the environment used. Whatever goes wrong means "not read" for that key, with a reason that names no
+address.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from http.client import RemoteDisconnected
+from threading import Thread
+
+import requests
+import urllib3
+from requests.adapters import BaseAdapter
+
+from cards.fhir.resources import BundleEntry
+from cds_service.fhir_client.base_url import FhirBase, LeavesServer
+from cds_service.fhir_client.prefetch import PrefetchValue, State, sort_resource
+from cds_service.fhir_client.server_limits import ServerGate
+from cds_service.http_download import CutOff, FhirSession
+from cds_service.json_depth import is_deeper_than
+
+_MOST_BYTES_OF_A_PAGE = 10_000_000  # decompressed
+_MOST_BYTES = 20_000_000  # of all pages of one key, decompressed
+_MOST_PAGES = 100  # of one key
+_MOST_ENTRIES = 20_000  # of one key
+_MOST_BRACKETS = 400_000  # of a page, `{` and `[`: twice what 10 MB of Conditions hold; each becomes an object of ours
+_MOST_LEVELS = 64
+_CHUNK_BYTES = 65_536
+_ENCODINGS = ("", "identity", "gzip", "x-gzip")
+_PARTING_S = 0.05  # after the deadline
+
+_NO_SERVER = "no FHIR server that this client may use"
+_TIME_SPENT = "time budget spent"
+_TOO_LARGE = "the answer is too large"
+
+
+class _NotRead(Exception):
+    """Why a key could not be read; the message is logged, so it names no address and no content."""
+
+
+@dataclass
+class FetchResult:
+    """What a FHIR server gave for one key. `failure` None: all of it; else why `entries` is not all, or nothing.
+
+    `total` is how many entries the server counted for the whole search, 0 where it did not say. `began` is on
+    time.perf_counter; `seconds` is how long the read took, or until it was given up; 0 where it was not begun.
+    """
+
+    entries: list[BundleEntry | None] = field(default_factory=list)
+    total: int = 0
+    failure: str | None = _TIME_SPENT
+    began: float = field(default_factory=time.perf_counter, compare=False)
+    seconds: float = field(default=0.0, compare=False)
+
+
+class FhirReader:
+    """Reads from the FHIR servers that its callers may use. One instance serves all threads of a process.
+
+    `threads` is how many calls the process works on at once.
+    """
+
+    def __init__(
+        self, *, budget_ms: int, threads: int, ca_bundle: str | None = None, transport: BaseAdapter | None = None
+    ) -> None:
+        self._budget_s = budget_ms / 1000
+        self._gate = ServerGate(threads)
+        self._session = FhirSession(threads, ca_bundle, transport)
+
+    def deadline(self) -> float:
+        """When the time that a call which begins now has for its FHIR server is spent, on the monotonic clock."""
+        return time.monotonic() + self._budget_s
+
+    def fetch(
+        self, server: FhirBase | None, token: str | None, urls: Mapping[str, str], deadline: float
+    ) -> dict[str, FetchResult]:
+        """Read each URL (relative to `server`, or a `next` link below it), all at once; one result for each key.
+
+        `server` is one that the client of the call may use, which the caller has decided; None: there is none.
+        """
+        seconds = deadline - time.monotonic()
+        if server is None or seconds <= 0:
+            return {key: FetchResult(failure=_TIME_SPENT if server else _NO_SERVER) for key in urls}
+        refused = self._gate.enter(server)
+        if refused:
+            return {key: FetchResult(failure=refused) for key in urls}
+        results = {key: FetchResult() for key in urls}
+        reads = [(CutOff(deadline), urls[key], results[key]) for key in urls]
+        places = deque(range(len(reads)))  # who takes the last one leaves: a straggler holds the place of its call
+
+        def read_pages(cut_off: CutOff, url: str, result: FetchResult) -> None:
+            try:
+                with cut_off:
+                    self._read_pages(server, token, url, cut_off, result)
+            finally:
+                if places.pop() == 0:
+                    self._gate.leave(server)
+
+        _run_until(deadline, read_pages, reads)
+        # As each stands now: what a straggler still reads comes too late for this call.
+        now = time.perf_counter()
+        found = {
+            key: replace(result, entries=list(result.entries), seconds=result.seconds or now - result.began)
+            for key, result in results.items()
+        }
+        if seconds > self._budget_s / 2:  # else it had no fair chance
+            self._gate.note(server, answered=any(map(_is_answer, found.values())))
+        return found
+
+    def _read_pages(self, server: FhirBase, token: str | None, url: str, cut_off: CutOff, result: FetchResult) -> None:
+        """Fill `result` page by page, so that the pages read so far are there whenever time runs out."""
+        seen: set[str] = set()
+        budget_bytes = _MOST_BYTES
+        page: str | None = url
+        try:
+            while page is not None:
+                _keep_time(cut_off)
+                address = server.below(page)
+                if address in seen:
+                    raise _NotRead("pages run in a circle")
+                if len(seen) == _MOST_PAGES:
+                    raise _NotRead("the answer has too many pages")
+                seen.add(address)
+                most_bytes = min(budget_bytes, _MOST_BYTES_OF_A_PAGE)
+                try:
+                    body = self._download(address, token, cut_off, most_bytes)
+                except requests.ConnectionError as cause:
+                    if not _is_hung_up(cause):
+                        raise
+                    _keep_time(cut_off)
+                    body = self._download(address, token, cut_off, most_bytes)
+                budget_bytes -= len(body)
+                value = _sort(body)
+                if len(result.entries) + len(value.entries) > _MOST_ENTRIES:
+                    raise _NotRead("the answer has too many entries")
+                result.entries.extend(value.entries)
+                result.total = max(result.total, value.total)
+                page = value.next_url
+            result.failure = None
+        except LeavesServer:
+            result.failure = "a link leaves the FHIR server"
+        except _NotRead as reason:
+            result.failure = str(reason)
+        except Exception as cause:  # of a library, by bytes that nobody thought of: one key less, never a failed call
+            in_time = time.monotonic() < cut_off.deadline  # later it is the cut that broke something
+            result.failure = f"the server could not be read ({type(cause).__name__})" if in_time else _TIME_SPENT
+        finally:
+            result.seconds = time.perf_counter() - result.began
+
+    def _download(self, address: str, token: str | None, cut_off: CutOff, most_bytes: int) -> bytes:
+        headers = {
+            "Accept": "application/fhir+json",
+            "Accept-Encoding": "gzip",  # charts shrink to a tenth of their size; one encoding is one decoder to trust
+            "User-Agent": "cds-service",
+        }
+        if token:
+            headers["Authorization"] = f"Bearer {token}"
+        body = bytearray()
+        try:
+            with self._session.get(
+                address, headers=headers, stream=True, allow_redirects=False, timeout=cut_off.seconds_left
+            ) as response:
+                _refuse_unread(response, most_bytes)
+                while chunk := response.raw.read1(_CHUNK_BYTES, decode_content=True):
+                    body += chunk
+                    if len(body) > most_bytes:
+                        raise _NotRead(_TOO_LARGE)
+                    _keep_time(cut_off)
+                _keep_time(cut_off)  # what was cut off may look like a body that is over
+        except (requests.Timeout, urllib3.exceptions.TimeoutError):
+            raise _NotRead(_TIME_SPENT) from None
+        return bytes(body)
+
+
+def _run_until(deadline: float, read: Callable[..., None], reads: Sequence[tuple[CutOff, str, FetchResult]]) -> None:
+    """Run all reads at once, until the deadline; those that are not over by then are cut off."""
+    threads = []
+    for one in reads:
+        thread = Thread(target=read, args=one, name="fhir-reader", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:  # the process has no thread left to give: read here, for as long as there is time
+            read(*one)
+        else:
+            threads.append((thread, one[0]))
+    for thread, _ in threads:
+        thread.join(max(deadline - time.monotonic(), 0))
+    late = [(thread, cut_off) for thread, cut_off in threads if thread.is_alive()]
+    for _, cut_off in late:
+        cut_off.cut()
+    for thread, _ in late:  # most end at once, and leave their place to the next call
+        thread.join(max(deadline + _PARTING_S - time.monotonic(), 0))
+
+
+def _is_hung_up(cause: requests.ConnectionError) -> bool:
+    """Whether the server hung up without a word, as one does whose idle connection we took just as it closed it.
+
+    Then the same read on a new connection is worth a try.
+    """
+    aborted = cause.args[0] if cause.args else None
+    reason = aborted.args[-1] if isinstance(aborted, urllib3.exceptions.ProtocolError) else None
+    return isinstance(reason, RemoteDisconnected | ConnectionResetError | BrokenPipeError)
+
+
+def _keep_time(cut_off: CutOff) -> None:
+    if time.monotonic() > cut_off.deadline:
+        raise _NotRead(_TIME_SPENT)
+
+
+def _is_answer(result: FetchResult) -> bool:
+    """Whether the server said anything, a refusal included, in the time it had."""
+    return bool(result.entries) or result.failure != _TIME_SPENT
+
+
+def _refuse_unread(response: requests.Response, most_bytes: int) -> None:
+    """Raise _NotRead for an answer whose body is not worth a look."""
+    if response.status_code != 200:
+        raise _NotRead(f"the server answered {response.status_code}")
+    if response.headers.get("Content-Encoding", "").strip().lower() not in _ENCODINGS:
+        raise _NotRead("the answer is in an encoding that was not asked for")
+    length = response.headers.get("Content-Length", "")
+    if length.isdecimal() and (len(length) > 18 or int(length) > most_bytes):
+        raise _NotRead(_TOO_LARGE)
+
+
+def _sort(body: bytes) -> PrefetchValue:
+    if body.count(b"{") + body.count(b"[") > _MOST_BRACKETS:
+        raise _NotRead(_TOO_LARGE)
+    if is_deeper_than(body, _MOST_LEVELS):
+        raise _NotRead("the answer nests too deeply")
+    value = sort_resource(body)
+    if value.state is State.FAILED:
+        raise _NotRead("the server answered with an error or with no FHIR resource")
+    return value

@@ -1,0 +1,83 @@
+"""Who may read from a FHIR server now: bounded for each server and for all, and nobody waits for a place.
+
+A dead server would otherwise hold, one after the other, every thread that answers calls, those of other clients too.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from threading import Lock
+
+from cds_service.fhir_client.base_url import FhirBase
+
+FULL = "the FHIR server has too many calls under way"
+ALL_FULL = "all FHIR servers together have too many calls under way"
+LEFT_ALONE = "the FHIR server does not answer; tried again shortly"
+
+_MOST_UNANSWERED = 5  # calls in a row; then it is left alone
+_LEFT_ALONE_S = 5.0
+_MOST_SERVERS = 1_000  # remembered; many more than one process has clients
+
+
+@dataclass
+class _Server:
+    under_way: int = 0
+    unanswered: int = 0  # calls in a row
+    next_trial: float = 0.0  # on the clock; before it a server that does not answer is left alone
+
+
+class ServerGate:
+    """Counts the calls that read from FHIR servers. One instance serves all threads of a process.
+
+    `threads` is how many calls the process works on at once: an eighth may read from one server, half from any.
+    """
+
+    def __init__(self, threads: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self._most_of_one = max(1, threads // 8)
+        self._most_of_all = max(1, threads // 2)
+        self._clock = clock
+        self._lock = Lock()
+        self._under_way = 0
+        self._servers: OrderedDict[FhirBase, _Server] = OrderedDict()  # the one asked for last comes last
+
+    def enter(self, base: FhirBase) -> str | None:
+        """Why a call may not read from this server now; None: it may, and calls `leave` when nothing of it is left."""
+        with self._lock:
+            server = self._servers.setdefault(base, _Server())
+            self._servers.move_to_end(base)
+            self._forget_one()
+            if self._under_way >= self._most_of_all:
+                return ALL_FULL
+            if server.under_way >= self._most_of_one:
+                return FULL
+            if server.unanswered >= _MOST_UNANSWERED:
+                if self._clock() < server.next_trial:
+                    return LEFT_ALONE
+                server.next_trial = self._clock() + _LEFT_ALONE_S  # this call is the trial; no other until then
+            server.under_way += 1
+            self._under_way += 1
+        return None
+
+    def leave(self, base: FhirBase) -> None:
+        """Give the place back that `enter` gave."""
+        with self._lock:
+            self._servers[base].under_way -= 1
+            self._under_way -= 1
+
+    def note(self, base: FhirBase, *, answered: bool) -> None:
+        """Say whether the server said anything at all in the time that a call had for it."""
+        with self._lock:
+            server = self._servers.get(base, _Server())
+            server.unanswered = 0 if answered else server.unanswered + 1
+            if server.unanswered >= _MOST_UNANSWERED:
+                server.next_trial = self._clock() + _LEFT_ALONE_S
+
+    def _forget_one(self) -> None:
+        """The idle server that was asked for longest ago, where there are too many."""
+        if len(self._servers) > _MOST_SERVERS:
+            idle = next((base for base, one in self._servers.items() if not one.under_way), None)
+            if idle:
+                del self._servers[idle]

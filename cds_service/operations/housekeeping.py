@@ -1,0 +1,66 @@
+"""What a serving process does beside its calls: writes counts, forgets what has expired."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from itertools import count
+from multiprocessing.util import Finalize
+from threading import Event, Thread
+
+from cds_service.event_log.events import log_fault, log_housekeeping_failed
+from cds_service.storage.database import DatabaseAway
+
+_EVERY_S = 30.0
+_TICKS = 30  # of that time
+
+
+class Housekeeping:
+    """Runs chores every half minute in a thread of its own, and once more when the process ends.
+
+    `frequent`: what is done at once and then every second; it touches no database.
+    """
+
+    def __init__(
+        self,
+        chores: Sequence[Callable[[], object]],
+        *,
+        frequent: Sequence[Callable[[], object]] = (),
+        every_s: float = _EVERY_S,
+    ) -> None:
+        self._chores = chores
+        self._frequent = frequent
+        self._every_s = every_s
+        self._stopping = Event()
+        self._at_end: Finalize | None = None
+
+    def start(self) -> None:
+        """Begin. Only a process that serves does this: an application in a test does nothing by itself."""
+        Thread(target=self._run, name="housekeeping", daemon=True).start()
+        self._at_end = Finalize(None, self.run_once, exitpriority=0)  # atexit is not heard in a worker process
+
+    def stop(self) -> None:
+        """End after the chore under way, and leave the end of the process alone."""
+        self._stopping.set()
+        if self._at_end:
+            self._at_end.cancel()
+
+    def run_once(self) -> None:
+        """Every chore once; one that fails is logged, keeps no other from its turn, and is tried again next time."""
+        self._run_all([*self._chores, *self._frequent])
+
+    def _run_all(self, chores: Iterable[Callable[[], object]]) -> None:
+        for chore in chores:
+            try:
+                chore()
+            except DatabaseAway as reason:
+                log_housekeeping_failed(str(reason))
+            except Exception as fault:
+                log_fault(fault)
+
+    def _run(self) -> None:
+        for tick in count(1):
+            self._run_all(self._frequent)
+            if self._stopping.wait(self._every_s / _TICKS):
+                return
+            if tick % _TICKS == 0:
+                self._run_all(self._chores)

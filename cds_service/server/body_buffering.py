@@ -1,0 +1,205 @@
+"""Gives a request a thread only when its whole body is here, so that slow clients cost some memory and no thread.
+
+An ASGI application around the WSGI one (ADR 9). Bodies arrive on the event loop, within a time and within a total of
+bytes; then one of a fixed number of threads runs the WSGI application, which finds a complete body.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from cds_service.app import HTTPS_ONLY, create_app_from_environment
+from cds_service.event_log.events import log_not_heard
+from cds_service.server.asgi_to_wsgi import Answer, Header, Scope, call, outcome
+from cds_service.settings.settings import read_settings
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+_BODY_SECONDS = 10.0
+_LINGER_SECONDS = 2.0
+_MOST_BODIES = 32  # as many bodies of the largest size may be held at once: 256 MB by default
+_WAITING_FOR_EACH_THREAD = 4
+_LEAST_WAITING = 64  # so that a process of few threads does not refuse a handful of clients
+_OPERATORS = (b"/health/", b"/metrics")  # addresses that are answered however many calls there are
+_OPERATORS_THREADS = 3  # one that waits for the database, one that gathers metrics, one for all that is quick
+_HTTPS_ONLY = [(name.lower().encode(), text.encode()) for name, text in HTTPS_ONLY.items()]
+_BROKEN = (400, "structure", "the body ended before it was complete")
+_LATE = (408, "timeout", f"the body did not arrive within {_BODY_SECONDS:g} seconds: send the request again")
+_BUSY = (503, "throttled", "too many calls at once: send the request again later", (b"retry-after", b"2"))
+
+
+@dataclass
+class _Body:
+    chunks: list[bytes] = field(default_factory=list)
+    held: int = 0
+
+
+class _Refused(Exception):
+    """The request gets `answer`, an OperationOutcome, instead of a thread."""
+
+    def __init__(self, status: int, issue_code: str, diagnostics: str, *headers: Header) -> None:
+        super().__init__()
+        self.answer = outcome(status, issue_code, diagnostics, *headers)
+
+
+def create_asgi_app_from_environment() -> Buffered:
+    """What a server process runs: the application with the settings of the environment of the process."""
+    settings = read_settings(os.environ)
+    application = create_app_from_environment()
+    buffered = Buffered(
+        application,
+        settings.threads,
+        settings.max_body_bytes,
+        origins=application.extensions["cors_origins"],
+        https_only=settings.is_production,
+    )
+    application.extensions["metrics"].requests_in_progress = buffered.in_progress
+    return buffered
+
+
+class _Lane:
+    """Threads, and places for those that wait for one. Places are counted on the event loop alone, without locks."""
+
+    def __init__(self, name: str, threads: int) -> None:
+        self._threads = ThreadPoolExecutor(threads, name)
+        self._places = threads + max(_WAITING_FOR_EACH_THREAD * threads, _LEAST_WAITING)
+        self.taken = 0
+
+    async def run(self, call: Callable[..., Answer], *arguments: Any) -> Answer:
+        """What the call answers, as soon as a thread is free. Raises _Refused where too many wait already."""
+        if self.taken >= self._places:
+            raise _Refused(*_BUSY)
+        self.taken += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, call, *arguments)
+        finally:
+            self.taken -= 1
+
+
+class Buffered:
+    """The ASGI application. `most_bytes`: the largest body, which is the WSGI application's own limit, too.
+
+    A larger body is not read: the application sees its length and nothing of it, and answers 413 in its own way.
+    `origins`: of the browser pages that may read a refusal, None for any; `https_only`: a refusal says that this host
+    is to be called by https. The application says both in its own answers.
+    """
+
+    def __init__(
+        self,
+        application: WSGIApplication,
+        threads: int,
+        most_bytes: int,
+        *,
+        body_seconds: float = _BODY_SECONDS,
+        origins: Collection[str] | None = None,
+        https_only: bool = False,
+    ) -> None:
+        self._application = application
+        self._origins = origins
+        self._https_only = _HTTPS_ONLY if https_only else []
+        self._calls = _Lane("call", threads)
+        self._operators = _Lane("operator", _OPERATORS_THREADS)
+        self._most_bytes = most_bytes
+        self._body_seconds = body_seconds
+        self._free_bytes = _MOST_BODIES * most_bytes  # counted on the event loop alone, hence without locks
+
+    def in_progress(self) -> int:
+        """Requests that have a thread or wait for one, probes not among them."""
+        return self._calls.taken
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request; a connection whose request was not read to its end is closed."""
+        body = _Body()
+        read = False
+        try:
+            length = await self._collect(scope["headers"], receive, body)
+            read = length <= self._most_bytes
+            lane = self._operators if scope["raw_path"].startswith(_OPERATORS) else self._calls
+            answer = await lane.run(self._call, scope, body, length)
+        except _Refused as refused:
+            answer = refused.answer
+            log_not_heard(answer.status)
+            added = [*self._https_only, *self._for_browsers(dict(scope["headers"]).get(b"origin"))]
+            answer = Answer(answer.status, [*answer.headers, *added], answer.body)
+        finally:
+            self._free_bytes += body.held
+        headers = answer.headers if read else [*answer.headers, (b"connection", b"close")]
+        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+        await send({"type": "http.response.body", "body": answer.body})
+        if not read:
+            await _linger(receive)
+
+    def _for_browsers(self, origin: bytes | None) -> list[Header]:
+        """What lets a page of a registered origin read a refusal; of any origin, where none need be registered."""
+        if origin is None:
+            return []
+        if self._origins is None:
+            return [(b"access-control-allow-origin", b"*")]
+        allowed = origin.decode("latin-1") in self._origins
+        return [(b"access-control-allow-origin", origin), (b"vary", b"Origin")] if allowed else [(b"vary", b"Origin")]
+
+    async def _collect(self, headers: Sequence[Header], receive: Receive, body: _Body) -> int:
+        """Reads the body into `body` and returns its length; a body that is too large is left unread.
+
+        Raises _Refused: 400 for a body that breaks off, 408 for a slow one, 503 where there is no room for it.
+        """
+        declared = _declared_length(headers)
+        if declared is not None and not 0 < declared <= self._most_bytes:
+            return declared
+        length = 0
+        try:
+            async with asyncio.timeout(self._body_seconds):
+                while length != declared:
+                    message = await receive()
+                    if message["type"] != "http.request":
+                        raise _Refused(*_BROKEN)
+                    chunk = message.get("body", b"")
+                    length += len(chunk)
+                    if length > self._most_bytes:
+                        return length
+                    self._hold(chunk, body)
+                    if not message.get("more_body", False):
+                        break
+        except TimeoutError:
+            raise _Refused(*_LATE) from None
+        return length
+
+    def _hold(self, chunk: bytes, body: _Body) -> None:
+        if len(chunk) > self._free_bytes:
+            raise _Refused(*_BUSY)
+        self._free_bytes -= len(chunk)
+        body.held += len(chunk)
+        body.chunks.append(chunk)
+
+    def _call(self, scope: Scope, body: _Body, length: int) -> Answer:
+        # Joined in the thread that frees it: on the event loop a body of 1 MB costs twice the page faults.
+        whole = b"".join(body.chunks)
+        body.chunks.clear()
+        return call(self._application, scope, whole, length)
+
+
+def _declared_length(headers: Sequence[Header]) -> int | None:
+    """The length of the body by its head, None where only its end will tell."""
+    names = dict(headers)
+    if b"transfer-encoding" in names:
+        return None
+    return int(names.get(b"content-length", 0))
+
+
+async def _linger(receive: Receive) -> None:
+    """Takes in a little of what is still sent: closing at once would reset the connection and lose the answer."""
+    try:
+        async with asyncio.timeout(_LINGER_SECONDS):
+            while (await receive()).get("more_body", False):
+                pass
+    except TimeoutError:
+        pass

@@ -1,0 +1,80 @@
+"""Runs the server."""
+
+from __future__ import annotations
+
+import ctypes
+import multiprocessing
+import os
+import resource
+import sys
+from contextlib import suppress
+
+from granian import Granian
+from granian.constants import HTTPModes, Interfaces
+from granian.http import HTTP1Settings
+from granian.log import LogLevels
+
+from cds_service.operations.metrics_folder import metrics_folder
+from cds_service.server.preloading import preload
+from cds_service.settings.settings import Settings
+
+_HEAD_SECONDS = 10  # for the head of a request; also how long an idle connection is kept
+_STOP_SECONDS = 5  # for calls in work once the server is told to stop; then slow clients are cut off
+_MOST_CONNECTIONS = 4096  # of one process
+_SPARE_FILES = 256
+_HEAP = {  # by environment variable: the number that malloc.h has for it, and what we set
+    "MALLOC_ARENA_MAX": (-8, 2),
+    "MALLOC_TRIM_THRESHOLD_": (-1, 4 * 2**20),
+    "MALLOC_MMAP_THRESHOLD_": (-3, 4 * 2**20),
+}
+
+
+def run(settings: Settings) -> None:
+    """Serve until the process is told to stop. Each worker reads its settings from the environment.
+
+    Workers are forked from a process that has loaded everything, where the system allows that; a worker that dies is
+    replaced, and the server ends with status 1 if the new one dies within seconds.
+    """
+    if sys.platform == "linux":  # elsewhere, system libraries do not always outlive a fork
+        multiprocessing.set_start_method("fork", force=True)
+        _set_up_heap()
+    with metrics_folder():
+        preload(settings)
+        Granian(
+            "cds_service.server.body_buffering:create_asgi_app_from_environment",
+            factory=True,
+            address=settings.host,
+            port=settings.port,
+            interface=Interfaces.ASGINL,
+            http=HTTPModes.http1,  # the one that times heads; a proxy in front speaks it to us in any case
+            http1_settings=HTTP1Settings(header_read_timeout=_HEAD_SECONDS * 1000),
+            websockets=False,
+            workers=settings.workers,
+            workers_kill_timeout=_STOP_SECONDS,
+            backpressure=_connections(),
+            respawn_failed_workers=True,
+            log_level=LogLevels.error,  # our own events tell more, and tell it without a word about patients
+            log_access=False,
+        ).serve()
+
+
+def _set_up_heap() -> None:
+    """Two heaps for all threads instead of sixteen, that keep a few bodies' worth of memory for the next call (ADR 14).
+
+    What the environment says of it holds. Elsewhere than in glibc nothing happens.
+    """
+    with suppress(AttributeError):
+        mallopt = ctypes.CDLL(None).mallopt
+        for variable, (option, value) in _HEAP.items():
+            if variable not in os.environ:
+                mallopt(option, value)
+
+
+def _connections() -> int:
+    """How many connections one process takes, after asking for as many files as they need."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _MOST_CONNECTIONS + _SPARE_FILES
+    if 0 <= soft < wanted:
+        soft = wanted if hard < 0 else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    return _MOST_CONNECTIONS if soft < 0 else max(1, min(_MOST_CONNECTIONS, soft - _SPARE_FILES))

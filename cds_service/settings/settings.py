@@ -1,0 +1,191 @@
+"""Settings: CDS_* environment variables, read once. No secret has a default; what is wrong is said all at once, at
+start. What a profile does not allow is at the end. docs/configuration.md is made of what stands here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy.engine import URL
+
+from cds_service.errors import NotReady
+from cds_service.settings.setting_values import (
+    DATABASE_URL,
+    FILE,
+    FOLDER,
+    HOST,
+    PUBLIC_URL,
+    SECRET,
+    YES_OR_NO,
+    Kind,
+    one_of,
+    whole_number,
+)
+from cds_service.storage.database_url import parse_database_url
+
+PREFIX = "CDS_"
+FROM_FILE = "_FILE"  # CDS_DATABASE_URL_FILE names a file that holds what CDS_DATABASE_URL would
+
+
+def _setting(default: Any, kind: Kind, about: str, *, secret: bool = False, required: bool = False) -> Any:
+    """`required`: production does not start without it."""
+    return field(
+        default=default,
+        repr=not secret,
+        metadata={"kind": kind, "about": about, "secret": secret, "required": required},
+    )
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All settings, checked. Each is the environment variable CDS_<NAME> and a flag of `cds-service serve`."""
+
+    profile: str = _setting(
+        "development",
+        one_of("development", "production"),
+        "development: loopback only, no token needed; production: registered clients only",
+    )
+    host: str = _setting("127.0.0.1", HOST, "address to listen on; only loopback in development")
+    port: int = _setting(8080, whole_number(1, 65535), "port to listen on")
+    public_url: str = _setting(
+        "",
+        PUBLIC_URL,
+        "the address clients know us by, which their tokens must name; default in development: http://<host>:<port>",
+        required=True,
+    )
+    clients_file: Path | None = _setting(  # noqa: RUF009 - a dataclasses.field, as all of these
+        None, FILE, "TOML file of the registered clients (docs/clients.md)", required=True
+    )
+    require_tokens: bool = _setting(
+        False, YES_OR_NO, "yes: development refuses calls without a valid token, as production always does"
+    )
+    open_discovery: bool = _setting(False, YES_OR_NO, "yes: discovery needs no token where calls do")
+    replay_window_s: int = _setting(
+        0, whole_number(0, 3600), "seconds in which a token may come again, for conformance tests in development"
+    )
+    database_url: str = _setting(
+        "",
+        DATABASE_URL,
+        "ledger and seen tokens: sqlite:///path or postgresql://…; default in development: ./cds-service.sqlite",
+        secret=True,
+        required=True,
+    )
+    store_comments: bool = _setting(False, YES_OR_NO, "yes: what users write in feedback is stored")
+    patient_hash_key: str = _setting(
+        "", SECRET, "key for the patient hashes of clients with a quiet period; there is no default", secret=True
+    )
+    ca_file: Path | None = _setting(  # noqa: RUF009
+        None, FILE, "certificates to trust for FHIR servers and keys; default: REQUESTS_CA_BUNDLE or SSL_CERT_FILE"
+    )
+    fhir_budget_ms: int = _setting(1500, whole_number(0, 60_000), "time for all reads of one call from its FHIR server")
+    max_body_bytes: int = _setting(8_000_000, whole_number(1_000, 1_000_000_000), "largest request body; more is 413")
+    value_sets_dir: Path | None = _setting(  # noqa: RUF009
+        None, FOLDER, "folder of the site's own codes (docs/site-codes.md)"
+    )
+    draft_translations: bool = _setting(
+        False, YES_OR_NO, "yes: patient pages whose translation awaits review are served and linked"
+    )
+    stale_review: str = _setting(
+        "refuse", one_of("refuse", "warn"), "what a start does where the clinical content is overdue for review"
+    )
+    metrics_token: str = _setting(
+        "", SECRET, "what Prometheus must send as bearer token; without it production has no /metrics", secret=True
+    )
+    workers: int = _setting(1, whole_number(1, 64), "server processes")
+    threads: int = _setting(64, whole_number(1, 1024), "calls that one process works on at once")
+
+    @property
+    def is_production(self) -> bool:
+        """Whether calls come from strangers and are about people."""
+        return self.profile == "production"
+
+    @property
+    def tokens_required(self) -> bool:
+        """Whether a call without a valid token is refused."""
+        return self.is_production or self.require_tokens
+
+    @property
+    def database(self) -> URL:
+        """Where the ledger is; in development a file in the working directory unless another is named."""
+        return parse_database_url(self.database_url or "sqlite:///cds-service.sqlite")
+
+    @property
+    def base_url(self) -> str:
+        """The address of this service as its clients see it, without a trailing slash."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return self.public_url or f"http://{host}:{self.port}"
+
+
+def read_settings(environment: Mapping[str, str]) -> Settings:
+    """Settings from CDS_* variables. Raises NotReady with every fault, unknown CDS_* names included."""
+    known = {PREFIX + one.name.upper(): one for one in fields(Settings)}
+    files = {variable + FROM_FILE: variable for variable, one in known.items() if one.metadata["secret"]}
+    values: dict[str, Any] = {}
+    reasons, wrong = [], set()
+    for name, text in sorted(environment.items()):
+        if not name.startswith(PREFIX):
+            continue
+        variable = files.get(name, name)
+        try:
+            if variable not in known:
+                raise ValueError(f"is not a setting; there are {', '.join(sorted([*known, *files]))}")
+            if name in files and variable in environment:
+                raise ValueError(f"and {variable} are both set: keep one of them")
+            kind = known[variable].metadata["kind"]
+            values[known[variable].name] = _read_file(kind, text) if name in files else kind.read(text)
+        except ValueError as fault:
+            reasons.append(f"{name} {fault}")
+            wrong.add(variable)
+    usual = environment.get("REQUESTS_CA_BUNDLE") or environment.get("SSL_CERT_FILE")
+    if usual and Path(usual).is_file():
+        values.setdefault("ca_file", Path(usual))
+    settings = Settings(**values)
+    reasons += [reason for reason in _against_profile(settings) if reason.partition(" ")[0] not in wrong]
+    if reasons:
+        raise NotReady(sorted(reasons))
+    return settings
+
+
+def _read_file(kind: Kind, path: str) -> Any:
+    """A secret as containers mount it: the text of a file, without the newline at its end."""
+    try:
+        text = FILE.read(path).read_text("utf-8")
+    except (OSError, ValueError):  # not there, not ours, no text: the words for the last would hold what it says
+        raise ValueError("must be a file of UTF-8 text that this process may read") from None
+    try:
+        return kind.read(text.rstrip("\r\n"))
+    except ValueError as fault:
+        raise ValueError(f"names a file whose text {fault}") from None
+
+
+def _against_profile(settings: Settings) -> Iterator[str]:
+    """What the profile does not allow, each in one line that begins with its variable (design.md 6)."""
+    if not settings.is_production:
+        if not is_loopback(settings.host):
+            yield (
+                "CDS_HOST must be a loopback address (127.0.0.1, ::1 or localhost) in the development profile, "
+                "which cannot tell who is calling"
+            )
+        return
+    if settings.clients_file is None:
+        yield "CDS_CLIENTS_FILE must name the file of registered clients in production (docs/clients.md)"
+    if not settings.public_url.startswith("https://"):
+        yield "CDS_PUBLIC_URL must be the https address that clients call in production: their tokens name it"
+    if not settings.database_url:
+        yield "CDS_DATABASE_URL must name the database in production: sqlite:///path on one node, else postgresql://…"
+    if settings.replay_window_s:
+        yield "CDS_REPLAY_WINDOW_S must be 0 in production: a token is good for one call"
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host, as it stands in a URL, names this machine and nothing else."""
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,160 @@
+"""The database: one engine for SQLite and PostgreSQL, and the state of its schema.
+
+A database that cannot do what it is asked to is `DatabaseAway`, quickly: nobody waits long for one (design.md 6).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from threading import Lock
+
+from sqlalchemy import Connection, Table, inspect, text
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import DatabaseError, DBAPIError, InterfaceError, InternalError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as NoConnectionFree
+
+from cds_service.storage.schema import SchemaState, schema_state
+from cds_service.storage.sqlite_engine import LOCKED_MS, make_engine
+
+_LEFT_ALONE_S = 5.0  # a database that failed is not asked again by hook calls for so long
+_VERSION = text("SELECT version_num FROM alembic_version")  # where Alembic keeps it
+_AWAY = (OperationalError, InterfaceError, InternalError, NoConnectionFree, OSError)
+# PostgreSQL: a table, a column or a schema is not there, or not for this user. An operator mends that, as a server that
+# is down; SQLite's word for it is OperationalError in any case.
+_NOT_AS_NEEDED = frozenset({"42P01", "42703", "3F000", "42501"})
+
+
+class DatabaseAway(Exception):
+    """The database could not do what it was asked to. The message names the kind of error, and no content."""
+
+
+class Database:
+    """One database. `write` and `read` give a transaction, or raise DatabaseAway; what is wrong with a statement or its
+    values, and would be wrong tomorrow too, they raise as it is.
+
+    After a failure one caller at a time tries whether the database is back. The others wait their turn, a second at
+    most; those with `insist=False` (hook calls, which can do without) are refused at once, for a few seconds.
+    `statement_ms`: how long a statement may take; 0, for commands that an operator waits for, as long as it likes.
+    """
+
+    def __init__(
+        self,
+        url: URL,
+        *,
+        pool_size: int,
+        statement_ms: int = LOCKED_MS,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.engine = make_engine(url, pool_size, statement_ms)
+        self.is_sqlite = url.get_backend_name() == "sqlite"
+        self._monotonic = monotonic
+        self._away_until = 0.0  # 0: it was not away when last asked
+        self._trial = Lock()
+        self._inserts: dict[Table, sqlite.Insert | postgresql.Insert] = {}
+        self._writer = Lock()  # SQLite has one writer at a time, and does not queue the others: we do
+
+    @contextmanager
+    def write(self, *, insist: bool = True) -> Iterator[Connection]:
+        """A transaction that is durable once the block has been left without an error."""
+        self._refuse_if_left_alone(insist)
+        turn = self._turn(self._writer) if self.is_sqlite else nullcontext()
+        with turn, self._attempt(insist), self.engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def read(self, *, insist: bool = True) -> Iterator[Connection]:
+        """A transaction that sees one state of the database and keeps no writer waiting."""
+        with self._attempt(insist), self.engine.connect() as connection:
+            yield connection.execution_options(sqlite_begin="BEGIN")
+
+    def insert(self, table: Table) -> sqlite.Insert | postgresql.Insert:
+        """An INSERT that can say what is to happen where the key is there already."""
+        return sqlite.insert(table) if self.is_sqlite else postgresql.insert(table)
+
+    def insert_new(self, table: Table) -> sqlite.Insert | postgresql.Insert:
+        """An INSERT that passes over rows whose key is there already; `rowcount` tells whether it did."""
+        if table not in self._inserts:
+            # without the option the count is -1 on PostgreSQL, whose cursor is closed by the time it is asked
+            insert = self.insert(table).on_conflict_do_nothing()
+            self._inserts[table] = insert.execution_options(preserve_rowcount=True)
+        return self._inserts[table]
+
+    def schema_version(self) -> str | None:
+        """The version that the schema has, None where it is not made yet. Raises DatabaseAway."""
+        with self.read() as connection:
+            made = inspect(connection).has_table("alembic_version")
+            return connection.execute(_VERSION).scalar() if made else None
+
+    def schema_fault(self) -> str | None:
+        """Why the schema is not the one this version needs, in words for an operator; None where it is.
+
+        Raises DatabaseAway where the database cannot be asked.
+        """
+        current = self.schema_version()
+        match schema_state(current):
+            case SchemaState.CURRENT:
+                return None
+            case SchemaState.NEWER:
+                return f"its schema ({current}) is newer than this version knows: run the version that made it"
+            case SchemaState.OUTDATED:
+                state = "is older than this version needs" if current else "is not made yet"
+                return f"its schema {state}: run `cds-service db upgrade`"
+
+    def upgrade(self) -> None:
+        """Bring the schema to the newest version; what is stored stays. Safe to run twice, also at the same time.
+
+        One that is newer is left as it is: `schema_fault` says so. Raises DatabaseAway.
+        """
+        from cds_service.storage.upgrade import upgrade  # Alembic: a process that answers calls does without it
+
+        try:
+            upgrade(self.engine)
+        except (SQLAlchemyError, OSError) as fault:
+            raise DatabaseAway(f"{_kind(fault)} while the schema was brought up to date") from fault
+
+    def close(self) -> None:
+        """Give all connections back."""
+        self.engine.dispose()
+
+    def _refuse_if_left_alone(self, insist: bool) -> None:
+        if not insist and self._monotonic() < self._away_until:
+            raise DatabaseAway("left alone after a failure")
+
+    @contextmanager
+    def _attempt(self, insist: bool) -> Iterator[None]:
+        """One try at the database; what it comes to is remembered. Raises DatabaseAway."""
+        self._refuse_if_left_alone(insist)
+        with self._turn(self._trial, wait=insist) if self._away_until else nullcontext():
+            try:
+                yield
+            except (SQLAlchemyError, OSError) as fault:
+                if not _is_away(fault):
+                    raise
+                self._away_until = self._monotonic() + _LEFT_ALONE_S
+                raise DatabaseAway(_kind(fault)) from None
+            self._away_until = 0.0
+
+    @contextmanager
+    def _turn(self, lock: Lock, *, wait: bool = True) -> Iterator[None]:
+        if not (lock.acquire(timeout=LOCKED_MS / 1000) if wait else lock.acquire(blocking=False)):
+            raise DatabaseAway("others wait for it already")
+        try:
+            yield
+        finally:
+            lock.release()
+
+
+def _is_away(fault: Exception) -> bool:
+    """Whether the fault is the database's, and not ours. A damaged SQLite file is a plain DatabaseError."""
+    lost = isinstance(fault, DBAPIError) and fault.connection_invalidated
+    state = getattr(fault.orig, "sqlstate", None) if isinstance(fault, DBAPIError) else None
+    return lost or isinstance(fault, _AWAY) or type(fault) is DatabaseError or state in _NOT_AS_NEEDED
+
+
+def _kind(fault: Exception) -> str:
+    """The kind of error by the database's own name for it: DiskFull, SQLITE_FULL; never its message."""
+    original = fault.orig if isinstance(fault, DBAPIError) else fault
+    return str(getattr(original, "sqlite_errorname", None) or type(original).__name__)

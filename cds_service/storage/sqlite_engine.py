@@ -1,0 +1,94 @@
+"""How a database is connected to, and SQLite above all: durable before the answer, and no writer waited for in vain."""
+
+from __future__ import annotations
+
+import os
+import random
+import sqlite3
+import time
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
+
+LOCKED_MS = 1_000  # how long a transaction waits for other writers, for a connection, and for a statement
+_POLL_MS = 2
+
+
+def make_engine(url: URL, pool_size: int, statement_ms: int) -> Engine:
+    """An engine for this URL. `statement_ms`: how long a statement may take, 0 for as long as it likes.
+
+    No message of an error holds parameters of a statement: they may be what a user wrote.
+    """
+    if url.get_backend_name() == "sqlite":
+        return _sqlite_engine(url, pool_size)
+    from cds_service.storage.postgresql_engine import postgresql_engine  # psycopg: whoever has SQLite starts without it
+
+    return postgresql_engine(url, pool_size, LOCKED_MS / 1000, statement_ms)
+
+
+def _sqlite_engine(url: URL, pool_size: int) -> Engine:
+    engine = create_engine(
+        url, pool_size=pool_size, max_overflow=0, pool_timeout=LOCKED_MS / 1000, hide_parameters=True
+    )
+    path = url.database or ""
+
+    def set_up(connection: Any, record: ConnectionPoolEntry) -> None:
+        """Readers beside one writer, each transaction on the disk before it is acknowledged."""
+        connection.isolation_level = None  # transactions begin where we say so
+        record.info["file"] = _identity(path)
+        cursor = connection.cursor()
+        for pragma in (f"busy_timeout={LOCKED_MS}", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    def refuse_lost_file(_: Any, record: ConnectionPoolEntry, __: PoolProxiedConnection) -> None:
+        """A file that was removed or replaced would take what is written, and nobody would ever read it."""
+        if record.info["file"] != _identity(path):
+            raise DisconnectionError("the database file is not the one that was opened")
+
+    event.listen(engine, "connect", set_up)
+    event.listen(engine, "checkout", refuse_lost_file)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _identity(path: str) -> tuple[int, int] | None:
+    try:
+        status = os.stat(path)  # noqa: PTH116 - a tenth of what Path costs, on every transaction
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    """A writer takes its turn before it reads: nobody is refused in the middle because somebody else has written.
+
+    It asks for the turn every few milliseconds. SQLite's own way of waiting asks ever less often, so that with several
+    processes one of them is passed over for a second now and then.
+    """
+    begin = connection.get_execution_options().get("sqlite_begin", "BEGIN IMMEDIATE")
+    if begin == "BEGIN":
+        connection.exec_driver_sql(begin)
+        return
+    raw: Any = connection.connection.dbapi_connection
+    until = time.monotonic() + LOCKED_MS / 1000
+    raw.execute(f"PRAGMA busy_timeout={_POLL_MS}")
+    try:
+        while _is_busy(raw, begin) and time.monotonic() < until:
+            time.sleep(random.uniform(0, _POLL_MS / 1000))  # noqa: S311 - so that two do not keep step
+        if not raw.in_transaction:
+            connection.exec_driver_sql(begin)  # for the error, as SQLAlchemy tells it
+    finally:
+        raw.execute(f"PRAGMA busy_timeout={LOCKED_MS}")
+
+
+def _is_busy(raw: Any, begin: str) -> bool:
+    """Whether a transaction could not begin because another one is under way."""
+    try:
+        raw.execute(begin)
+    except sqlite3.Error as fault:
+        return fault.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+    return False

@@ -1,0 +1,330 @@
+"""One broken copy of the content for each refusal, at load and by the content check."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cards.catalogue import PATIENT_PAGES, TOPICS, VALUE_SETS, Topic, load_topic
+from cards.checks.run_all import find_faults, find_slow_faults, find_stale
+from cards.content.files import ContentError, parse_yaml
+from cards.content.service import Service
+
+Break = Callable[[str], str]
+TODAY = date(2026, 11, 22)
+SERVICE = "topic/service.yaml"
+TEXT = "topic/text/"
+EXPECT = TEXT + "what-to-expect.en.md"
+CONFOUNDERS = TEXT + "confounders.en.md"
+NERVE = TEXT + "nerve-symptoms.en.md"
+FLAGS = TEXT + "red-flags.en.md"
+REFERRAL = TEXT + "referral.en.md"
+UNKNOWN = TEXT + "pain-class-unknown.en.md"
+PHRASES = TEXT + "phrases.en.yaml"
+STENOSIS = "value_sets/spinal-stenosis.json"
+TERMS = "value_sets/text_terms.yaml"
+PAGE = "patient_pages/lumbar-puncture.en.md"
+PAGE_ES = "patient_pages/lumbar-puncture.es.md"
+EVIDENCE = "{citation: X, strength: none, checked-on: 2026-11-22}"
+HARD = "neurological deterioration necessitating hospitalization "
+HARD_ES = "complicaciones neurológicas extraordinariamente desafortunadas "
+PLACE = re.compile(r"[\w.-]+/[\w.-]+:\d+: .")
+
+
+@pytest.fixture
+def content(tmp_path: Path) -> Path:
+    """A copy of the real content."""
+    shutil.copytree(TOPICS / "lumbar_puncture", tmp_path / "topic", ignore=shutil.ignore_patterns("*.py*"))
+    shutil.copytree(VALUE_SETS, tmp_path / "value_sets")
+    shutil.copytree(PATIENT_PAGES, tmp_path / "patient_pages")
+    return tmp_path
+
+
+def load(content: Path) -> Topic:
+    return load_topic(content / "topic", content / "value_sets")
+
+
+def with_settings(topic: Topic, content: Path) -> Topic:
+    """The topic with the settings of this copy, which may be too broken to be loaded as a whole."""
+    path = content / SERVICE
+    return replace(topic, service=parse_yaml(path, path.read_text(encoding="utf-8"), Service))
+
+
+def check(topic: Topic, content: Path) -> list[str]:
+    """The faults of this copy; each of them says where."""
+    folders = (content / "topic", content / "value_sets", content / "patient_pages")
+    faults = find_faults(with_settings(topic, content), TODAY, *folders)
+    assert all(PLACE.match(fault) for fault in faults), faults
+    return faults
+
+
+def damage(content: Path, file: str, change: Break) -> None:
+    path = content / file
+    sound = path.read_text(encoding="utf-8")
+    assert change(sound) != sound, "this change breaks nothing"
+    path.write_text(change(sound), encoding="utf-8")
+
+
+def place_of(content: Path, file: str, words: str) -> str:
+    """`folder/file:line` of the first line that begins with these words, or else holds them."""
+    path = content / file
+    lines = list(enumerate(path.read_text(encoding="utf-8").split("\n"), 1))
+    number = next((at for at, line in lines if line.startswith(words)), 0) or next(
+        at for at, line in lines if words in line
+    )
+    return f"{path.parent.name}/{path.name}:{number}"
+
+
+def case(sentence: str, file: str, change: Break, where: str, what: str) -> Any:
+    """A row of a table: change this file, and a fault names the line where these words stand, and says that."""
+    return pytest.param(file, change, where, what, id=sentence)
+
+
+def swap(old: str, new: str) -> Break:
+    return lambda text: text.replace(old, new, 1)
+
+
+def add(words: str) -> Break:
+    return lambda text: f"{text}\n{words}\n"
+
+
+def cut_line(words: str) -> Break:
+    return lambda text: "".join(line for line in text.splitlines(keepends=True) if words not in line)
+
+
+def test_the_content_as_it_is_has_no_fault(content: Path, topic: Topic) -> None:
+    assert find_faults(topic, topic.service.reviewed_on) == []
+    assert find_slow_faults() == []
+    assert find_stale(topic, topic.service.reviewed_on) == []
+    assert check(topic, content) == []
+
+
+@pytest.mark.parametrize(
+    ("file", "change", "message"),
+    [
+        pytest.param(SERVICE, swap("id:", "id: x\nid:"), r"service.yaml:\d+.*twice", id="a key that stands twice"),
+        pytest.param(SERVICE, swap("owner:", "ownr:"), r"service.yaml:\d+.*ownr", id="a key that nobody knows"),
+        pytest.param(SERVICE, swap("title:", "#"), r"service.yaml.*title", id="a key that is missing"),
+        pytest.param(
+            SERVICE, swap("most-findings-listed: 6", "most-findings-listed: six"), r"yaml:\d+", id="a wrong type"
+        ),
+        pytest.param(SERVICE, swap("hooks: [", "hooks: [["), r"service.yaml:\d+", id="what is not YAML"),
+        pytest.param(
+            SERVICE, swap("links: [lumbar-puncture]", "links: [nowhere]"), "nowhere", id="a card's unknown link"
+        ),
+        pytest.param(SERVICE, swap("link: herniated-disk}", "link: gone}"), "gone", id="a contributor's unknown link"),
+        pytest.param(SERVICE, swap("evidence: spineinfo", "evidence: none"), "source.evidence", id="an unknown source"),
+        pytest.param(SERVICE, swap("value-set: spondylosis", "value-set: nothing"), "nothing.json", id="no value set"),
+        pytest.param(
+            SERVICE,
+            swap("  confounders:", "  unwritten: {indicator: info}\n  confounders:"),
+            "unwritten",
+            id="a card without a text",
+        ),
+        pytest.param(PHRASES, swap("evidence:", "proof:"), r"phrases.en.yaml:\d+.*proof", id="a phrase nobody knows"),
+        pytest.param(EXPECT, swap("---\n", ""), "what-to-expect.en.md:1", id="a text without a head"),
+        pytest.param(STENOSIS, swap("{", ""), "spinal-stenosis.json", id="what is not JSON"),
+        pytest.param(
+            STENOSIS, swap('"id": "spinal-stenosis"', '"id": "other"'), "spinal-stenosis.json", id="another id"
+        ),
+        pytest.param(STENOSIS, swap("18347007", "18347008"), "18347008.*check digit", id="a wrong check digit"),
+        pytest.param(STENOSIS, swap("is-a", "descendent-of"), "is-a", id="a filter we cannot honour"),
+        pytest.param(
+            STENOSIS, swap("http://snomed.info/sct", "http://example.org"), "example.org", id="unknown system"
+        ),
+        pytest.param(TERMS, swap("reject:", "rejects:"), r"text_terms.yaml:\d+.*rejects", id="a guard nobody knows"),
+        pytest.param(
+            TERMS, swap("  spondylosis:", "  scoliosis: 1\n  spondylosis:"), r"yaml:\d+", id="terms of a wrong type"
+        ),
+    ],
+)
+def test_what_is_incomplete_or_malformed_is_refused_at_load(
+    content: Path, file: str, change: Break, message: str
+) -> None:
+    """style.md and design.md 2: refused by file and line, never during a call."""
+    damage(content, file, change)
+    with pytest.raises(ContentError, match=message):
+        load(content)
+
+
+@pytest.mark.parametrize("file", [SERVICE, EXPECT, PHRASES, STENOSIS, TERMS])
+def test_a_file_that_is_missing_or_not_utf_8_is_refused_by_name(content: Path, file: str) -> None:
+    path = content / file
+    path.write_bytes(b"\xff")
+    with pytest.raises(ContentError, match=f"{path.name}.*UTF-8"):
+        load(content)
+    path.unlink()
+    with pytest.raises(ContentError, match=f"{path.name}.*missing"):
+        load(content)
+
+
+TEXT_FAULTS = [
+    case("an uncited sentence", EXPECT, add("Never pain."), "Never pain.", "no evidence"),
+    case("an uncited second sentence", EXPECT, swap("[nhs-2013].", "[nhs-2013]. Trust us."), "Trust us", "no evidence"),
+    case("evidence that nobody knows", EXPECT, swap("[nhs-2013]", "[nhs-1999]"), "nhs-1999", "cites 'nhs-1999'"),
+    case("evidence that nothing cites", SERVICE, swap("\nevidence:\n", f"\nevidence:\n  x: {EVIDENCE}\n"),
+         "  x: {", "nothing cites x"),
+    case("a misspelt placeholder", EXPECT, swap("{not_read}", "{not-read}"), "{not-read}", "nothing fills {not-read}"),
+    case("another card's placeholder", EXPECT, add("{flags}"), "{flags}", "nothing fills {flags}"),
+    case("no word on what was not read", EXPECT, swap("{not_read}", ""), "**What the patient can", "needs {not_read}"),
+    case("a red flag card without its flags", FLAGS, swap("{flags}", ""), "**Active, and",
+         "the card needs {flags}, which stands nowhere"),
+    case("a card without its timeline", FLAGS, swap("{timeline}", ""), "**Active, and", "needs {timeline}"),
+    case("a misspelt placeholder of a summary", NERVE, swap("{days}", "{dais}"), "{dais}", "nothing fills {dais}"),
+    case("a number in a summary that gets none", EXPECT, swap("summary: After", "summary: In {days} after"),
+         "summary: In", "summary: nothing fills {days}"),
+    case("a summary that names no flag", FLAGS, swap("{findings}", "danger"), "summary:", "summary needs {findings}"),
+    case("a summary that is missing", CONFOUNDERS, cut_line("summary-serious"), "---", "no summary-serious"),
+    case("a summary missing for a chart without pain", UNKNOWN, cut_line("summary-no-pain"),
+         "---", "the head has no summary-no-pain"),
+    case("a referral without a name", REFERRAL, cut_line("suggestion-neurology"), "---", "no suggestion-neurology"),
+    case("a line of the head that is misspelt", REFERRAL, swap("reason:", "raeson: x\nreason:"),
+         "raeson", "nobody asks for raeson"),
+    case("a text without a head", EXPECT, swap("---\n", ""), "summary:", "begins with a head"),
+]  # fmt: skip
+WORD_FAULTS = [
+    case("a phrase that lost its date", PHRASES, swap("since: since {date}", "since: then"), "since: then", "{date}"),
+    case("a number that is not told, by its own section", PHRASES, swap("{total} procedures", "procedures"),
+         "{count} of procedures", "procedures.unread needs {total}, which stands nowhere"),
+    case("a misspelt placeholder of a phrase", PHRASES, swap("Today: {date}", "Today: {day}"),
+         "{day}", "timeline.today: nothing fills {day}"),
+    case("a placeholder too many", PHRASES, swap("no-date: date", "no-date: ({date})"), "no-date", "no-date: noth"),
+    case("a standing without words", PHRASES, cut_line("  current: "), "standings:", "no words for 'current'"),
+    case("a level without a name", PHRASES, swap("thoracic: thoracic, ", ""), "levels:", "no words for 'thoracic'"),
+    case("a doubt without words", PHRASES, cut_line("  no-pain: "), "unknown:", "no words for 'no-pain'"),
+    case("words that nobody asks for", PHRASES, swap("  no-pain: ", "  no-ache: "), "no-ache", "asks for 'no-ache'"),
+    case("a phrase that nobody knows", PHRASES, swap("evidence:", "proof:"), "proof:", "proof"),
+    case("a page that does not say who wrote it", "patient_pages/words.es.yaml", swap("{owner}", "nosotros"),
+         "reviewed:", "reviewed needs {owner}"),
+    case("a prefetch token that no client knows", SERVICE, swap("{{context.patientId}}", "{{context.patient.id}}"),
+         "context.patient.id", "R-3.4"),
+    case("a level of the spine that is none", SERVICE, swap("levels: [lumbar,", "levels: [neck,"), "[neck", "'neck'"),
+]  # fmt: skip
+PAGE_FAULTS = [
+    case("an uncited line", PAGE, add("Drink water."), "Drink water.", "no evidence"),
+    case("evidence that nobody knows", PAGE, swap("[uppal-2023]", "[uppal-2032]"), "uppal-2032", "'uppal-2032'"),
+    case("a placeholder on a page", PAGE, add("Ask {doctor} [editorial]."), "{doctor}", "nothing fills {doctor}"),
+    case("a page without a title", PAGE, cut_line("title:"), "---", "the head has no title"),
+    case("a page without a date of review", PAGE, cut_line("reviewed-on:"), "---", "the head has no reviewed-on"),
+    case("a page without a status", PAGE, cut_line("status:"), "---", "the head has no status"),
+    case("a page without a language", PAGE, cut_line("language:"), "---", "the head has no language"),
+    case("a draft that does not say so", PAGE_ES, cut_line("draft-note:"), "---", "the head has no draft-note"),
+    case("approved, but shown as a draft", PAGE_ES, swap("status: draft", "status: approved"), "draft-note", "draft"),
+    case("a status that is none", PAGE, swap("status: approved", "status: fine"), "status:", "approved or draft"),
+    case("a page in another language", PAGE_ES, swap("language: es", "language: en"), "language:", "'es'"),
+    case("a date of review that is none", PAGE, swap("2026-11-22", "in 2026"), "in 2026", "no date such as"),
+    case("a line of the head that is misspelt", PAGE, swap("title:", "titel: x\ntitle:"), "titel", "asks for titel"),
+    case("a translation that lost a heading", PAGE_ES, swap("## Qué ayuda\n", ""), "## Sus preguntas",
+         "6 headings; lumbar-puncture.en.md has 7"),
+    case("a translation with other evidence", PAGE_ES, swap("[spineinfo]. Entonces", "[nath-2018]. Entonces"),
+         "[nath-2018]. Entonces", "cites nath-2018 where lumbar-puncture.en.md:16 cites spineinfo"),
+    case("a translation that says more", PAGE_ES, add("Llámenos [girft]."), "Llámenos [girft].", "cites girft where"),
+    case("English that is too hard", PAGE, add(f"{HARD * 30} [editorial]."), HARD, "reads at school grade"),
+    case("Spanish that is too hard", PAGE_ES, add(f"{HARD_ES * 30} [editorial]."), HARD_ES, "reads at an ease of"),
+    case("a translation that says less", PAGE_ES, cut_line("¿Cuánto tiempo"), "En una", "cites nothing where"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("file", "change", "where", "what"), [*TEXT_FAULTS, *WORD_FAULTS, *PAGE_FAULTS])
+def test_what_loads_but_should_not_be_served_is_told_by_file_and_line(
+    topic: Topic, content: Path, file: str, change: Break, where: str, what: str
+) -> None:
+    damage(content, file, change)
+    place = place_of(content, file, where)
+    faults = check(topic, content)
+    assert any(fault.startswith(f"{place}: ") and what in fault for fault in faults), faults
+
+
+SUMMARY_FAULTS = [
+    case("one that is too long as it is", EXPECT, swap("summary: ", "summary: " + "long " * 10), "summary:", "summary"),
+    case("the longest finding", CONFOUNDERS, swap('summary: "', 'summary: "So '), "summary:", "summary"),
+    case("the longest finding that is serious", CONFOUNDERS, swap('serious: "', 'serious: "Look at this chart again: '),
+         "summary-serious:", "summary-serious"),
+    case("the longest red flag", FLAGS, swap('summary: "', 'summary: "' + "Danger. " * 8), "summary:", "summary"),
+    case("the longest span of days", NERVE, swap('summary: "', 'summary: "' + "In legs. " * 7), "summary:", "summary"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("file", "change", "where", "key"), SUMMARY_FAULTS)
+def test_a_summary_that_may_grow_beyond_139_characters_is_a_fault(
+    topic: Topic, content: Path, file: str, change: Break, where: str, key: str
+) -> None:
+    """R-4.21: fewer than 140 characters."""
+    damage(content, file, change)
+    (fault,) = check(topic, content)
+    assert fault.startswith(f"{place_of(content, file, where)}: {key} grows to 1")
+
+
+def test_the_name_of_a_red_flag_may_make_a_summary_too_long(topic: Topic, content: Path) -> None:
+    damage(content, SERVICE, swap("label: meningitis", "label: meningitis" + " of a kind" * 9))
+    (fault,) = check(topic, content)
+    assert fault.startswith(f"{place_of(content, FLAGS, 'summary:')}: summary grows to ")
+
+
+@pytest.mark.parametrize(
+    "file",
+    [EXPECT, PHRASES, PAGE, PAGE_ES, "patient_pages/words.es.yaml", STENOSIS, TERMS, "value_sets/obesity.json"],
+)
+def test_a_file_that_is_missing_or_not_utf_8_hides_no_other_fault(topic: Topic, content: Path, file: str) -> None:
+    damage(content, CONFOUNDERS, add("Uncited."))
+    other = place_of(content, CONFOUNDERS, "Uncited.")
+    path = content / file
+    place = f"{path.parent.name}/{path.name}:1: "
+    path.write_bytes(b"\xff")
+    told = check(topic, content)
+    path.unlink()
+    missing = check(topic, content)
+    for faults, what in ((told, "not UTF-8"), (missing, "missing")):
+        assert any(fault.startswith(place) and what in fault for fault in faults), faults
+        assert any(fault.startswith(f"{other}: ") for fault in faults)
+
+
+def test_a_language_of_the_cards_needs_all_texts_and_phrases(topic: Topic, content: Path) -> None:
+    damage(content, SERVICE, swap("languages: [en]", "languages: [en, es]"))
+    texts = sorted(path.name.replace(".en.", ".es.") for path in (content / TEXT).glob("*.en.*"))
+    assert sorted(check(topic, content)) == [f"text/{name}:1: the file is missing" for name in texts]
+    for name in texts:
+        shutil.copy(content / TEXT / name.replace(".es.", ".en."), content / TEXT / name)
+    assert check(topic, content) == []
+    damage(content, TEXT + "red-flags.es.md", swap("{flags}", ""))
+    assert [fault.partition(":")[0] for fault in check(topic, content)] == ["text/red-flags.es.md"]
+
+
+def test_what_is_overdue_for_review_is_told_apart_from_faults(topic: Topic) -> None:
+    """design.md 4: a page, a source or a link, each by name, after review-every-days."""
+    service = topic.service
+    due = service.reviewed_on + timedelta(days=service.review_every_days)
+    assert find_stale(topic, due) == []
+    stale = find_stale(topic, due + timedelta(days=1))
+    assert all(PLACE.match(one) and one.endswith("more than 365 days ago: review it and set the date") for one in stale)
+    pages = len(service.patient_languages) * len(topic.patient_pages)
+    assert len(stale) == 1 + len(service.links) + len(service.evidence) + pages
+    assert find_faults(topic, due + timedelta(days=1)) == []
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "name"),
+    [
+        pytest.param(SERVICE, "reviewed-on: 2026-11-22", "reviewed-on", id="the service"),
+        pytest.param(SERVICE, "checked-on: 2026-11-22", "links.lumbar-puncture.checked-on", id="a link"),
+        pytest.param(PAGE, '"2026-11-22"', "reviewed-on", id="a patient page"),
+        pytest.param(PAGE_ES, '"2026-11-22"', "reviewed-on", id="a draft of a patient page"),
+    ],
+)
+def test_a_review_is_overdue_or_in_the_future_by_file_and_line(
+    topic: Topic, content: Path, file: str, old: str, name: str
+) -> None:
+    damage(content, file, swap(old, old.replace("2026-11-22", "2025-11-21")))
+    pages = content / "patient_pages"
+    (stale,) = find_stale(with_settings(topic, content), TODAY, content / "topic", pages)
+    assert stale.startswith(f"{place_of(content, file, '2025-11-21')}: {name} 2025-11-21 is more than 365 days ago")
+    damage(content, file, swap("2025-11-21", "2026-11-23"))
+    assert find_stale(with_settings(topic, content), TODAY, content / "topic", pages) == []
+    assert check(topic, content) == [f"{place_of(content, file, '2026-11-23')}: {name} 2026-11-23 is in the future"]

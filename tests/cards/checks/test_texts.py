@@ -1,0 +1,68 @@
+"""The tables of what the code fills in, against the code; their faults are tested with those of all content."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import msgspec
+import pytest
+
+from cards.catalogue import Topic
+from cards.checks.texts import WHAT_FILLS_PHRASES, what_fills
+from cards.content.texts import Text
+from cards.topics.lumbar_puncture.card_writing import after_cards, timeline
+from cards.vignettes.casebook import load_vignettes
+from cards.writing import wording
+
+
+class Watched(dict[str, str]):
+    """The head of a text, which notes what is asked for."""
+
+    def __init__(self, lines: Mapping[str, str]) -> None:
+        super().__init__(lines)
+        self.asked: set[str] = set()
+
+    def __getitem__(self, key: str) -> str:
+        self.asked.add(key)
+        return super().__getitem__(key)
+
+
+def test_the_tables_say_what_the_code_fills(topic: Topic, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every vignette is run and watched: which values each text and phrase gets, what is asked for of each head."""
+    bodies: dict[str, set[frozenset[str]]] = {}
+    filled: dict[str, set[frozenset[str]]] = {}
+
+    def watch(function: Callable[..., Any], seen: dict[str, set[frozenset[str]]], name: Callable[[Any], str]) -> Any:
+        def watched(what: Any, values: Mapping[str, str], *rest: Any) -> Any:
+            seen.setdefault(name(what), set()).add(frozenset(values))
+            return function(what, values, *rest)
+
+        return watched
+
+    monkeypatch.setattr(Text, "body", watch(Text.body, bodies, lambda text: text.path.name.split(".")[0]))
+    for module, name in itertools.product((wording, timeline, after_cards), ("fill", "fill_plain")):
+        if hasattr(module, name):
+            monkeypatch.setattr(module, name, watch(getattr(module, name), filled, str))
+    heads = {name: Watched(text.head) for name, text in topic.texts.items()}
+    watched = replace(topic, texts={name: replace(text, head=heads[name]) for name, text in topic.texts.items()})
+    casebook = load_vignettes()
+    for vignette in casebook.vignettes:
+        casebook.run(vignette, watched)
+
+    table = what_fills(topic.service)
+    assert {name: head.asked for name, head in heads.items()} == {
+        name: set(lines) for name, (_, lines) in table.items()
+    }
+    for name, values in bodies.items():
+        assert values == {table[name][0].needed | table[name][0].offered}, name
+    phrases = {
+        (key if inner is None else f"{key}.{inner}"): words
+        for key, value in msgspec.to_builtins(topic.phrases).items()
+        for inner, words in (value.items() if isinstance(value, dict) else [(None, value)])
+    }
+    told = {key: filled[words] for key, words in phrases.items() if words in filled and not key.startswith("unknown.")}
+    assert told == {key: {frozenset(WHAT_FILLS_PHRASES.get(key, "").split())} for key in told}
+    assert len(told) > 20

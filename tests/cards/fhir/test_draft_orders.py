@@ -1,0 +1,383 @@
+"""What is being ordered and why: which drafts count, which are selected, and in which FHIR version they are."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from cards.fhir.draft_orders import (
+    DraftOrder,
+    FhirVersion,
+    NotABundle,
+    OtherPatient,
+    condition_id,
+    read_draft_orders,
+    refuse_other_patients,
+)
+from tests.charts import LUMBAR_PUNCTURE, condition, order, searchset
+
+
+def read(*resources: Any, selections: list[str] | None = None) -> tuple[DraftOrder, ...]:
+    return read_draft_orders(json.dumps(searchset(*resources)).encode(), selections)
+
+
+def ids(orders: tuple[DraftOrder, ...]) -> list[str | None]:
+    return [one.id for one in orders]
+
+
+def referral(**elements: Any) -> dict[str, Any]:
+    """A ReferralRequest in draft, with what DSTU2 and STU3 share."""
+    return {"resourceType": "ReferralRequest", "id": "order-1", "status": "draft", "type": LUMBAR_PUNCTURE} | elements
+
+
+def diagnostic_order(**elements: Any) -> dict[str, Any]:
+    """A DiagnosticOrder (DSTU2)."""
+    return {"resourceType": "DiagnosticOrder", "id": "order-1", "item": [{"code": LUMBAR_PUNCTURE}]} | elements
+
+
+@pytest.mark.parametrize(
+    ("draft", "version"),
+    [
+        pytest.param(order(), FhirVersion.R4, id="ServiceRequest is R4"),
+        pytest.param(order(reasonCode=[{"text": "x"}]), FhirVersion.R4, id="reasonCode is R4's"),
+        pytest.param(order({"concept": LUMBAR_PUNCTURE}), FhirVersion.R5, id="code.concept is R5's"),
+        pytest.param(order(reason=[{"concept": {"text": "x"}}]), FhirVersion.R5, id="reason is R5's"),
+        pytest.param(
+            order(resourceType="ProcedureRequest"), FhirVersion.STU3, id="ProcedureRequest with intent is STU3"
+        ),
+        pytest.param(
+            order(resourceType="ProcedureRequest", intent=None),
+            FhirVersion.DSTU2,
+            id="ProcedureRequest without is DSTU2",
+        ),
+        pytest.param(
+            order(resourceType="ProcedureRequest", intent=None, note=[]), FhirVersion.STU3, id="note is STU3's"
+        ),
+        pytest.param(
+            order(resourceType="ProcedureRequest", intent=None, notes=[]), FhirVersion.DSTU2, id="notes are DSTU2's"
+        ),
+        pytest.param(referral(intent="order"), FhirVersion.STU3, id="ReferralRequest with intent is STU3"),
+        pytest.param(referral(reason={"text": "x"}), FhirVersion.DSTU2, id="ReferralRequest without is DSTU2"),
+        pytest.param(
+            referral(requester={"reference": "Practitioner/1"}),
+            FhirVersion.DSTU2,
+            id="the requester of a ReferralRequest is DSTU2's, too",
+        ),
+        pytest.param(diagnostic_order(), FhirVersion.DSTU2, id="DiagnosticOrder is DSTU2"),
+        pytest.param(diagnostic_order(note=[{"text": "x"}]), FhirVersion.DSTU2, id="whatever it holds"),
+        pytest.param([order()], FhirVersion.R4, id="a list of one order is R4 as that order is"),
+    ],
+)
+def test_the_shape_of_an_order_tells_its_fhir_version(draft: Any, version: FhirVersion) -> None:
+    (found,) = read(draft)
+    assert found.fhir_version is version
+    assert [concept.coding[0].code for concept in found.what] == ["277762005"]
+
+
+@pytest.mark.parametrize(
+    "elements",
+    [
+        pytest.param({"status": "revoked"}, id="revoked"),
+        pytest.param({"status": "entered-in-error"}, id="entered in error"),
+        pytest.param({"status": "completed"}, id="completed"),
+        pytest.param({"status": "cancelled"}, id="DSTU2 cancelled"),
+        pytest.param({"status": "rejected"}, id="DSTU2 rejected"),
+        pytest.param({"status": "aborted"}, id="DSTU2 aborted"),
+        pytest.param({"status": "stopped"}, id="stopped"),
+        pytest.param({"status": " Revoked "}, id="capital letter and blanks"),
+        pytest.param({"doNotPerform": True}, id="doNotPerform"),
+        pytest.param({"doNotPerform": "true"}, id="doNotPerform as a string"),
+        pytest.param({"doNotPerform": [True]}, id="doNotPerform in a list"),
+        pytest.param(
+            {"doNotPerform": "TRUE"},
+            id="doNotPerform in capital letters",
+        ),
+        pytest.param({"resourceType": "MedicationRequest"}, id="a medication"),
+        pytest.param({"resourceType": "Observation"}, id="another resource"),
+        pytest.param({"resourceType": None}, id="no resourceType"),
+    ],
+)
+@pytest.mark.parametrize("resource_type", ["ServiceRequest", "ProcedureRequest"])
+def test_what_is_over_or_was_never_meant_is_no_order(elements: Any, resource_type: str) -> None:
+    """clinical.md 6, rule 4; R-2.73."""
+    assert read(order(**({"resourceType": resource_type} | elements))) == ()
+
+
+@pytest.mark.parametrize(
+    "code",
+    [pytest.param({}, id="an empty code"), pytest.param(7, id="a number"), pytest.param({"coding": [{}]}, id="[{}]")],
+)
+def test_an_order_without_a_code_orders_nothing_and_keeps_its_reasons(code: Any) -> None:
+    """The reference client sends such a draft before a study is picked (clients.md 2)."""
+    (found,) = read(order(code, reasonCode=[{"text": "Lumbago"}]))
+    assert found.what == ()
+    assert [reason.text for reason in found.reasons] == ["Lumbago"]
+
+
+@pytest.mark.parametrize("status", ["draft", "active", "on-hold", "unknown", "proposed", "requested", None, 7, {}])
+def test_an_order_in_any_other_status_counts(status: Any) -> None:
+    assert ids(read(order(status=status))) == ["order-1"]
+
+
+@pytest.mark.parametrize("value", [False, "false", None])
+def test_an_order_that_says_it_is_to_be_performed_counts(value: Any) -> None:
+    assert ids(read(order(doNotPerform=value))) == ["order-1"]
+
+
+@pytest.mark.parametrize(
+    ("priority", "read_as"),
+    [("STAT ", "stat"), ("routine", "routine"), (["urgent"], "urgent"), ({}, None), ("", None), (None, None)],
+)
+def test_the_priority_is_read_in_any_case(priority: Any, read_as: str | None) -> None:
+    (found,) = read(order(priority=priority))
+    assert found.priority == read_as
+
+
+@pytest.mark.parametrize(
+    ("selections", "selected"),
+    [
+        pytest.param(None, ["a", "b"], id="order-sign selects nothing, so all count"),
+        pytest.param(["ServiceRequest/a"], ["a"], id="by Type and id"),
+        pytest.param(["ServiceRequest/b", "ServiceRequest/a"], ["a", "b"], id="two of them"),
+        pytest.param(["urn:uuid:b"], ["b"], id="by fullUrl"),
+        pytest.param(["https://fhir.example.org/r4/ServiceRequest/a"], ["a"], id="by absolute URL"),
+        pytest.param(["MedicationRequest/a"], [], id="another type"),
+        pytest.param(["a"], [], id="the bare id"),
+        pytest.param(["ServiceRequest/aa", "XServiceRequest/a"], [], id="names that only end or begin alike"),
+        pytest.param([], [], id="nothing selected"),
+        pytest.param([""], [], id="an empty selection"),
+    ],
+)
+def test_every_order_of_the_session_is_kept_and_tells_whether_it_is_selected(
+    selections: list[str] | None, selected: list[str]
+) -> None:
+    """R-2.33."""
+    entry = [{"fullUrl": f"urn:uuid:{one}", "resource": order(id=one)} for one in "ab"]
+    drafts = json.dumps({"resourceType": "Bundle", "entry": entry}).encode()
+    orders = read_draft_orders(drafts, selections)
+    assert ids(orders) == ["a", "b"]
+    assert [one.id for one in orders if one.selected] == selected
+
+
+def test_an_order_without_an_id_is_never_selected() -> None:
+    (found,) = read(order(id=None), selections=["ServiceRequest/None", "ServiceRequest/"])
+    assert (found.id, found.selected) == (None, False)
+    (found,) = read(order(id=None))
+    assert (found.id, found.selected) == (None, True)
+
+
+def test_an_order_counts_whatever_stands_beside_it() -> None:
+    junk = [None, 7, "x", [], {}, {"resourceType": "ServiceRequest"}, order(id={"odd": 1})]
+    assert ids(read(*junk, order(id="last"))) == [None, None, "last"]
+
+
+@pytest.mark.parametrize(
+    ("entry", "found"),
+    [
+        pytest.param([order()], ["order-1"], id="a bare resource for an entry"),
+        pytest.param({"resource": order()}, ["order-1"], id="one entry without its list"),
+        pytest.param([None, 7, [], {"resource": order()}], ["order-1"], id="entries that are no objects"),
+        pytest.param(None, [], id="null"),
+    ],
+)
+def test_odd_entries_are_passed_over(entry: Any, found: list[str]) -> None:
+    assert ids(read_draft_orders(json.dumps({"resourceType": "Bundle", "entry": entry}).encode(), None)) == found
+
+
+def test_an_entry_that_is_odd_and_not_utf_8_is_passed_over() -> None:
+    good = json.dumps(order()).encode()
+    drafts = b'{"resourceType": "Bundle", "entry": [{"resource": {"id": {}, "x": "\xff"}}, {"resource": %s}]}' % good
+    assert ids(read_draft_orders(drafts, None)) == ["order-1"]
+
+
+@pytest.mark.parametrize("raw", [b"", b"{", b"7", b"[]", b'{"entry": []}', b'{"resourceType": "List", "entry": []}'])
+def test_what_is_no_bundle_is_refused(raw: bytes) -> None:
+    with pytest.raises(NotABundle):
+        read_draft_orders(raw, None)
+
+
+@pytest.mark.parametrize(
+    "subject",
+    [
+        pytest.param({"reference": "Patient/pat-1"}, id="the patient of the call"),
+        pytest.param({"reference": "https://fhir.example.org/Patient/pat-1"}, id="by absolute URL"),
+        pytest.param({"reference": "urn:uuid:77"}, id="a reference that cannot be resolved"),
+        pytest.param({"display": "somebody"}, id="no reference"),
+        pytest.param(None, id="no subject"),
+    ],
+)
+def test_an_order_that_names_nobody_else_is_accepted(subject: Any) -> None:
+    assert refuse_other_patients(read(order(subject=subject)), "pat-1") is None
+
+
+def test_an_order_for_another_patient_is_refused_with_its_place() -> None:
+    """R-4.51."""
+    orders = read(order(), order(subject={"reference": "Patient/pat-2"}))
+    with pytest.raises(OtherPatient) as refused:
+        refuse_other_patients(orders, "pat-1")
+    assert refused.value.index == 1
+
+
+def test_a_referral_of_dstu2_for_another_patient_is_refused() -> None:
+    """R-4.51: DSTU2 calls the subject of a ReferralRequest its patient."""
+    with pytest.raises(OtherPatient):
+        refuse_other_patients(read(referral(patient={"reference": "Patient/pat-2"})), "pat-1")
+
+
+@pytest.mark.parametrize(
+    ("draft", "what"),
+    [
+        pytest.param(order({"text": "MRI"}), ["MRI"], id="the code of a ServiceRequest"),
+        pytest.param(order({"concept": {"text": "MRI"}}), ["MRI"], id="the concept of a code in R5"),
+        pytest.param(order({"reference": {"reference": "PlanDefinition/1"}}), [], id="no code but a reference in R5"),
+        pytest.param(referral(type={"text": "Referral"}), ["Referral"], id="the type of a ReferralRequest"),
+        pytest.param(
+            referral(
+                type=None, serviceRequested=[{"text": "Consult"}, {"text": "EMG"}], specialty={"text": "Neurology"}
+            ),
+            ["Consult", "EMG", "Neurology"],
+            id="the services and the specialty of a ReferralRequest",
+        ),
+        pytest.param(
+            diagnostic_order(item=[{"code": {"text": "MRI"}}, {}, {"code": {"text": "CT"}}]),
+            ["MRI", "CT"],
+            id="every item of a DiagnosticOrder",
+        ),
+        pytest.param(diagnostic_order(item={"code": {"text": "MRI"}}), ["MRI"], id="one item without its list"),
+        pytest.param(diagnostic_order(item=None), [], id="no item"),
+    ],
+)
+def test_what_is_ordered_is_told_under_each_name_it_has(draft: Any, what: list[str]) -> None:
+    """design.md 4: the same reader takes every version."""
+    (found,) = read(draft)
+    assert [concept.text for concept in found.what] == what
+
+
+LUMBAGO = {"text": "Lumbago"}
+HELD = {"resourceType": "Condition", "id": "c1", "code": LUMBAGO}
+
+
+@pytest.mark.parametrize(
+    ("draft", "reasons", "references"),
+    [
+        pytest.param(order(), [], [], id="no reason"),
+        pytest.param(order(reasonCode=[LUMBAGO, {"text": "Fall"}]), ["Lumbago", "Fall"], [], id="R4 reasonCode"),
+        pytest.param(order(reasonCode=LUMBAGO), ["Lumbago"], [], id="R4 reasonCode without its list"),
+        pytest.param(order(reasonCode=[{}, {"coding": [{}]}, 7]), [], [], id="R4 reasonCode that says nothing"),
+        pytest.param(
+            order(contained=[HELD], reasonReference=[{"reference": "#c1"}]), ["Lumbago"], [], id="a contained Condition"
+        ),
+        pytest.param(
+            order(contained=[7, None, {}, HELD], reasonReference=[{"reference": "#c1"}]),
+            ["Lumbago"],
+            [],
+            id="a contained Condition among junk",
+        ),
+        pytest.param(
+            order(contained=[HELD], reasonReference=[{"reference": "#c2"}]), [], ["#c2"], id="one that is not contained"
+        ),
+        pytest.param(
+            order(reasonReference=[{"reference": "Condition/c9"}, {"display": "x"}, {"reference": ""}]),
+            [],
+            ["Condition/c9"],
+            id="a Condition elsewhere, beside references to nothing",
+        ),
+        pytest.param(
+            order(reasonCode=[LUMBAGO], reasonReference=[{"reference": "Condition/c9"}]),
+            ["Lumbago"],
+            ["Condition/c9"],
+            id="a code and a reference",
+        ),
+        pytest.param(
+            order({"concept": LUMBAR_PUNCTURE}, reason=[{"concept": LUMBAGO}]), ["Lumbago"], [], id="R5 reason"
+        ),
+        pytest.param(
+            order({"concept": LUMBAR_PUNCTURE}, reason=[{"reference": {"reference": "Condition/c9"}}]),
+            [],
+            ["Condition/c9"],
+            id="R5 reason by reference",
+        ),
+        pytest.param(
+            order({"concept": LUMBAR_PUNCTURE}, contained=[HELD], reason=[{"reference": {"reference": "#c1"}}]),
+            ["Lumbago"],
+            [],
+            id="R5 reason that is contained",
+        ),
+        pytest.param(
+            order(resourceType="ProcedureRequest", reasonCode=[LUMBAGO]), ["Lumbago"], [], id="STU3 reasonCode"
+        ),
+        pytest.param(referral(intent="order", reasonCode=[LUMBAGO]), ["Lumbago"], [], id="STU3 ReferralRequest"),
+        pytest.param(
+            order(resourceType="ProcedureRequest", intent=None, reasonCodeableConcept=LUMBAGO),
+            ["Lumbago"],
+            [],
+            id="DSTU2 reasonCodeableConcept",
+        ),
+        pytest.param(
+            order(resourceType="ProcedureRequest", intent=None, reasonReference={"reference": "Condition/c9"}),
+            [],
+            ["Condition/c9"],
+            id="DSTU2 reasonReference",
+        ),
+        pytest.param(referral(reason=LUMBAGO), ["Lumbago"], [], id="DSTU2 ReferralRequest"),
+        pytest.param(
+            diagnostic_order(reason=[LUMBAGO, {"text": "Fall"}]), ["Lumbago", "Fall"], [], id="DSTU2 DiagnosticOrder"
+        ),
+    ],
+)
+def test_why_something_is_ordered_is_read_in_every_version(
+    draft: Any, reasons: list[str], references: list[str]
+) -> None:
+    """design.md 5; https://hl7.org/fhir/R5/servicerequest.html and the pages of its forerunners."""
+    (found,) = read(draft)
+    assert [reason.text for reason in found.reasons] == reasons
+    assert list(found.reason_references) == references
+
+
+@pytest.mark.parametrize(
+    ("reference", "held"),
+    [
+        pytest.param("Condition/c1", True, id="by Type and id"),
+        pytest.param("urn:uuid:1b", True, id="by fullUrl"),
+        pytest.param("Condition/c2", False, id="another id"),
+        pytest.param("Observation/c1", False, id="another type"),
+    ],
+)
+def test_a_reason_that_stands_among_the_drafts_is_told_there(reference: str, held: bool) -> None:
+    entry = [
+        {"resource": order(reasonReference=[{"reference": reference}])},
+        {"fullUrl": "urn:uuid:1b", "resource": HELD},
+    ]
+    (found,) = read_draft_orders(json.dumps({"resourceType": "Bundle", "entry": entry}).encode(), None)
+    assert [reason.text for reason in found.reasons] == (["Lumbago"] if held else [])
+    assert found.reason_references == (() if held else (reference,))
+
+
+def test_a_condition_among_the_drafts_is_no_order() -> None:
+    assert ids(read(condition(), order())) == ["order-1"]
+
+
+@pytest.mark.parametrize(
+    ("reference", "found"),
+    [
+        pytest.param("Condition/c1", "c1", id="relative"),
+        pytest.param(" Condition/c1 ", "c1", id="with blanks"),
+        pytest.param("https://fhir.example.org/r4/Condition/c1", "c1", id="absolute"),
+        pytest.param("Condition/c1/_history/2", "c1", id="a version"),
+        pytest.param("Observation/c1", None, id="another type"),
+        pytest.param("XCondition/c1", None, id="a type that only ends alike"),
+        pytest.param("Condition/c1/extra", None, id="a longer path"),
+        pytest.param("Condition/../Patient/1", None, id="a path that climbs"),
+        pytest.param("Condition/c1?x=1", None, id="a query"),
+        pytest.param("Condition/" + "c" * 65, None, id="an id longer than FHIR allows"),
+        pytest.param("Condition?identifier=1", None, id="a conditional reference"),
+        pytest.param("#c1", None, id="a contained resource"),
+        pytest.param("urn:uuid:1b", None, id="a urn"),
+        pytest.param("", None, id="nothing"),
+    ],
+)
+def test_only_a_reference_to_a_condition_has_the_id_of_one(reference: str, found: str | None) -> None:
+    """design.md 6: what is looked up is one Condition below the FHIR base, and nothing else."""
+    assert condition_id(reference) == found

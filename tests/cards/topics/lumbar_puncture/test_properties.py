@@ -1,0 +1,193 @@
+"""What holds for every chart, whatever it is made of (hypothesis)."""
+
+from __future__ import annotations
+
+import json
+import random
+from datetime import date, timedelta
+from functools import cache
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cards.card import Card
+from cards.catalogue import Topic, load_topic
+from cards.evaluate import evaluate, triage
+from cards.fhir.bundle import read_entry
+from cards.fhir.draft_orders import read_draft_orders
+from cards.record.patient_record import PatientRecord, Section, read_section
+from cards.topics.lumbar_puncture.decision.red_flags import INDICATORS
+from tests.charts import CPT, LUMBAR_PUNCTURE, PATIENT, coded, condition, order, procedure, searchset
+
+TODAY = date(2026, 11, 22)
+WORK_UP = order(coded(CPT, "72148"))
+NASTY = [
+    "<script>alert(1)</script>",
+    "[click](https://evil.example)",
+    "**bold** _it_ `code`",
+    "![x](y)",
+    "a\n# heading",
+    "| a | b |",
+]
+
+
+@cache
+def content() -> Topic:
+    return load_topic()
+
+
+@cache
+def codes() -> list[tuple[str, str]]:
+    """One code of every value set that is asked of a Condition, and some of none."""
+    known = [
+        (system.uri, sorted(members)[0])
+        for value_set in content().chart.value_sets.values()
+        for system, members in value_set.codes.items()
+    ]
+    families = [
+        ("http://hl7.org/fhir/sid/icd-10-cm", sorted(one.families)[0])
+        for one in content().chart.value_sets.values()
+        if one.families
+    ]
+    return [*known, *families, ("http://snomed.info/sct", "195967001"), ("urn:local", "X")]
+
+
+def dates() -> st.SearchStrategy[str | None]:
+    days = st.integers(-3, 500).map(lambda ago: (TODAY - timedelta(days=ago)).isoformat())
+    return st.one_of(
+        st.none(), days, days.map(lambda day: day[:7]), days.map(lambda day: day[:4]), st.just("2026-13-45")
+    )
+
+
+@st.composite
+def conditions(draw: st.DrawFn) -> dict[str, Any]:
+    """A Condition with one or two codings, of any standing and date."""
+    picked = draw(st.lists(st.sampled_from(codes()), min_size=1, max_size=3))
+    displays = st.sampled_from(["Pain", "Low back pain, chronic", None])
+    codings = [{"system": system, "code": code, "display": draw(displays)} for system, code in picked]
+    words = draw(st.sampled_from(["low back pain", "fever", "foot drop", None]))
+    return condition(
+        {"coding": codings} | ({"text": words} if words else {}),
+        id=draw(st.uuids()).hex,
+        onsetDateTime=draw(dates()),
+        recordedDate=draw(dates()),
+        clinicalStatus=draw(st.sampled_from([coded("x", "active"), coded("x", "resolved"), None])),
+        verificationStatus=draw(st.sampled_from([coded("x", "confirmed"), coded("x", "provisional"), None])),
+    )
+
+
+@st.composite
+def procedures(draw: st.DrawFn) -> dict[str, Any]:
+    """A lumbar puncture, or a laminectomy, of any status and date."""
+    code = draw(st.sampled_from([LUMBAR_PUNCTURE, {"text": "Laminectomy"}]))
+    status = draw(st.sampled_from(["completed", "completed", "in-progress", "not-done"]))
+    return procedure(code, id=draw(st.uuids()).hex, status=status, performedDateTime=draw(dates()))
+
+
+CHARTS = st.tuples(st.lists(conditions(), max_size=6), st.lists(procedures(), max_size=3))
+ORDERS = st.sampled_from([[order()], [WORK_UP], [order(), WORK_UP], [order(priority="stat")]])
+
+
+def cards(orders: list[Any], chart: tuple[list[Any], list[Any]]) -> tuple[Card, ...]:
+    topic = content()
+    found = triage(topic, read_draft_orders(json.dumps(searchset(*orders)).encode(), None))
+    assert found is not None
+    sections = [
+        read_section(
+            Section([read_entry(json.dumps(one).encode()) for one in resources]), name, PATIENT, topic.chart, TODAY
+        )
+        for name, resources in zip(("Condition", "Procedure"), chart, strict=True)
+    ]
+    return evaluate(topic, found, PatientRecord(PATIENT, *sections), TODAY)
+
+
+@given(ORDERS, CHARTS, st.randoms(use_true_random=False))
+def test_the_order_of_resources_and_of_codings_never_matters(
+    orders: list[Any], chart: tuple[list[Any], list[Any]], chance: random.Random
+) -> None:
+    shuffled = json.loads(json.dumps(chart))
+    for resources in shuffled:
+        chance.shuffle(resources)
+        for resource in resources:
+            chance.shuffle(resource["code"].get("coding", []))
+    assert cards(orders, chart) == cards(orders, shuffled)
+
+
+@given(ORDERS, CHARTS, conditions(), st.sampled_from(["refuted", "entered-in-error"]))
+def test_a_refuted_condition_never_changes_a_card(
+    orders: list[Any], chart: tuple[list[Any], list[Any]], extra: dict[str, Any], status: str
+) -> None:
+    refuted = extra | {"verificationStatus": coded("x", status)}
+    assert cards(orders, ([*chart[0], refuted], chart[1])) == cards(orders, chart)
+
+
+@given(
+    ORDERS,
+    CHARTS,
+    st.sampled_from(
+        [{"resourceType": "Condition"}, {"resourceType": "Condition", "code": {"coding": [{}]}}, [], "x", {}]
+    ),
+)
+def test_an_unreadable_resource_never_changes_a_card_but_its_note(
+    orders: list[Any], chart: tuple[list[Any], list[Any]], extra: Any
+) -> None:
+    before, after = cards(orders, chart), cards(orders, ([*chart[0], extra], chart[1]))
+    assert [_told(card) for card in after] == [_told(card) for card in before]
+    assert all("could not be read" in card.detail for card in after)
+
+
+def _told(card: Card) -> Any:
+    """A card without its note on what could not be read."""
+    kept = [block for block in card.detail.split("\n\n") if "could not be read" not in block]
+    return (card.key, card.summary, kept, card.indicator, card.links, card.suggestions, card.provenance)
+
+
+@given(ORDERS, CHARTS, conditions(), st.integers(0, 20))
+def test_adding_a_red_flag_never_lowers_urgency(
+    orders: list[Any], chart: tuple[list[Any], list[Any]], extra: dict[str, Any], kind: int
+) -> None:
+    """design.md 5: red flags first."""
+    kinds = [content().chart.value_sets[one.value_set] for one in content().service.red_flags]
+    value_set = [one for one in kinds if any(one.codes.values())][kind % 11]
+    system, members = next((system.uri, sorted(codes)) for system, codes in value_set.codes.items() if codes)
+    flag = extra | {"code": coded(system, members[0])}
+    before, after = cards(orders, chart), cards(orders, ([*chart[0], flag], chart[1]))
+    assert _urgency(after) <= _urgency(before)
+
+
+def _urgency(answer: tuple[Card, ...]) -> int:
+    return min((INDICATORS.index(card.indicator) for card in answer), default=len(INDICATORS))
+
+
+@given(ORDERS, CHARTS)
+def test_every_answer_is_short_sorted_and_says_where_it_comes_from(
+    orders: list[Any], chart: tuple[list[Any], list[Any]]
+) -> None:
+    """R-4.21, R-4.22; at most three cards, most urgent first; red flags stand alone."""
+    answer = cards(orders, chart)
+    assert all(0 < len(card.summary) < 140 and "{" not in card.summary + card.detail for card in answer)
+    assert [INDICATORS.index(card.indicator) for card in answer] == sorted(
+        INDICATORS.index(card.indicator) for card in answer
+    )
+    assert len(answer) <= 3
+    assert len({card.key for card in answer}) == len(answer)
+    assert "red-flags" not in {card.key for card in answer} or len(answer) == 1
+    ids = {resource["id"] for resources in chart for resource in resources}
+    assert all(one.resource.split("/")[1] in ids for card in answer for one in card.provenance)
+
+
+@given(ORDERS, CHARTS, st.sampled_from(NASTY))
+def test_no_card_holds_chart_text_that_is_not_escaped(
+    orders: list[Any], chart: tuple[list[Any], list[Any]], words: str
+) -> None:
+    spoilt = json.loads(json.dumps(chart))
+    for resources in spoilt:
+        for resource in resources:
+            for coding in resource["code"].get("coding", []):
+                coding["display"] = words
+            if "coding" in resource["code"]:
+                resource["code"]["text"] = words
+    for card in cards(orders, spoilt):
+        assert words not in card.summary
+        assert words not in card.detail

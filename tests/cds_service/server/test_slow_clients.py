@@ -1,0 +1,339 @@
+"""Clients that are slow, vanish or send too much, against a server that really runs: the others are still served."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import select
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, contextmanager
+from http.client import HTTPResponse
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cds_service.server.body_buffering import Buffered
+from tests.charts import SERVICE, hook_call
+
+COMMAND = Path(sys.executable).with_name("cds-service")
+MOST_BYTES, THREADS = 20_000, 4
+PATIENCE = 30.0  # no verdict on speed: an answer that is not there by then does not come
+ORIGIN = "https://ehr.example.org"
+CALL = json.dumps(hook_call()).encode()
+
+
+class Served:
+    """`cds-service serve` with few threads and small bodies."""
+
+    def __init__(self, process: subprocess.Popen[bytes], port: int) -> None:
+        self.process = process
+        self.port = port
+
+    def connect(self) -> socket.socket:
+        connection = socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE)
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return connection
+
+    def begin(self, *headers: str, body: bytes = b"") -> socket.socket:
+        """A connection with the head of a hook call and the beginning of its body."""
+        connection = self.connect()
+        fixed = ["Host: 127.0.0.1", "Content-Type: application/json", f"Origin: {ORIGIN}"]
+        connection.sendall("\r\n".join([f"POST {SERVICE} HTTP/1.1", *fixed, *headers, "", ""]).encode() + body)
+        return connection
+
+    def call(self) -> tuple[int, Any]:
+        """Status and JSON of a hook call by a client that is in good order."""
+        with closing(self.begin(f"Content-Length: {len(CALL)}", body=CALL)) as connection:
+            response = answer(connection)
+            return response.status, json.loads(response.read())
+
+
+def answer(connection: socket.socket) -> HTTPResponse:
+    response = HTTPResponse(connection)
+    response.begin()
+    return response
+
+
+def assert_outcome(response: HTTPResponse, status: int, code: str) -> None:
+    """An OperationOutcome that a browser client may read, on a connection that is closed after it."""
+    body = json.loads(response.read())
+    assert (response.status, body["resourceType"], body["issue"][0]["code"]) == (status, "OperationOutcome", code)
+    assert response.headers["Content-Type"] == "application/fhir+json"
+    assert response.headers["Access-Control-Allow-Origin"] in ("*", ORIGIN)
+    assert response.headers["Connection"] == "close"
+
+
+@contextmanager
+def running(folder: Path) -> Iterator[Served]:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    environment = {name: text for name, text in os.environ.items() if not name.startswith("CDS_")}
+    flags = ["--port", str(port), "--threads", str(THREADS), "--max-body-bytes", str(MOST_BYTES)]
+    with (folder / "said").open("w") as said:
+        process = subprocess.Popen([COMMAND, "serve", *flags], cwd=folder, env=environment, stdout=said, stderr=said)  # noqa: S603
+    served = Served(process, port)
+    try:
+        wait_until_it_listens(served)
+        yield served
+    finally:
+        if process.poll() is None:
+            process.terminate()
+        process.wait(PATIENCE)
+
+
+def wait_until_it_listens(served: Served) -> None:
+    until = time.monotonic() + PATIENCE
+    while time.monotonic() < until:
+        assert served.process.poll() is None, "the server ended by itself"
+        try:
+            served.connect().close()
+        except OSError:
+            time.sleep(0.05)
+        else:
+            return
+    raise AssertionError("the server does not listen")
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    with running(tmp_path_factory.mktemp("served")) as one:
+        yield one
+
+
+@contextmanager
+def many(open_one: Callable[[], socket.socket], number: int) -> Iterator[list[socket.socket]]:
+    connections = [open_one() for _ in range(number)]
+    try:
+        yield connections
+    finally:
+        for connection in connections:
+            connection.close()
+
+
+def chunked(body: bytes, size: int) -> bytes:
+    pieces = [body[at : at + size] for at in range(0, len(body), size)]
+    return b"".join(b"%x\r\n%b\r\n" % (len(piece), piece) for piece in pieces) + b"0\r\n\r\n"
+
+
+def test_many_more_slow_bodies_than_threads_keep_nobody_from_an_answer(served: Served) -> None:
+    with many(lambda: served.begin("Content-Length: 1000", body=b"{"), 300):
+        for _ in range(5):
+            status, body = served.call()
+            assert (status, len(body["cards"])) == (200, 1)
+
+
+def test_a_body_that_never_ends_is_a_408_and_a_head_that_never_ends_a_closed_connection(served: Served) -> None:
+    """Both wait at once, for both take the server's ten seconds."""
+    with (
+        closing(served.begin("Content-Length: 1000", body=b"{")) as body,
+        closing(served.connect()) as head,
+        closing(served.connect()) as silent,
+    ):
+        head.sendall(b"GET /cds-services HTTP/1.1\r\nHost: 127")
+        assert_outcome(answer(body), 408, "timeout")
+        assert head.recv(1) == b""
+        assert silent.recv(1) == b""
+
+
+def test_slow_heads_keep_nobody_from_an_answer(served: Served) -> None:
+    def slow_head() -> socket.socket:
+        connection = served.connect()
+        connection.sendall(b"POST ")
+        return connection
+
+    with many(slow_head, 300):
+        assert served.call()[0] == 200
+
+
+def test_clients_that_vanish_amid_their_bodies_leave_room_for_others(served: Served) -> None:
+    """All that they sent together is more than a process holds at once."""
+    for _ in range(3):
+        with many(lambda: served.begin(f"Content-Length: {MOST_BYTES}", body=b"x" * (MOST_BYTES - 1)), 25):
+            pass
+    statuses = (served.call()[0] for _ in range(100))  # 503 until the server has seen that they are gone
+    assert 200 in statuses
+
+
+def test_bodies_that_together_are_more_than_the_process_holds_are_refused_until_there_is_room(served: Served) -> None:
+    """32 of the largest size are held; of 33 that all but end, one is told to come again."""
+    with many(lambda: served.begin(f"Content-Length: {MOST_BYTES}", body=b"x" * (MOST_BYTES - 1)), 33) as holders:
+        (refused,), _, _ = select.select(holders, [], [], PATIENCE)
+        holders.remove(refused)
+        with closing(refused):
+            response = answer(refused)
+            assert_outcome(response, 503, "throttled")
+            assert int(response.headers["Retry-After"]) > 0
+        for holder in holders:
+            holder.sendall(b"x")
+            assert answer(holder).status == 400  # complete, and no JSON
+    assert served.call()[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("header", "body"),
+    [
+        pytest.param(f"Content-Length: {MOST_BYTES + 1}", b"", id="said beforehand, nothing sent"),
+        pytest.param(f"Content-Length: {50 * MOST_BYTES}", b"x" * 50 * MOST_BYTES, id="said beforehand, all sent"),
+        pytest.param("Transfer-Encoding: chunked", chunked(b"x" * 50 * MOST_BYTES, 1000), id="in chunks"),
+        pytest.param("Transfer-Encoding: chunked", b"ffffff\r\n" + b"x" * 2 * MOST_BYTES, id="in one endless chunk"),
+    ],
+)
+def test_a_body_that_is_too_large_is_a_413_that_its_sender_can_read(served: Served, header: str, body: bytes) -> None:
+    """Even where the sender has not looked for an answer before all was sent."""
+    with closing(served.begin(header, body=body)) as connection:
+        assert_outcome(answer(connection), 413, "too-long")
+
+
+@pytest.mark.parametrize("size", [1, 7, 100_000], ids=["a byte at a time", "in small chunks", "in one chunk"])
+def test_a_chunked_body_is_as_good_as_any(served: Served, size: int) -> None:
+    with closing(served.begin("Transfer-Encoding: chunked", body=chunked(CALL, size))) as connection:
+        response = answer(connection)
+        assert (response.status, len(json.loads(response.read())["cards"])) == (200, 1)
+
+
+@pytest.mark.parametrize(
+    ("header", "body"),
+    [
+        pytest.param("Transfer-Encoding: chunked", b"no number\r\n", id="a chunk without a size"),
+        pytest.param("Content-Length: 1000", b"{", id="less than was said"),
+    ],
+)
+def test_a_body_that_breaks_off_is_a_400(served: Served, header: str, body: bytes) -> None:
+    with closing(served.begin(header, body=body)) as connection:
+        connection.shutdown(socket.SHUT_WR)
+        assert_outcome(answer(connection), 400, "structure")
+
+
+def test_a_connection_serves_one_call_after_the_other(served: Served) -> None:
+    with closing(served.begin(f"Content-Length: {len(CALL)}", body=CALL)) as connection:
+        assert b"cards" in answer(connection).read()
+        connection.sendall(b"HEAD /cds-services HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+        response = HTTPResponse(connection, method="HEAD")
+        response.begin()
+        assert (response.status, response.read()) == (200, b"")
+        assert int(response.headers["Content-Length"]) > 0
+
+
+def test_a_server_that_is_told_to_stop_does_not_wait_for_slow_clients(tmp_path: Path) -> None:
+    with running(tmp_path) as one, many(lambda: one.begin("Content-Length: 1000", body=b"{"), 20):
+        assert one.call()[0] == 200
+        one.process.terminate()
+        assert one.process.wait(PATIENCE) == 0
+
+
+SCOPE = {
+    "method": "POST",
+    "raw_path": b"/a%20b/%C3%A9",
+    "query_string": b"c=d",
+    "http_version": "1.1",
+    "scheme": "http",
+    "headers": [(b"content-length", b"2")],
+}
+
+
+async def ask(application: Buffered, **scope: Any) -> list[dict[str, Any]]:
+    """What the application sends to a request with a body of two bytes."""
+    sent: list[dict[str, Any]] = []
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": b"{}", "more_body": False}
+
+    async def send(message: dict[str, Any]) -> None:
+        sent.append(message)
+
+    await application(SCOPE | scope, receive, send)
+    return sent
+
+
+def test_calls_that_find_all_threads_busy_wait_and_too_many_of_them_are_refused() -> None:
+    """Two threads and 64 places to wait: of 70 calls at once, four are told to come again."""
+    may_go_on = threading.Event()
+
+    def application(environ: Any, start_response: Any) -> Iterable[bytes]:
+        may_go_on.wait(PATIENCE)
+        start_response("200 OK", [])
+        return [environ["wsgi.input"].read()]
+
+    async def ask_all() -> list[list[dict[str, Any]]]:
+        buffered = Buffered(application, 2, MOST_BYTES)
+        calls = [asyncio.create_task(ask(buffered)) for _ in range(70)]
+        while sum(call.done() for call in calls) < 4:
+            await asyncio.sleep(0.01)
+        may_go_on.set()
+        return await asyncio.gather(*calls)
+
+    answers = asyncio.run(ask_all())
+    assert sorted(start["status"] for start, _ in answers) == [200] * 66 + [503] * 4
+    refused = next(start for start, _ in answers if start["status"] == 503)
+    assert dict(refused["headers"])[b"retry-after"] == b"2"
+
+
+@pytest.mark.parametrize("path", [b"/health/live", b"/health/ready", b"/metrics"])
+def test_probes_are_answered_while_calls_hold_every_thread_and_every_place(path: bytes) -> None:
+    """Whoever restarts what answers no probe would make a busy hour worse."""
+    may_go_on = threading.Event()
+
+    def application(environ: Any, start_response: Any) -> Iterable[bytes]:
+        if environ["PATH_INFO"].encode() != path:
+            may_go_on.wait(PATIENCE)
+        start_response("200 OK", [])
+        return [b""]
+
+    async def ask_all() -> list[list[dict[str, Any]]]:
+        buffered = Buffered(application, 2, MOST_BYTES)
+        calls = [asyncio.create_task(ask(buffered)) for _ in range(70)]
+        while sum(call.done() for call in calls) < 4:
+            await asyncio.sleep(0.01)
+        in_progress.append(buffered.in_progress())
+        probe = await asyncio.wait_for(ask(buffered, method="GET", raw_path=path), PATIENCE)
+        may_go_on.set()
+        await asyncio.gather(*calls)
+        in_progress.append(buffered.in_progress())
+        return [probe]
+
+    in_progress: list[int] = []
+    ((start, _),) = asyncio.run(ask_all())
+    assert start["status"] == 200
+    assert in_progress == [66, 0]
+
+
+def test_the_application_finds_the_request_as_pep_3333_has_it() -> None:
+    """Repeated headers are joined, so that two tokens are never taken for one; names that only look alike are gone."""
+    seen: dict[str, Any] = {}
+
+    def application(environ: Any, start_response: Any) -> Iterable[bytes]:
+        seen.update(environ)
+        start_response("201 Created", [("X-One", "1")])
+        return [b"a", b"b"]
+
+    headers = [(b"transfer-encoding", b"chunked"), (b"content-type", b"text/plain"), (b"x_forwarded_for", b"liar")]
+    headers += [(b"authorization", b"Bearer a"), (b"authorization", b"Bearer b"), (b"x-name", b"\xe9")]
+    start, body = asyncio.run(ask(Buffered(application, 1, MOST_BYTES), headers=headers))
+    assert (start["status"], start["headers"], body["body"]) == (201, [(b"x-one", b"1")], b"ab")
+    assert {name: seen[name] for name in ("PATH_INFO", "QUERY_STRING", "CONTENT_LENGTH", "CONTENT_TYPE")} == {
+        "PATH_INFO": "/a b/Ã©",
+        "QUERY_STRING": "c=d",
+        "CONTENT_LENGTH": "2",
+        "CONTENT_TYPE": "text/plain",
+    }
+    assert {name: text for name, text in seen.items() if name.startswith("HTTP_")} == {
+        "HTTP_AUTHORIZATION": "Bearer a,Bearer b",
+        "HTTP_X_NAME": "é",
+    }
+
+
+def test_a_fault_below_the_application_is_a_500_without_its_message(capsys: pytest.CaptureFixture[str]) -> None:
+    def application(environ: Any, start_response: Any) -> Iterable[bytes]:
+        raise RuntimeError("Jane Doe")
+
+    start, body = asyncio.run(ask(Buffered(application, 1, MOST_BYTES)))
+    assert (start["status"], json.loads(body["body"])["issue"][0]["code"]) == (500, "exception")
+    said = capsys.readouterr()
+    assert "Jane" not in said.out + said.err + str(body)

@@ -1,0 +1,109 @@
+"""How many calls there were: counted in memory, added to the database now and then, lost by no outage."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from cds_service.storage.call_counts import CallCounts
+from cds_service.storage.database import DatabaseAway
+from cds_service.storage.schema import CALL_COUNT
+from tests.conftest import NOW
+from tests.databases import LiveDatabase
+
+
+def count(counts: CallCounts, times: int = 1, *, tenant: str = "north", outcome: str = "cards") -> None:
+    for _ in range(times):
+        counts.add("general", tenant, "order-sign", outcome)
+
+
+def stored(database: LiveDatabase) -> dict[tuple[Any, ...], int]:
+    rows = database.rows(CALL_COUNT)
+    return {(row["day"], row["client"], row["tenant"], row["hook"], row["outcome"]): row["calls"] for row in rows}
+
+
+def test_calls_are_counted_by_day_client_tenant_hook_and_outcome(database: LiveDatabase) -> None:
+    counts = CallCounts(database.open(), lambda: NOW)
+    count(counts, 2)
+    count(counts, outcome="silent")
+    count(counts, tenant="")
+    assert stored(database) == {}
+    counts.flush()
+    day = "2026-11-22"  # in UTC, though it is still the 21st where the clock stands
+    assert stored(database) == {
+        (day, "general", "north", "order-sign", "cards"): 2,
+        (day, "general", "north", "order-sign", "silent"): 1,
+        (day, "general", "", "order-sign", "cards"): 1,
+    }
+
+
+def test_counts_of_several_processes_add_up(database: LiveDatabase) -> None:
+    processes = [CallCounts(database.open(), lambda: NOW) for _ in range(4)]
+
+    def run(one: CallCounts) -> None:
+        for _ in range(10):
+            count(one, 3)
+            count(one, 2, outcome="silent")
+            one.flush()
+
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(run, processes))
+    assert sorted(stored(database).values()) == [80, 120]
+
+
+def test_what_cannot_be_stored_is_kept_for_the_next_time(
+    database: LiveDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = database.open()
+    counts = CallCounts(opened, lambda: NOW)
+    count(counts, 3)
+    with monkeypatch.context() as away:
+        away.setattr(opened.engine, "begin", _refuse)
+        with pytest.raises(DatabaseAway):
+            counts.flush()
+    count(counts, 4)
+    counts.flush()
+    counts.flush()
+    assert list(stored(database).values()) == [7]
+
+
+def _refuse() -> None:
+    raise OSError
+
+
+def test_no_call_is_lost_between_counting_and_storing(database: LiveDatabase) -> None:
+    counts = CallCounts(database.open(), lambda: NOW)
+
+    def run(number: int) -> None:
+        if number % 5 == 0:
+            with suppress(DatabaseAway):
+                counts.flush()
+        count(counts)
+
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(run, range(500)))
+    counts.flush()
+    assert sum(stored(database).values()) == 500
+
+
+def test_a_tenant_that_no_column_holds_does_not_keep_the_others_from_being_stored(database: LiveDatabase) -> None:
+    """A token's tenant is any text where the registry lists none."""
+    counts = CallCounts(database.open(), lambda: NOW)
+    for tenant in ("north", "x" * 300, "\0", "\ud800"):
+        count(counts, tenant=tenant)
+    counts.flush()
+    assert sum(stored(database).values()) == 4
+
+
+def test_the_day_is_that_of_the_call(database: LiveDatabase) -> None:
+    now = [NOW]
+    counts = CallCounts(database.open(), lambda: now[0])
+    count(counts)
+    now[0] = datetime.fromisoformat("2026-11-23T00:00:01Z")
+    count(counts)
+    counts.flush()
+    assert sorted(day for day, *_ in stored(database)) == ["2026-11-22", "2026-11-23"]

@@ -1,0 +1,326 @@
+"""A database that is away: locked, full, read-only, gone, damaged, silent. Clinicians get their cards, and no client is
+told that feedback was stored.
+"""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import sqlite3
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import psycopg
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import event, text
+from structlog.testing import capture_logs
+from werkzeug.test import TestResponse
+
+from cds_service.storage.database import Database
+from cds_service.storage.schema import FEEDBACK, ISSUED_CARD
+from tests.charts import SERVICE, hook_call, post
+from tests.databases import LiveDatabase, PostgresqlServer
+
+HANGS_S = 20  # nothing here takes a quarter of it on a quiet machine
+LEFT_ALONE = "left alone after a failure"
+
+SQLITE_FILE = "sqlite"
+POSTGRESQL = "postgresql"
+
+
+@dataclass
+class Away:
+    """What an outage can get hold of: the database, the application's connections, and the server if there is one."""
+
+    live: LiveDatabase
+    client: FlaskClient
+    connected: Database
+    server: PostgresqlServer | None
+
+
+@contextmanager
+def locked(away: Away) -> Iterator[None]:
+    """Somebody else is in the middle of a transaction."""
+    if away.live.is_sqlite:
+        with closing(sqlite3.connect(away.live.path, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            yield
+            other.execute("ROLLBACK")
+    else:
+        with psycopg.connect(away.live.url) as other:
+            other.execute("LOCK TABLE issued_card, feedback, seen_token IN ACCESS EXCLUSIVE MODE")
+            yield
+            other.rollback()
+
+
+@contextmanager
+def full(away: Away) -> Iterator[None]:
+    """Not a byte is left on the disk of the file."""
+    filler = away.live.path.with_suffix(".filler")
+    with filler.open("wb", buffering=0) as out, suppress(OSError):
+        while True:
+            out.write(b"\0" * 4096)
+    yield
+    filler.unlink()
+
+
+@contextmanager
+def read_only(away: Away) -> Iterator[None]:
+    """The file cannot be written to; or PostgreSQL is a standby, after a failover."""
+    if away.live.is_sqlite:
+        wanted = ["query_only=on"]
+        event.listen(away.connected.engine, "checkout", lambda one, *_: one.execute(f"PRAGMA {wanted[-1]}"))
+        yield
+        wanted.append("query_only=off")
+    else:
+        _set(away, "default_transaction_read_only = on")
+        yield
+        _set(away, "default_transaction_read_only = off")
+
+
+@contextmanager
+def removed(away: Away) -> Iterator[None]:
+    """The folder of the file is gone, though connections to the file are still open."""
+    elsewhere = away.live.path.parent.with_name("elsewhere")
+    away.live.path.parent.rename(elsewhere)
+    yield
+    elsewhere.rename(away.live.path.parent)
+
+
+@contextmanager
+def replaced(away: Away) -> Iterator[None]:
+    """An empty file has taken its place, though connections to the old one are still open."""
+    with _moved_away(away.live.path):
+        yield
+
+
+@contextmanager
+def damaged(away: Away) -> Iterator[None]:
+    """The file holds something else."""
+    with _moved_away(away.live.path):
+        away.live.path.write_bytes(b"this is no database" * 1000)
+        yield
+
+
+@contextmanager
+def _moved_away(path: Path) -> Iterator[None]:
+    kept = path.parent / "kept"
+    kept.mkdir()
+    for one in path.parent.glob(f"{path.name}*"):
+        one.rename(kept / one.name)
+    yield
+    for one in path.parent.glob(f"{path.name}*"):
+        one.unlink()
+    for one in kept.iterdir():
+        one.rename(path.parent / one.name)
+
+
+@contextmanager
+def silent(away: Away) -> Iterator[None]:
+    """The server takes connections and says nothing."""
+    assert away.server
+    away.server.send(signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        away.server.send(signal.SIGCONT)
+
+
+@contextmanager
+def stopped(away: Away) -> Iterator[None]:
+    """The server was shut down, and cut its connections."""
+    assert away.server
+    away.server.stop()
+    try:
+        yield
+    finally:
+        away.server.start()
+
+
+@contextmanager
+def no_connection_left(away: Away) -> Iterator[None]:
+    """Others have all of the server's connections."""
+    with ExitStack() as others:
+        with psycopg.connect(away.live.url, autocommit=True) as first:
+            _cut_off(first, away.live)
+            with suppress(psycopg.OperationalError):
+                while True:
+                    others.enter_context(psycopg.connect(away.live.url))
+        others.enter_context(psycopg.connect(away.live.url))
+        yield
+
+
+@contextmanager
+def without_tables(away: Away) -> Iterator[None]:
+    """Somebody has moved the tables, or a restore has left them out."""
+    with psycopg.connect(away.live.url, autocommit=True) as other:
+        other.execute("ALTER SCHEMA public RENAME TO elsewhere")
+        other.execute("CREATE SCHEMA public")
+        yield
+        other.execute("DROP SCHEMA public")
+        other.execute("ALTER SCHEMA elsewhere RENAME TO public")
+
+
+@contextmanager
+def without_rights(away: Away) -> Iterator[None]:
+    """The tables are there, and not for the user that the service has."""
+    with psycopg.connect(away.live.url, autocommit=True) as other:
+        other.execute("CREATE ROLE stranger")
+        for role in ("stranger", "DEFAULT"):
+            other.execute(f"ALTER DATABASE {other.info.dbname} SET role = {role}".encode())
+            _cut_off(other, away.live)
+            if role == "stranger":
+                yield
+        other.execute("DROP ROLE stranger")
+
+
+def _set(away: Away, what: str) -> None:
+    """For new connections; those there are, are cut off."""
+    with psycopg.connect(away.live.url, autocommit=True) as other:
+        other.execute("SET default_transaction_read_only = off")
+        other.execute(f"ALTER DATABASE {other.info.dbname} SET {what}".encode())
+        _cut_off(other, away.live)
+
+
+def _cut_off(other: psycopg.Connection[Any], live: LiveDatabase) -> None:
+    query = (
+        "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s AND pid <> pg_backend_pid()"
+    )
+    other.execute(query, [live.url.rpartition("/")[2]])
+
+
+OUTAGES = [
+    pytest.param(SQLITE_FILE, locked, id="SQLite, locked by somebody else"),
+    pytest.param(SQLITE_FILE, full, id="SQLite, on a disk that is full"),
+    pytest.param(SQLITE_FILE, read_only, id="SQLite, read-only"),
+    pytest.param(SQLITE_FILE, removed, id="SQLite, its folder gone"),
+    pytest.param(SQLITE_FILE, replaced, id="SQLite, an empty file in its place"),
+    pytest.param(SQLITE_FILE, damaged, id="SQLite, damaged"),
+    pytest.param(POSTGRESQL, locked, id="PostgreSQL, locked by somebody else"),
+    pytest.param(POSTGRESQL, read_only, id="PostgreSQL, a read-only standby"),
+    pytest.param(POSTGRESQL, silent, id="PostgreSQL, silent"),
+    pytest.param(POSTGRESQL, stopped, id="PostgreSQL, stopped"),
+    pytest.param(POSTGRESQL, no_connection_left, id="PostgreSQL, without a free connection"),
+    pytest.param(POSTGRESQL, without_tables, id="PostgreSQL, without its tables"),
+    pytest.param(POSTGRESQL, without_rights, id="PostgreSQL, without the right to use them"),
+]
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A folder on a disk of one megabyte."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = shutil.which("mount")
+    command = [str(mount), "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)]
+    if not mount or subprocess.run(command, check=False, capture_output=True).returncode:  # noqa: S603 - as written
+        pytest.skip("only root can mount a disk that is small enough to be full")
+    yield folder
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)  # noqa: S603, S607 - the folder is ours
+
+
+@pytest.fixture
+def away(
+    request: pytest.FixtureRequest, kind: str, outage: Any, empty_ledger: Path, make_app: Callable[..., Flask]
+) -> Iterator[Away]:
+    """An application with a database of the kind that is about to go away."""
+    server: PostgresqlServer | None = None
+    if kind == POSTGRESQL:
+        server = request.getfixturevalue("fragile_postgresql")
+        url = server.url(server.create())
+    else:
+        folder = request.getfixturevalue("small_disk" if outage is full else "tmp_path") / "ledger"
+        folder.mkdir()
+        shutil.copyfile(empty_ledger, folder / "live.sqlite")
+        url = f"sqlite:///{folder / 'live.sqlite'}"
+    live = LiveDatabase(url)
+    app = make_app(database_url=url, threads=4)
+    connected: Database = app.extensions["database"]
+    yield Away(live, app.test_client(), connected, server)
+    connected.close()
+    live.close()
+
+
+def call(number: int) -> dict[str, Any]:
+    return hook_call(hookInstance=str(UUID(int=number)))
+
+
+def give_feedback(client: FlaskClient, number: int) -> TestResponse:
+    entry = {"card": str(UUID(int=number)), "outcome": "overridden", "outcomeTimestamp": "2026-11-22T15:31:47Z"}
+    return client.post(f"{SERVICE}/feedback", json={"feedback": [entry]})
+
+
+def ledger_failure(client: FlaskClient, number: int) -> str | None:
+    """Why the cards of a call were not recorded; the call itself has to get them."""
+    with capture_logs() as events:
+        answer = post(client, call(number))
+    assert answer.status_code == 200
+    assert len(answer.get_json()["cards"]) == 1
+    (failure,) = [one.get("cds_hooks.ledger.failure") for one in events if one["event"] == "cds_hooks.call"]
+    return failure
+
+
+@pytest.mark.parametrize(("kind", "outage"), OUTAGES)
+def test_an_outage_costs_no_card_and_no_acknowledged_feedback(
+    kind: str, outage: Callable[[Away], AbstractContextManager[None]], away: Away
+) -> None:
+    client = away.client
+    assert give_feedback(client, 1).status_code == 200
+    assert ledger_failure(client, 1) is None
+    begun = time.monotonic()
+    with outage(away):
+        failures = [ledger_failure(client, number) for number in (2, 3, 4)]
+        assert failures[0] not in (None, LEFT_ALONE)
+        assert failures[1:] == [LEFT_ALONE, LEFT_ALONE]  # nobody waits again for what just failed
+        refused = give_feedback(client, 2)
+        assert refused.status_code == 503
+        assert refused.headers["Retry-After"] == "10"
+        assert refused.get_json()["issue"][0]["code"] == "transient"
+    assert time.monotonic() - begun < HANGS_S
+    assert give_feedback(client, 3).status_code == 200
+    assert ledger_failure(client, 5) is None  # the feedback found it back: hook calls need not wait until they may
+    stored = {UUID(one["card_uuid"]).int for one in away.live.rows(FEEDBACK)}
+    assert {1, 3} <= stored
+    assert {UUID(one["hook_instance"]).int for one in away.live.rows(ISSUED_CARD)} >= {1, 5}
+
+
+@pytest.mark.parametrize(
+    ("kind", "outage"),
+    [
+        pytest.param(SQLITE_FILE, locked, id="SQLite, locked by somebody else"),
+        pytest.param(POSTGRESQL, silent, id="PostgreSQL, silent"),
+    ],
+)
+def test_many_calls_at_once_wait_about_as_long_as_one(
+    kind: str, outage: Callable[[Away], AbstractContextManager[None]], away: Away
+) -> None:
+    """Connections and turns are waited for at the same time as the database, and nobody waits in a row of waits."""
+    ledger_failure(away.client, 1)
+    application = away.client.application
+    begun = time.monotonic()
+    with outage(away), ThreadPoolExecutor(32) as threads:
+        calls = [threads.submit(post, application.test_client(), call(number)) for number in range(2, 26)]
+        feedback = [threads.submit(give_feedback, application.test_client(), number) for number in range(8)]
+        assert {len(one.result().get_json()["cards"]) for one in calls} == {1}
+        assert {one.result().status_code for one in feedback} == {503}
+    assert time.monotonic() - begun < HANGS_S
+
+
+def test_a_ledger_without_its_tables_costs_no_card_and_takes_no_feedback(
+    database: LiveDatabase, make_app: Callable[..., Flask]
+) -> None:
+    client = make_app(database_url=database.url, threads=4).test_client()
+    with database.open().write() as connection:
+        for table in ("accepted_suggestion", "issued_suggestion", "issued_card", "feedback"):
+            connection.execute(text(f"DROP TABLE {table}"))
+    assert ledger_failure(client, 1) in ("SQLITE_ERROR", "UndefinedTable")
+    assert give_feedback(client, 1).status_code == 503
