@@ -19,7 +19,7 @@ def test_every_number_that_decides_something_is_listed_by_its_path(topic: Topic)
     assert numbers["red-flags.fever.within-days"] == 14
     assert numbers["contributors.spinal-sprain.look-back-days"] == 365
     assert numbers["settings.most-findings-listed"] == topic.service.settings.most_findings_listed
-    assert not any("spinal-haematoma" in path for path in numbers), "it counts however late it comes"
+    assert not any("spinal-hematoma" in path for path in numbers), "it counts however late it comes"
 
 
 def test_no_number_of_days_is_forgotten(topic: Topic) -> None:
@@ -40,7 +40,7 @@ def test_a_changed_setting_changes_nothing_else_and_not_the_original(topic: Topi
 
 
 @pytest.mark.parametrize(
-    "path", ["", "owner", "after-puncture.pain", "red-flags.spinal-haematoma.within-days", "review-every-days"]
+    "path", ["", "owner", "after-puncture.pain", "red-flags.spinal-hematoma.within-days", "review-every-days"]
 )
 def test_what_is_no_boundary_cannot_be_changed(topic: Topic, path: str) -> None:
     with pytest.raises(KeyError):
