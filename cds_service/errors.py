@@ -7,8 +7,8 @@ ServiceError                500   processing
 ├── PreconditionFailed      412   not-found: needed FHIR data could not be had
 ├── UnsupportedMediaType    415   not-supported
 ├── Unavailable             503   transient: with Retry-After
-│   ├── KeysAway                  the keys of the client's issuer cannot be had
-│   └── LedgerAway                feedback cannot be stored
+│   ├── KeysUnavailable           the keys of the client's issuer cannot be had
+│   └── LedgerUnavailable         feedback cannot be stored
 └── NotReady                      refuses to start; never reaches a client
 
 Messages name fields, types and what to send instead. They never echo what was sent: it may be about a patient.
@@ -86,7 +86,7 @@ class Unavailable(ServiceError):
     headers: ClassVar[Mapping[str, str]] = {"Retry-After": "10"}  # seconds
 
 
-class KeysAway(Unavailable):
+class KeysUnavailable(Unavailable):
     """The keys that would verify this token cannot be had, and none is known yet."""
 
     def __init__(self, client: str) -> None:
@@ -95,7 +95,7 @@ class KeysAway(Unavailable):
         self.client: str | None = client
 
 
-class LedgerAway(Unavailable):
+class LedgerUnavailable(Unavailable):
     """Feedback cannot be stored: it is not taken, and nothing of it is lost if it is sent again."""
 
 

@@ -10,9 +10,9 @@ from cards.catalogue import Topic
 from cds_service.cds_hooks.feedback_body import decode_feedback
 from cds_service.cds_hooks.request_body import read_json_body, refuse_deep
 from cds_service.clients.token_check import ClientAuth
-from cds_service.errors import LedgerAway, UnknownService
+from cds_service.errors import LedgerUnavailable, UnknownService
 from cds_service.event_log.events import CallLog
-from cds_service.storage.database import DatabaseAway
+from cds_service.storage.database import DatabaseUnavailable
 from cds_service.storage.ledger import Caller, Ledger
 
 
@@ -37,9 +37,9 @@ def feedback_blueprint(
         caller = Caller(topic.service.id, client.name, client.tenant)
         try:
             stored = ledger.store(caller, entries, comments=store_comments, final_reasons=client.quiet.final_reasons)
-        except DatabaseAway as reason:
+        except DatabaseUnavailable as reason:
             log.unrecorded = str(reason)
-            raise LedgerAway("the feedback was not stored, none of it: send it again later") from None
+            raise LedgerUnavailable("the feedback was not stored, none of it: send it again later") from None
         log.lap("ledger")
         log.outcome = "stored"
         log.feedback = {"new": stored.new, "repeated": stored.repeated, "unknown_card": stored.unknown}

@@ -11,7 +11,7 @@ from cds_service.cds_hooks.wire import HookRequest, IssuedCard
 from cds_service.clients.token_check import TrustedClient
 from cds_service.event_log.events import CallLog, log_fault
 from cds_service.storage.call_counts import CallCounts
-from cds_service.storage.database import DatabaseAway
+from cds_service.storage.database import DatabaseUnavailable
 from cds_service.storage.ledger import Caller, Ledger
 
 _CARD_NAMESPACE = UUID("5f0a51c4-5d1c-5d8f-9f6b-0d9e0c1f7a11")  # ours; a change would change every card's id
@@ -63,7 +63,7 @@ class CardIssuer:
         log.silenced = {one.card.key: cause for cause, cards in silenced.items() for one in cards}
         try:
             self._ledger.record(caller, call.hook, call.hook_instance, issued, silenced, hashed)
-        except DatabaseAway as reason:
+        except DatabaseUnavailable as reason:
             log.unrecorded = str(reason)
         except Exception as fault:  # a fault of ours in the ledger must not cost a clinician the cards either
             log.unrecorded = type(fault).__name__

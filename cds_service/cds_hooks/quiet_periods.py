@@ -17,7 +17,7 @@ from sqlalchemy import select
 from cards.card import Card
 from cds_service.clients.registry import Quiet, RegisteredClient
 from cds_service.event_log.events import log_fault
-from cds_service.storage.database import Database, DatabaseAway
+from cds_service.storage.database import Database, DatabaseUnavailable
 from cds_service.storage.retention import remove_old
 from cds_service.storage.schema import CARD_PATIENT, QUIET_CARD
 
@@ -58,7 +58,7 @@ class QuietPeriods:
         return Selection(shown, {cause: silenced for cause, silenced in causes.items() if silenced})
 
     def prune(self, longest_period_hours: int) -> None:
-        """Forget the hashes that no quiet period reaches any more. Raises DatabaseAway."""
+        """Forget the hashes that no quiet period reaches any more. Raises DatabaseUnavailable."""
         before_ms = self._ms_ago(longest_period_hours)
         remove_old(self._database, CARD_PATIENT, CARD_PATIENT.c.issued_at_ms < before_ms)
         remove_old(self._database, QUIET_CARD, QUIET_CARD.c.since_ms < before_ms)
@@ -71,7 +71,7 @@ class QuietPeriods:
         try:
             with self._database.read(insist=False) as connection:
                 return frozenset(connection.execute(keys).scalars())
-        except DatabaseAway:
+        except DatabaseUnavailable:
             return frozenset()
         except Exception as fault:
             log_fault(fault)

@@ -11,7 +11,7 @@ from cds_service.clients.registry import RegisteredClient, Registry, registry_of
 from cds_service.errors import NotReady
 from cds_service.operations.tracing import find_faults as find_tracing_faults
 from cds_service.settings.settings import Settings, read_settings
-from cds_service.storage.database import Database, DatabaseAway
+from cds_service.storage.database import Database, DatabaseUnavailable
 
 Fact = tuple[str, str]
 
@@ -56,7 +56,7 @@ def find_database_faults(settings: Settings) -> list[str]:
         if fault and not settings.is_production:
             database.upgrade()
             fault = database.schema_fault()
-    except DatabaseAway as reason:
+    except DatabaseUnavailable as reason:
         fault = f"it does not answer, or not in time ({reason})"
     finally:
         database.close()

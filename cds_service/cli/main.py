@@ -188,13 +188,13 @@ def db() -> None:
 @db.command()
 def upgrade() -> None:
     """Bring the schema to this version. What is stored stays; running it again, or twice at once, does no harm."""
-    from cds_service.storage.database import DatabaseAway
+    from cds_service.storage.database import DatabaseUnavailable
 
     with _database() as database:
         try:
             database.upgrade()
             fault = database.schema_fault()
-        except DatabaseAway as reason:
+        except DatabaseUnavailable as reason:
             fault = str(reason)
     if fault:
         _refuse("the database was not upgraded", [fault])
@@ -206,7 +206,7 @@ def upgrade() -> None:
 @click.option("--dry-run", is_flag=True, help="Only count.")
 def prune(days: str, dry_run: bool) -> None:
     """Remove cards, and the feedback on them, that are older than a number of days. Counts of calls are kept."""
-    from cds_service.storage.database import DatabaseAway
+    from cds_service.storage.database import DatabaseUnavailable
     from cds_service.storage.retention import parse_days, prune_ledger
 
     try:
@@ -215,7 +215,7 @@ def prune(days: str, dry_run: bool) -> None:
             counts = prune_ledger(database, datetime.now(UTC), number, dry_run=dry_run)
     except ValueError as fault:
         _refuse("cannot prune", [str(fault)])
-    except DatabaseAway as reason:
+    except DatabaseUnavailable as reason:
         _refuse("cannot prune", [f"the database does not answer, or not in time ({reason})"])
     for table, count in counts.items():
         click.echo(f"{table}: {count:,} row(s) {'would be ' if dry_run else ''}removed")

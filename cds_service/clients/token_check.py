@@ -19,7 +19,7 @@ from cds_service.clients.clients_file import is_tenant
 from cds_service.clients.issuer_keys import KeysUnobtainable
 from cds_service.clients.registry import Quiet, RegisteredClient, Registry
 from cds_service.clients.token_replay import SeenTokens
-from cds_service.errors import ClientNotTrusted, KeysAway
+from cds_service.errors import ClientNotTrusted, KeysUnavailable
 from cds_service.event_log.events import CallLog
 from cds_service.fhir_client.base_url import FhirBase
 
@@ -110,7 +110,7 @@ class ClientAuth:
         """
         try:
             client = self.authenticate(authorization, audiences)
-        except (ClientNotTrusted, KeysAway) as refusal:
+        except (ClientNotTrusted, KeysUnavailable) as refusal:
             log.client, log.not_trusted = refusal.client, refusal.reason
             if self._required:
                 raise
@@ -121,7 +121,7 @@ class ClientAuth:
 
     def authenticate(self, authorization: str | None, audiences: Collection[str]) -> TrustedClient:
         """The client that this header proves. Raises ClientNotTrusted with the reason (for the log, not the caller),
-        and KeysAway where the client's keys cannot be had.
+        and KeysUnavailable where the client's keys cannot be had.
 
         The checks go in the order of R-8.9, the signature before what it protects; the token id is used up last.
         """
@@ -181,7 +181,7 @@ def _verified_claims(unverified_token: str, client: RegisteredClient, header: _H
     try:
         key = client.keys.find(header.kid, header.alg)
     except KeysUnobtainable:
-        raise KeysAway(client.name) from None
+        raise KeysUnavailable(client.name) from None
     if key is None:
         raise refuse("no registered key has this kid and fits this alg")
     try:

@@ -11,7 +11,7 @@ from threading import Lock
 from sqlalchemy import delete, select
 
 from cds_service.event_log.events import log_replay_unchecked
-from cds_service.storage.database import Database, DatabaseAway
+from cds_service.storage.database import Database, DatabaseUnavailable
 from cds_service.storage.schema import SEEN_TOKEN
 
 _MOST_REMEMBERED = 50_000  # token ids a process keeps in memory, about 10 MB
@@ -43,7 +43,7 @@ class SeenTokens:
             with self._database.write(insist=False) as connection:
                 row = {"token_digest": digest, "keep_until_s": keep_until_s}
                 is_first = connection.execute(self._database.insert_new(SEEN_TOKEN), row).rowcount == 1
-        except DatabaseAway as reason:
+        except DatabaseUnavailable as reason:
             log_replay_unchecked(str(reason))
             return True
         if not is_first:
@@ -52,7 +52,7 @@ class SeenTokens:
         return is_first
 
     def prune(self) -> int:
-        """Forget tokens that have expired; a refusal on account of their age is certain. Raises DatabaseAway."""
+        """Forget tokens that have expired; a refusal on account of their age is certain. Raises DatabaseUnavailable."""
         now_s = int(self._clock().timestamp())
         expired = select(SEEN_TOKEN.c.token_digest).where(SEEN_TOKEN.c.keep_until_s < now_s).limit(_MOST_PRUNED)
         with self._database.write() as connection:

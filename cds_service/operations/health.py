@@ -17,13 +17,13 @@ from flask import Blueprint, Response
 
 from cds_service.clients.registry import Registry
 from cds_service.event_log.events import log_fault
-from cds_service.storage.database import Database, DatabaseAway
+from cds_service.storage.database import Database, DatabaseUnavailable
 from cds_service.storage.schema import SchemaState, schema_state
 
 _FRESH_S = 1.0  # for so long the database is not asked again
 _WAIT_S = 0.7  # the longest that a probe waits for it
 
-OK, AWAY, OVERDUE = "ok", "away", "overdue"
+OK, UNAVAILABLE, OVERDUE = "ok", "away", "overdue"
 OUTDATED = SchemaState.OUTDATED
 PARTIAL, MISSING, UNNEEDED = "partial", "missing", "unneeded"
 
@@ -38,7 +38,7 @@ class DatabaseCheck:
         self._asked_at = float("-inf")
         self._under_way: Event | None = None
         self._waiting = BoundedSemaphore(1)  # one probe waits; the others are told what was so last
-        self._word: str = AWAY
+        self._word: str = UNAVAILABLE
 
     def word(self) -> str:
         """`ok`; `away`; `outdated`: `db upgrade` is still to be run; `newer`: it was run by a newer version."""
@@ -51,7 +51,7 @@ class DatabaseCheck:
             finally:
                 self._waiting.release()
         late = not over.is_set() and self._monotonic() - self._asked_at >= _WAIT_S
-        return AWAY if late else self._word
+        return UNAVAILABLE if late else self._word
 
     def _begin(self) -> Event | None:
         """The question that is under way: put now, where the last one is a second ago."""
@@ -69,10 +69,10 @@ class DatabaseCheck:
     def _ask(self, over: Event) -> None:
         try:
             self._word = schema_state(self._database.schema_version())
-        except DatabaseAway:
-            self._word = AWAY
+        except DatabaseUnavailable:
+            self._word = UNAVAILABLE
         except Exception as fault:
-            self._word = AWAY
+            self._word = UNAVAILABLE
             log_fault(fault)
         finally:
             with self._lock:

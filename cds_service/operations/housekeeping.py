@@ -8,7 +8,7 @@ from multiprocessing.util import Finalize
 from threading import Event, Thread
 
 from cds_service.event_log.events import log_fault, log_housekeeping_failed
-from cds_service.storage.database import DatabaseAway
+from cds_service.storage.database import DatabaseUnavailable
 
 _EVERY_S = 30.0
 _TICKS = 30  # of that time
@@ -52,7 +52,7 @@ class Housekeeping:
         for chore in chores:
             try:
                 chore()
-            except DatabaseAway as reason:
+            except DatabaseUnavailable as reason:
                 log_housekeeping_failed(str(reason))
             except Exception as fault:
                 log_fault(fault)

@@ -12,11 +12,11 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from cards.catalogue import Topic
-from cds_service.operations.health import AWAY, MISSING, OUTDATED, OVERDUE, PARTIAL, Health
+from cds_service.operations.health import MISSING, OUTDATED, OVERDUE, PARTIAL, UNAVAILABLE, Health
 from cds_service.operations.metrics import Metrics
 from cds_service.version import program_version
 
-_NOT_WELL = frozenset({AWAY, OUTDATED, OVERDUE, PARTIAL, MISSING})
+_NOT_WELL = frozenset({UNAVAILABLE, OUTDATED, OVERDUE, PARTIAL, MISSING})
 
 
 class _State(Collector):

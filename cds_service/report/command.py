@@ -106,17 +106,17 @@ def _ask(database: Database, window: Window, wanted: tuple[str, ...]) -> LedgerR
     from importlib.metadata import version
 
     from cds_service.report.ledger_report import build_report
-    from cds_service.storage.database import DatabaseAway
+    from cds_service.storage.database import DatabaseUnavailable
 
     try:
         fault = database.schema_fault()
         if fault:
             raise ReportRefused(f"the database is not ready: {fault}")
         return build_report(database, window, _words(), f"cds-service {version(_PACKAGE)}", wanted)
-    except DatabaseAway as away:
-        if str(away) == _NO_RIGHT:
+    except DatabaseUnavailable as reason:
+        if str(reason) == _NO_RIGHT:
             raise ReportRefused("the database user may not read the ledger and make temporary tables") from None
-        raise ReportRefused(f"the database is away ({away})") from None
+        raise ReportRefused(f"the database is not available ({reason})") from None
     finally:
         database.close()
 

@@ -112,7 +112,7 @@ class LedgerReport:
 def build_report(
     database: Database, window: Window, words: Words, made_by: str, wanted: Collection[str] = BREAKDOWNS
 ) -> LedgerReport:
-    """Ask the ledger everything. `wanted`: the breakdowns to make; by card is always made. Raises DatabaseAway."""
+    """Read the whole report. `wanted`: the breakdowns to make; by card is always made. Raises DatabaseUnavailable."""
     with ledger_snapshot(database, window) as connection:
         return LedgerReport(
             made_at=window.until,

@@ -98,7 +98,7 @@ def inline(number: int) -> BindParameter[int]:
 def ledger_snapshot(database: Database, window: Window) -> Iterator[Connection]:
     """A transaction that sees one moment of the ledger, with CARD and CELL filled. What is stored stays as it is.
 
-    Over a long ledger it takes many seconds: the database has to be opened with `statement_ms=0`. Raises DatabaseAway.
+    Over a long ledger it takes many seconds: open the database with `statement_ms=0`. Raises DatabaseUnavailable.
     """
     with database.read() as connection:
         if database.is_sqlite:  # its transactions see one moment anyhow

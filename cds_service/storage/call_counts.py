@@ -30,7 +30,7 @@ class CallCounts:
             self._counts[day, client, as_name(tenant), hook, outcome] += 1
 
     def flush(self) -> None:
-        """Add what was counted to the database. Raises DatabaseAway, and then keeps it for the next time."""
+        """Add what was counted to the database. Raises DatabaseUnavailable, and then keeps it for the next time."""
         with self._lock:
             counts, self._counts = self._counts, Counter()
         if not counts:

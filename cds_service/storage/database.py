@@ -1,6 +1,6 @@
 """The database: one engine for SQLite and PostgreSQL, and the state of its schema.
 
-A database that cannot do what it is asked to is `DatabaseAway`, quickly: nobody waits long for one (design.md 6).
+A database that cannot do its work raises `DatabaseUnavailable` within seconds (design.md 6).
 """
 
 from __future__ import annotations
@@ -21,19 +21,20 @@ from cds_service.storage.sqlite_engine import LOCKED_MS, make_engine
 
 _LEFT_ALONE_S = 5.0  # a database that failed is not asked again by hook calls for so long
 _VERSION = text("SELECT version_num FROM alembic_version")  # where Alembic keeps it
-_AWAY = (OperationalError, InterfaceError, InternalError, NoConnectionFree, OSError)
+_UNAVAILABLE = (OperationalError, InterfaceError, InternalError, NoConnectionFree, OSError)
 # PostgreSQL: a table, a column or a schema is not there, or not for this user. An operator mends that, as a server that
 # is down; SQLite's word for it is OperationalError in any case.
 _NOT_AS_NEEDED = frozenset({"42P01", "42703", "3F000", "42501"})
 
 
-class DatabaseAway(Exception):
+class DatabaseUnavailable(Exception):
     """The database could not do what it was asked to. The message names the kind of error, and no content."""
 
 
 class Database:
-    """One database. `write` and `read` give a transaction, or raise DatabaseAway; what is wrong with a statement or its
-    values, and would be wrong tomorrow too, they raise as it is.
+    """One database. `write` and `read` give a transaction, or raise DatabaseUnavailable.
+
+    An error in a statement or its values, which would fail again, is raised as it is.
 
     After a failure one caller at a time tries whether the database is back. The others wait their turn, a second at
     most; those with `insist=False` (hook calls, which can do without) are refused at once, for a few seconds.
@@ -51,7 +52,7 @@ class Database:
         self.engine = make_engine(url, pool_size, statement_ms)
         self.is_sqlite = url.get_backend_name() == "sqlite"
         self._monotonic = monotonic
-        self._away_until = 0.0  # 0: it was not away when last asked
+        self._unavailable_until = 0.0  # 0: it was available at the last attempt
         self._trial = Lock()
         self._inserts: dict[Table, sqlite.Insert | postgresql.Insert] = {}
         self._writer = Lock()  # SQLite has one writer at a time, and does not queue the others: we do
@@ -83,7 +84,7 @@ class Database:
         return self._inserts[table]
 
     def schema_version(self) -> str | None:
-        """The version that the schema has, None where it is not made yet. Raises DatabaseAway."""
+        """The version that the schema has, None where it is not made yet. Raises DatabaseUnavailable."""
         with self.read() as connection:
             made = inspect(connection).has_table("alembic_version")
             return connection.execute(_VERSION).scalar() if made else None
@@ -91,7 +92,7 @@ class Database:
     def schema_fault(self) -> str | None:
         """Why the schema is not the one this version needs, in words for an operator; None where it is.
 
-        Raises DatabaseAway where the database cannot be asked.
+        Raises DatabaseUnavailable where the database cannot be asked.
         """
         current = self.schema_version()
         match schema_state(current):
@@ -106,52 +107,52 @@ class Database:
     def upgrade(self) -> None:
         """Bring the schema to the newest version; what is stored stays. Safe to run twice, also at the same time.
 
-        One that is newer is left as it is: `schema_fault` says so. Raises DatabaseAway.
+        One that is newer is left as it is: `schema_fault` says so. Raises DatabaseUnavailable.
         """
         from cds_service.storage.upgrade import upgrade  # Alembic: a process that answers calls does without it
 
         try:
             upgrade(self.engine)
         except (SQLAlchemyError, OSError) as fault:
-            raise DatabaseAway(f"{_kind(fault)} while the schema was brought up to date") from fault
+            raise DatabaseUnavailable(f"{_kind(fault)} while the schema was brought up to date") from fault
 
     def close(self) -> None:
         """Give all connections back."""
         self.engine.dispose()
 
     def _refuse_if_left_alone(self, insist: bool) -> None:
-        if not insist and self._monotonic() < self._away_until:
-            raise DatabaseAway("left alone after a failure")
+        if not insist and self._monotonic() < self._unavailable_until:
+            raise DatabaseUnavailable("left alone after a failure")
 
     @contextmanager
     def _attempt(self, insist: bool) -> Iterator[None]:
-        """One try at the database; what it comes to is remembered. Raises DatabaseAway."""
+        """One try at the database; what it comes to is remembered. Raises DatabaseUnavailable."""
         self._refuse_if_left_alone(insist)
-        with self._turn(self._trial, wait=insist) if self._away_until else nullcontext():
+        with self._turn(self._trial, wait=insist) if self._unavailable_until else nullcontext():
             try:
                 yield
             except (SQLAlchemyError, OSError) as fault:
-                if not _is_away(fault):
+                if not _is_unavailable(fault):
                     raise
-                self._away_until = self._monotonic() + _LEFT_ALONE_S
-                raise DatabaseAway(_kind(fault)) from None
-            self._away_until = 0.0
+                self._unavailable_until = self._monotonic() + _LEFT_ALONE_S
+                raise DatabaseUnavailable(_kind(fault)) from None
+            self._unavailable_until = 0.0
 
     @contextmanager
     def _turn(self, lock: Lock, *, wait: bool = True) -> Iterator[None]:
         if not (lock.acquire(timeout=LOCKED_MS / 1000) if wait else lock.acquire(blocking=False)):
-            raise DatabaseAway("others wait for it already")
+            raise DatabaseUnavailable("others wait for it already")
         try:
             yield
         finally:
             lock.release()
 
 
-def _is_away(fault: Exception) -> bool:
+def _is_unavailable(fault: Exception) -> bool:
     """Whether the fault is the database's, and not ours. A damaged SQLite file is a plain DatabaseError."""
     lost = isinstance(fault, DBAPIError) and fault.connection_invalidated
     state = getattr(fault.orig, "sqlstate", None) if isinstance(fault, DBAPIError) else None
-    return lost or isinstance(fault, _AWAY) or type(fault) is DatabaseError or state in _NOT_AS_NEEDED
+    return lost or isinstance(fault, _UNAVAILABLE) or type(fault) is DatabaseError or state in _NOT_AS_NEEDED
 
 
 def _kind(fault: Exception) -> str:

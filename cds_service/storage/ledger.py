@@ -1,6 +1,6 @@
 """The ledger: which cards were issued, and what became of them. No patient, user or chart data (SECURITY.md).
 
-What `record` and `store` have returned from is on the disk. Both raise DatabaseAway where it is not.
+What `record` and `store` have returned from is on the disk. Both raise DatabaseUnavailable where it is not.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class Ledger:
         """Record the cards of one call: shown, and silenced by cause. A repeated call adds nothing.
 
         `patient_hash` is kept beside the shown ones for clients with a quiet period, None for all others. Raises
-        DatabaseAway, at once where the database failed a moment ago: a clinician waits.
+        DatabaseUnavailable, at once where the database failed a moment ago: a clinician waits.
         """
         now_ms = self._now_ms()
         of_call = caller.columns | {"hook": hook, "hook_instance": hook_instance}
@@ -98,7 +98,7 @@ class Ledger:
     def store(
         self, caller: Caller, entries: Sequence[FeedbackEntry], *, comments: bool, final_reasons: frozenset[str]
     ) -> Stored:
-        """Store a batch of feedback in one transaction: all of it, or none and DatabaseAway.
+        """Store a batch of feedback in one transaction: all of it, or none and DatabaseUnavailable.
 
         `comments`: whether what users wrote is kept. `final_reasons`: codes after which the client wants quiet.
         """

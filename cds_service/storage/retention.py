@@ -41,7 +41,7 @@ def parse_days(text: str) -> int:
 
 
 def prune_ledger(database: Database, now: datetime, days: int, *, dry_run: bool) -> dict[str, int]:
-    """Remove the cards issued, silenced and answered more than `days` ago; rows by table. Raises DatabaseAway.
+    """Remove the cards issued, silenced and answered more than `days` ago; rows by table. Raises DatabaseUnavailable.
 
     Feedback goes with its card; on cards we do not know, by when it was received. `dry_run` only counts.
     """
@@ -67,7 +67,7 @@ def prune_ledger(database: Database, now: datetime, days: int, *, dry_run: bool)
 
 
 def remove_old(database: Database, table: Table, where: ColumnElement[bool]) -> int:
-    """Remove the rows of one table that this holds for, on which nothing hangs. Raises DatabaseAway."""
+    """Remove the rows of one table that this holds for, on which nothing hangs. Raises DatabaseUnavailable."""
     key = tuple_(*table.primary_key)
     old = select(*table.primary_key).where(where).limit(_AT_ONCE)
     removed = 0

@@ -71,7 +71,7 @@ def test_upgrade_leaves_a_newer_schema_alone_and_says_so(database: LiveDatabase)
 
 
 @pytest.mark.parametrize("arguments", [("db", "upgrade"), ("db", "prune", "--older-than", "1d")], ids=" ".join)
-def test_a_database_that_is_away_is_named_by_its_kind_of_error(arguments: tuple[str, ...], tmp_path: Path) -> None:
+def test_an_unavailable_database_is_reported_by_its_kind_of_error(arguments: tuple[str, ...], tmp_path: Path) -> None:
     live = LiveDatabase(f"sqlite:///{tmp_path}/no/such/folder.sqlite")
     said = "\n".join(refusal(run(live, *arguments)))
     assert "SQLITE_CANTOPEN" in said

@@ -211,7 +211,7 @@ def test_database_that_comes_back_is_asked_again(make_service: MakeService, monk
         other.execute("BEGIN IMMEDIATE")
         assert service.call(service.forge().bearer()).status_code == 200
         other.execute("ROLLBACK")
-    monkeypatch.setattr(service.database, "_away_until", 0.0)  # a few seconds later
+    monkeypatch.setattr(service.database, "_unavailable_until", 0.0)  # a few seconds later
     token = service.forge().bearer()
     assert service.call(token).status_code == 200
     assert LOCAL_ONLY not in events(service)

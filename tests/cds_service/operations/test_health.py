@@ -84,7 +84,7 @@ def test_liveness_touches_nothing(make_app: Callable[..., Flask], tmp_path: Path
     assert asked == []
 
 
-def test_a_database_that_goes_away_degrades_and_cards_still_come(
+def test_an_unavailable_database_degrades_and_cards_still_come(
     fragile_postgresql: PostgresqlServer, make_app: Callable[..., Flask], clock: MonotonicClock
 ) -> None:
     """ADR 12: whoever took this process out of rotation would take them all, and no clinician would see a card."""

@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 
 from cds_service.clients.token_replay import SeenTokens
 from cds_service.operations.housekeeping import Housekeeping
-from cds_service.storage.database import DatabaseAway
+from cds_service.storage.database import DatabaseUnavailable
 from cds_service.storage.schema import CALL_COUNT, SEEN_TOKEN
 from tests.charts import SERVICE, hook_call, order
 from tests.conftest import NOW
@@ -33,9 +33,9 @@ Housekeeping([lambda: print("stored")]).start()
     ("fault", "told"),
     [
         pytest.param(
-            DatabaseAway("DiskFull"),
+            DatabaseUnavailable("DiskFull"),
             {"event": "cds_hooks.housekeeping.failed", "error.type": "DiskFull"},
-            id="a database that is away",
+            id="the database is unavailable",
         ),
         pytest.param(ValueError("Zq7Canary"), {"event": "fault", "exception.type": "ValueError"}, id="a fault of ours"),
     ],

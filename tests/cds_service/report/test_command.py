@@ -90,10 +90,10 @@ def test_a_database_that_is_not_there_is_refused_and_not_made(tmp_path: Path) ->
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_database_that_is_away_is_refused_without_its_password() -> None:
+def test_an_unavailable_database_is_refused_without_its_password() -> None:
     result = run("--database-url", "postgresql://cds:secret@127.0.0.1:9/ledger")
     assert (result.exit_code, result.stdout) == (1, "")
-    assert result.stderr.startswith("cds-service: cannot report: the database is away")
+    assert result.stderr.startswith("cds-service: cannot report: the database is not available")
     assert "secret" not in result.stderr
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from cds_service.storage.call_counts import CallCounts
-from cds_service.storage.database import DatabaseAway
+from cds_service.storage.database import DatabaseUnavailable
 from cds_service.storage.schema import CALL_COUNT
 from tests.conftest import NOW
 from tests.databases import LiveDatabase
@@ -63,7 +63,7 @@ def test_what_cannot_be_stored_is_kept_for_the_next_time(
     count(counts, 3)
     with monkeypatch.context() as away:
         away.setattr(opened.engine, "begin", _refuse)
-        with pytest.raises(DatabaseAway):
+        with pytest.raises(DatabaseUnavailable):
             counts.flush()
     count(counts, 4)
     counts.flush()
@@ -80,7 +80,7 @@ def test_no_call_is_lost_between_counting_and_storing(database: LiveDatabase) ->
 
     def run(number: int) -> None:
         if number % 5 == 0:
-            with suppress(DatabaseAway):
+            with suppress(DatabaseUnavailable):
                 counts.flush()
         count(counts)
 

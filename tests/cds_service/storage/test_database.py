@@ -1,5 +1,6 @@
-"""A database that is away: locked, full, read-only, gone, damaged, silent. Clinicians get their cards, and no client is
-told that feedback was stored.
+"""A database that is unavailable: locked, full, read-only, gone, damaged, silent.
+
+Clinicians get their cards, and no client gets an acknowledgement for feedback that was not stored.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ POSTGRESQL = "postgresql"
 
 
 @dataclass
-class Away:
+class Affected:
     """What an outage can get hold of: the database, the application's connections, and the server if there is one."""
 
     live: LiveDatabase
@@ -48,24 +49,24 @@ class Away:
 
 
 @contextmanager
-def locked(away: Away) -> Iterator[None]:
+def locked(affected: Affected) -> Iterator[None]:
     """Somebody else is in the middle of a transaction."""
-    if away.live.is_sqlite:
-        with closing(sqlite3.connect(away.live.path, isolation_level=None)) as other:
+    if affected.live.is_sqlite:
+        with closing(sqlite3.connect(affected.live.path, isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
             yield
             other.execute("ROLLBACK")
     else:
-        with psycopg.connect(away.live.url) as other:
+        with psycopg.connect(affected.live.url) as other:
             other.execute("LOCK TABLE issued_card, feedback, seen_token IN ACCESS EXCLUSIVE MODE")
             yield
             other.rollback()
 
 
 @contextmanager
-def full(away: Away) -> Iterator[None]:
+def full(affected: Affected) -> Iterator[None]:
     """Not a byte is left on the disk of the file."""
-    filler = away.live.path.with_suffix(".filler")
+    filler = affected.live.path.with_suffix(".filler")
     with filler.open("wb", buffering=0) as out, suppress(OSError):
         while True:
             out.write(b"\0" * 4096)
@@ -74,40 +75,40 @@ def full(away: Away) -> Iterator[None]:
 
 
 @contextmanager
-def read_only(away: Away) -> Iterator[None]:
+def read_only(affected: Affected) -> Iterator[None]:
     """The file cannot be written to; or PostgreSQL is a standby, after a failover."""
-    if away.live.is_sqlite:
+    if affected.live.is_sqlite:
         wanted = ["query_only=on"]
-        event.listen(away.connected.engine, "checkout", lambda one, *_: one.execute(f"PRAGMA {wanted[-1]}"))
+        event.listen(affected.connected.engine, "checkout", lambda one, *_: one.execute(f"PRAGMA {wanted[-1]}"))
         yield
         wanted.append("query_only=off")
     else:
-        _set(away, "default_transaction_read_only = on")
+        _set(affected, "default_transaction_read_only = on")
         yield
-        _set(away, "default_transaction_read_only = off")
+        _set(affected, "default_transaction_read_only = off")
 
 
 @contextmanager
-def removed(away: Away) -> Iterator[None]:
+def removed(affected: Affected) -> Iterator[None]:
     """The folder of the file is gone, though connections to the file are still open."""
-    elsewhere = away.live.path.parent.with_name("elsewhere")
-    away.live.path.parent.rename(elsewhere)
+    elsewhere = affected.live.path.parent.with_name("elsewhere")
+    affected.live.path.parent.rename(elsewhere)
     yield
-    elsewhere.rename(away.live.path.parent)
+    elsewhere.rename(affected.live.path.parent)
 
 
 @contextmanager
-def replaced(away: Away) -> Iterator[None]:
+def replaced(affected: Affected) -> Iterator[None]:
     """An empty file has taken its place, though connections to the old one are still open."""
-    with _moved_away(away.live.path):
+    with _moved_away(affected.live.path):
         yield
 
 
 @contextmanager
-def damaged(away: Away) -> Iterator[None]:
+def damaged(affected: Affected) -> Iterator[None]:
     """The file holds something else."""
-    with _moved_away(away.live.path):
-        away.live.path.write_bytes(b"this is no database" * 1000)
+    with _moved_away(affected.live.path):
+        affected.live.path.write_bytes(b"this is no database" * 1000)
         yield
 
 
@@ -125,44 +126,44 @@ def _moved_away(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def silent(away: Away) -> Iterator[None]:
+def silent(affected: Affected) -> Iterator[None]:
     """The server takes connections and says nothing."""
-    assert away.server
-    away.server.send(signal.SIGSTOP)
+    assert affected.server
+    affected.server.send(signal.SIGSTOP)
     try:
         yield
     finally:
-        away.server.send(signal.SIGCONT)
+        affected.server.send(signal.SIGCONT)
 
 
 @contextmanager
-def stopped(away: Away) -> Iterator[None]:
+def stopped(affected: Affected) -> Iterator[None]:
     """The server was shut down, and cut its connections."""
-    assert away.server
-    away.server.stop()
+    assert affected.server
+    affected.server.stop()
     try:
         yield
     finally:
-        away.server.start()
+        affected.server.start()
 
 
 @contextmanager
-def no_connection_left(away: Away) -> Iterator[None]:
+def no_connection_left(affected: Affected) -> Iterator[None]:
     """Others have all of the server's connections."""
     with ExitStack() as others:
-        with psycopg.connect(away.live.url, autocommit=True) as first:
-            _cut_off(first, away.live)
+        with psycopg.connect(affected.live.url, autocommit=True) as first:
+            _cut_off(first, affected.live)
             with suppress(psycopg.OperationalError):
                 while True:
-                    others.enter_context(psycopg.connect(away.live.url))
-        others.enter_context(psycopg.connect(away.live.url))
+                    others.enter_context(psycopg.connect(affected.live.url))
+        others.enter_context(psycopg.connect(affected.live.url))
         yield
 
 
 @contextmanager
-def without_tables(away: Away) -> Iterator[None]:
+def without_tables(affected: Affected) -> Iterator[None]:
     """Somebody has moved the tables, or a restore has left them out."""
-    with psycopg.connect(away.live.url, autocommit=True) as other:
+    with psycopg.connect(affected.live.url, autocommit=True) as other:
         other.execute("ALTER SCHEMA public RENAME TO elsewhere")
         other.execute("CREATE SCHEMA public")
         yield
@@ -171,24 +172,24 @@ def without_tables(away: Away) -> Iterator[None]:
 
 
 @contextmanager
-def without_rights(away: Away) -> Iterator[None]:
+def without_rights(affected: Affected) -> Iterator[None]:
     """The tables are there, and not for the user that the service has."""
-    with psycopg.connect(away.live.url, autocommit=True) as other:
+    with psycopg.connect(affected.live.url, autocommit=True) as other:
         other.execute("CREATE ROLE stranger")
         for role in ("stranger", "DEFAULT"):
             other.execute(f"ALTER DATABASE {other.info.dbname} SET role = {role}".encode())
-            _cut_off(other, away.live)
+            _cut_off(other, affected.live)
             if role == "stranger":
                 yield
         other.execute("DROP ROLE stranger")
 
 
-def _set(away: Away, what: str) -> None:
+def _set(affected: Affected, what: str) -> None:
     """For new connections; those there are, are cut off."""
-    with psycopg.connect(away.live.url, autocommit=True) as other:
+    with psycopg.connect(affected.live.url, autocommit=True) as other:
         other.execute("SET default_transaction_read_only = off")
         other.execute(f"ALTER DATABASE {other.info.dbname} SET {what}".encode())
-        _cut_off(other, away.live)
+        _cut_off(other, affected.live)
 
 
 def _cut_off(other: psycopg.Connection[Any], live: LiveDatabase) -> None:
@@ -229,10 +230,10 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.fixture
-def away(
+def affected(
     request: pytest.FixtureRequest, kind: str, outage: Any, empty_ledger: Path, make_app: Callable[..., Flask]
-) -> Iterator[Away]:
-    """An application with a database of the kind that is about to go away."""
+) -> Iterator[Affected]:
+    """An application with a database of the kind that is about to go affected."""
     server: PostgresqlServer | None = None
     if kind == POSTGRESQL:
         server = request.getfixturevalue("fragile_postgresql")
@@ -245,7 +246,7 @@ def away(
     live = LiveDatabase(url)
     app = make_app(database_url=url, threads=4)
     connected: Database = app.extensions["database"]
-    yield Away(live, app.test_client(), connected, server)
+    yield Affected(live, app.test_client(), connected, server)
     connected.close()
     live.close()
 
@@ -271,13 +272,13 @@ def ledger_failure(client: FlaskClient, number: int) -> str | None:
 
 @pytest.mark.parametrize(("kind", "outage"), OUTAGES)
 def test_an_outage_costs_no_card_and_no_acknowledged_feedback(
-    kind: str, outage: Callable[[Away], AbstractContextManager[None]], away: Away
+    kind: str, outage: Callable[[Affected], AbstractContextManager[None]], affected: Affected
 ) -> None:
-    client = away.client
+    client = affected.client
     assert give_feedback(client, 1).status_code == 200
     assert ledger_failure(client, 1) is None
     begun = time.monotonic()
-    with outage(away):
+    with outage(affected):
         failures = [ledger_failure(client, number) for number in (2, 3, 4)]
         assert failures[0] not in (None, LEFT_ALONE)
         assert failures[1:] == [LEFT_ALONE, LEFT_ALONE]  # nobody waits again for what just failed
@@ -288,9 +289,9 @@ def test_an_outage_costs_no_card_and_no_acknowledged_feedback(
     assert time.monotonic() - begun < HANGS_S
     assert give_feedback(client, 3).status_code == 200
     assert ledger_failure(client, 5) is None  # the feedback found it back: hook calls need not wait until they may
-    stored = {UUID(one["card_uuid"]).int for one in away.live.rows(FEEDBACK)}
+    stored = {UUID(one["card_uuid"]).int for one in affected.live.rows(FEEDBACK)}
     assert {1, 3} <= stored
-    assert {UUID(one["hook_instance"]).int for one in away.live.rows(ISSUED_CARD)} >= {1, 5}
+    assert {UUID(one["hook_instance"]).int for one in affected.live.rows(ISSUED_CARD)} >= {1, 5}
 
 
 @pytest.mark.parametrize(
@@ -301,13 +302,13 @@ def test_an_outage_costs_no_card_and_no_acknowledged_feedback(
     ],
 )
 def test_many_calls_at_once_wait_about_as_long_as_one(
-    kind: str, outage: Callable[[Away], AbstractContextManager[None]], away: Away
+    kind: str, outage: Callable[[Affected], AbstractContextManager[None]], affected: Affected
 ) -> None:
     """Connections and turns are waited for at the same time as the database, and nobody waits in a row of waits."""
-    ledger_failure(away.client, 1)
-    application = away.client.application
+    ledger_failure(affected.client, 1)
+    application = affected.client.application
     begun = time.monotonic()
-    with outage(away), ThreadPoolExecutor(32) as threads:
+    with outage(affected), ThreadPoolExecutor(32) as threads:
         calls = [threads.submit(post, application.test_client(), call(number)) for number in range(2, 26)]
         feedback = [threads.submit(give_feedback, application.test_client(), number) for number in range(8)]
         assert {len(one.result().get_json()["cards"]) for one in calls} == {1}

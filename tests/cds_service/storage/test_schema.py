@@ -14,7 +14,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import inspect, text
 
-from cds_service.storage.database import DatabaseAway
+from cds_service.storage.database import DatabaseUnavailable
 from cds_service.storage.schema import LONGEST_NAME, METADATA, as_name
 from tests.databases import LiveDatabase, PostgresqlServer
 
@@ -176,7 +176,7 @@ def test_an_upgrade_that_is_broken_off_leaves_what_was_there(bare: LiveDatabase)
     opened = bare.open()
     with opened.write() as connection:
         connection.execute(text("CREATE TABLE issued_suggestion (somebody_elses INTEGER)"))
-    with pytest.raises(DatabaseAway):
+    with pytest.raises(DatabaseUnavailable):
         opened.upgrade()
     with opened.read() as connection:
         assert inspect(connection).get_table_names() == ["issued_suggestion"]

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
-from cds_service.storage.database import Database, DatabaseAway
+from cds_service.storage.database import Database, DatabaseUnavailable
 from cds_service.storage.database_url import parse_database_url
 from cds_service.storage.schema import SEEN_TOKEN
 from tests.databases import LiveDatabase
@@ -38,11 +38,11 @@ def test_64_threads_that_write_at_once_all_get_their_turn(database: LiveDatabase
     assert len(database.rows(SEEN_TOKEN)) == 64
 
 
-def test_a_connection_that_is_not_to_be_had_is_a_database_that_is_away(database: LiveDatabase) -> None:
+def test_a_pool_without_a_free_connection_makes_the_database_unavailable(database: LiveDatabase) -> None:
     opened = database.open(pool_size=1)
     with opened.read() as connection:
         connection.execute(select(SEEN_TOKEN))
-        with pytest.raises(DatabaseAway, match="TimeoutError"), opened.read():
+        with pytest.raises(DatabaseUnavailable, match="TimeoutError"), opened.read():
             pass
 
 
@@ -50,22 +50,22 @@ def test_a_connection_that_is_not_to_be_had_is_a_database_that_is_away(database:
 def test_after_a_failure_one_caller_at_a_time_tries_again(database: LiveDatabase, insist: bool) -> None:
     now = [100.0]
     opened = database.open(monotonic=lambda: now[0])
-    with pytest.raises(DatabaseAway), opened.read():
+    with pytest.raises(DatabaseUnavailable), opened.read():
         raise OSError
-    with pytest.raises(DatabaseAway, match="left alone after a failure"), opened.read(insist=False):
+    with pytest.raises(DatabaseUnavailable, match="left alone after a failure"), opened.read(insist=False):
         pass
     now[0] += 6
     trying, tried = Event(), Event()
 
     def try_slowly() -> None:
-        with suppress(DatabaseAway), opened.read():
+        with suppress(DatabaseUnavailable), opened.read():
             trying.set()
             tried.wait(HANGS_S)
 
     trial = Thread(target=try_slowly)
     trial.start()
     trying.wait(HANGS_S)
-    with pytest.raises(DatabaseAway, match="others wait for it already"), opened.read(insist=insist):
+    with pytest.raises(DatabaseUnavailable, match="others wait for it already"), opened.read(insist=insist):
         pass
     tried.set()
     trial.join()
