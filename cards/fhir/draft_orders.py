@@ -1,7 +1,8 @@
 """What is being ordered: the draft orders of a hook call, read tolerantly, and told apart by FHIR version.
 
-Only service orders are kept: ServiceRequest (R4, R4B, R5), ProcedureRequest and ReferralRequest (DSTU2, STU3) and
-DiagnosticOrder (DSTU2). Orders of any other type are passed over in silence (R-2.73).
+Service orders are kept: ServiceRequest (R4, R4B, R5), ProcedureRequest and ReferralRequest (DSTU2, STU3) and
+DiagnosticOrder (DSTU2). Medication orders (MedicationRequest; MedicationOrder in DSTU2) are kept, too, for what they say
+of the patient; other types are passed over in silence (R-2.73).
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ _ORDER = Reader(Order)
 _CONTAINED = Reader(ChartResource)
 
 _SERVICE_ORDERS = frozenset({"ServiceRequest", "ProcedureRequest", "ReferralRequest", "DiagnosticOrder"})
+_MEDICATION_ORDERS = frozenset({"MedicationRequest", "MedicationOrder"})
+_ORDERS = _SERVICE_ORDERS | _MEDICATION_ORDERS
 # An order that is over, or was never meant (https://hl7.org/fhir/R4/valueset-request-status.html, DSTU2 and STU3 too).
 _NOT_PLACED = frozenset({"revoked", "entered-in-error", "completed", "cancelled", "rejected", "aborted", "stopped"})
 _R5_ELEMENTS = frozenset({"reason"})
@@ -55,11 +58,12 @@ class NotABundle(ValueError):
 
 @dataclass(frozen=True)
 class DraftOrder:
-    """One service order of the session.
+    """One order of the session.
 
     `raw`: the client's own draft, byte for byte. `what`: what is ordered, under each name it has. `reasons`: why, as
     the order or the session tells; `reason_references`: reasons that are told elsewhere. `selected`: it is among the
     selections of order-select, or the hook has none.
+    `categories`: its category. `notes`: free text of its notes.
     """
 
     raw: bytes
@@ -71,6 +75,13 @@ class DraftOrder:
     priority: str | None
     subject: Reference | None
     selected: bool = True
+    categories: tuple[CodeableConcept, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def is_medication(self) -> bool:
+        """Whether it orders a medication; such an order is never one that a topic speaks about."""
+        return self.resource_type in _MEDICATION_ORDERS
 
     @cached_property
     def fhir_version(self) -> FhirVersion:
@@ -107,7 +118,7 @@ def read_draft_orders(draft_orders: JsonBytes, selections: Iterable[str] | None)
     return tuple(
         _draft_order(order, raw, told, selected is None or _is_selected(order, full_url, selected))
         for order, raw, full_url in drafts
-        if order.resource_type in _SERVICE_ORDERS and not order.do_not_perform
+        if order.resource_type in _ORDERS and not order.do_not_perform
         if (order.status or "").strip().lower() not in _NOT_PLACED
     )
 
@@ -167,6 +178,8 @@ def _draft_order(order: Order, raw: JsonBytes, told: Mapping[str, CodeableConcep
         (order.priority or "").strip().lower() or None,
         order.subject or order.patient,
         selected,
+        tuple(order.category),
+        order.note_texts(),
     )
 
 

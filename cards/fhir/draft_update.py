@@ -1,4 +1,4 @@
-"""The `update` of a draft order: the client's own draft, every value of it untouched, plus our one element."""
+"""The `update` of a draft order: the client's own draft, every value of it untouched, but for one element of ours."""
 
 from __future__ import annotations
 
@@ -31,6 +31,21 @@ def with_patient_instruction(order: DraftOrder, instruction: str) -> bytes | Non
     except msgspec.ValidationError:
         return None
     return msgspec.json.encode(elements) if added else None
+
+
+def with_priority(order: DraftOrder, priority: str) -> bytes | None:
+    """The draft with this FHIR request priority and nothing else changed, as JSON; None where it has no id to update by.
+
+    A ReferralRequest of DSTU2 holds its priority as a CodeableConcept, which is left alone.
+    """
+    if not order.id or (order.resource_type, order.fhir_version) == ("ReferralRequest", FhirVersion.DSTU2):
+        return None
+    try:
+        elements = msgspec.json.decode(order.raw, type=Elements)
+    except msgspec.ValidationError:
+        return None
+    elements["priority"] = msgspec.Raw(msgspec.json.encode(priority))
+    return msgspec.json.encode(elements)
 
 
 def _append_text(elements: Elements, name: str, text: str) -> bool:

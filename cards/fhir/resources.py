@@ -98,6 +98,7 @@ class ChartResource(_Element):
     status: msgspec.Raw = ABSENT
     clinical_status: msgspec.Raw = ABSENT
     verification_status: msgspec.Raw = ABSENT
+    category: msgspec.Raw = ABSENT
     code: ResourceCode | None = None
     subject: Reference | None = None
     patient: Reference | None = None  # Condition in DSTU2
@@ -120,10 +121,14 @@ class ChartResource(_Element):
     date_recorded: msgspec.Raw = ABSENT
     not_done: msgspec.Raw = ABSENT
     not_performed: msgspec.Raw = ABSENT
+    status_reason: msgspec.Raw = ABSENT  # Procedure since R4; before, the two below
+    not_done_reason: msgspec.Raw = ABSENT
+    reason_not_performed: msgspec.Raw = ABSENT
     reason_code: msgspec.Raw = ABSENT  # Procedure, as the three below
     reason_reference: msgspec.Raw = ABSENT
     reason: msgspec.Raw = ABSENT
     reason_codeable_concept: msgspec.Raw = ABSENT
+    birth_date: msgspec.Raw = ABSENT  # Patient
     communication: msgspec.Raw = ABSENT  # Patient
     issue: msgspec.Raw = ABSENT  # OperationOutcome
 
@@ -144,6 +149,7 @@ class Condition(_Element):
 
     clinical_status: Status | None = None
     verification_status: Status | None = None
+    category: list[CodeableConcept] = []  # a single one in DSTU2
     onset_date_time: str | None = None
     onset_period: Period | None = None
     abatement_date_time: str | None = None
@@ -163,6 +169,9 @@ class Procedure(_Element):
     status: str | None = None
     not_done: bool | None = None  # STU3
     not_performed: bool | None = None  # DSTU2
+    status_reason: CodeableConcept | None = None
+    not_done_reason: CodeableConcept | None = None  # STU3
+    reason_not_performed: list[CodeableConcept] = []  # DSTU2
     performed_date_time: str | None = None
     performed_period: Period | None = None
     performed_string: str | None = None
@@ -198,6 +207,7 @@ class Communication(_Element):
 
 
 class Patient(_Element):
+    birth_date: str | None = None
     communication: list[Communication] = []
 
 
@@ -207,6 +217,10 @@ class Issue(_Element):
 
 class OperationOutcome(_Element):
     issue: list[Issue] = []
+
+
+class Annotation(_Element):
+    text: str | None = None
 
 
 class OrderItem(_Element):
@@ -231,13 +245,23 @@ class Order(Reasons):
     specialty: CodeableConcept | None = None
     subject: Reference | None = None
     patient: Reference | None = None  # ReferralRequest in DSTU2
+    category: list[CodeableConcept] = []
+    note: list[Annotation] = []
+    notes: list[Annotation] = []  # ProcedureRequest in DSTU2
+    medication_codeable_concept: CodeableConcept | None = None  # MedicationRequest, MedicationOrder
+    medication: CodeableReference | None = None  # MedicationRequest in R5
     contained: list[msgspec.Raw] = []
 
     def what(self) -> tuple[CodeableConcept, ...]:
         """What is ordered, under each name it has."""
         told = [self.code.resolved() if self.code else None, *(item.code for item in self.item)]
-        told += [*self.service_requested, self.type, self.specialty]
+        told += [*self.service_requested, self.type, self.specialty, self.medication_codeable_concept]
+        told.append(self.medication.resolved() if self.medication else None)
         return tuple(concept for concept in told if concept is not None and concept.says_something())
+
+    def note_texts(self) -> tuple[str, ...]:
+        """The words of its notes."""
+        return tuple(note.text for note in (*self.note, *self.notes) if note.text)
 
 
 class BundleLink(_Element):

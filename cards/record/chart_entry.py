@@ -15,10 +15,11 @@ _NEVER = frozenset({"refuted", "entered-in-error"})
 _UNCONFIRMED = frozenset({"unconfirmed", "provisional", "differential"})
 _CURRENT = frozenset({"active", "recurrence", "relapse"})
 _PAST = frozenset({"inactive", "remission", "resolved"})
+_NOT_DONE = frozenset({"not-done"})
 _DONE = frozenset({"completed", ""})
 # Begun and not finished, or nobody knows: in R4 and R5, and under the names of DSTU2 and STU3.
 _UNFINISHED = frozenset({"in-progress", "stopped", "aborted", "on-hold", "suspended", "unknown"})
-_NO_REASONS = Reasons()
+_ENCOUNTER_DIAGNOSIS = "encounter-diagnosis"
 
 
 class Standing(StrEnum):
@@ -29,6 +30,7 @@ class Standing(StrEnum):
     RESOLVED = "resolved"
     DONE = "done"  # a Procedure
     UNFINISHED = "unfinished"  # a Procedure in progress or stopped: counts where something may have come of it
+    NOT_DONE = "not-done"  # a Procedure that was not done, for a reason that is stated: an attempt may have been made
 
 
 ACTIVE = frozenset({Standing.CURRENT, Standing.NOT_RECORDED})
@@ -38,7 +40,8 @@ ACTIVE = frozenset({Standing.CURRENT, Standing.NOT_RECORDED})
 class ChartEntry:
     """What the rest of `cards` knows of one resource.
 
-    `began`: onset, or when a Procedure was performed. `reasons`, `reason_references`: why a Procedure was done.
+    `began`: onset, or when a Procedure was performed. `reasons`, `reason_references`: why a Procedure was done, or was not.
+    `ended`: the abatement, where it is a date. `is_encounter_diagnosis`: it says what was so at one visit.
     """
 
     resource_type: str
@@ -51,6 +54,8 @@ class ChartEntry:
     recorded: DateRange | None
     reasons: tuple[CodeableConcept, ...] = ()
     reason_references: tuple[str, ...] = ()
+    ended: DateRange | None = None
+    is_encounter_diagnosis: bool = False
 
     @property
     def is_active(self) -> bool:
@@ -94,60 +99,54 @@ def _condition(resource: ChartResource, matches: tuple[Match, ...], today: date)
     verification = _codes(condition.verification_status)
     if verification & _NEVER:
         return None
-    return _entry(
-        resource,
-        matches,
-        standing=_standing(condition, today),
-        confirmed=not verification & _UNCONFIRMED,
-        began=read_date(condition.onset_date_time or "") or _read_period(condition.onset_period),
-        recorded=read_date(condition.recorded_date or condition.asserted_date or condition.date_recorded or ""),
-    )
-
-
-def _procedure(resource: ChartResource, matches: tuple[Match, ...]) -> ChartEntry | None:
-    """clinical.md 6, rule 4: only what was begun; a Procedure without a status counts as done, as DSTU2 has them."""
-    procedure = read_elements(resource, Procedure)
-    status = (procedure.status or "").strip().lower()
-    if procedure.not_done or procedure.not_performed or status not in _DONE | _UNFINISHED:
-        return None
-    moment = procedure.performed_date_time or procedure.occurrence_date_time
-    words = procedure.performed_string or procedure.occurrence_string
-    period = procedure.performed_period or procedure.occurrence_period
-    began = read_date(moment or words or "") or _read_period(period)
-    why = read_elements(resource, Reasons)
-    return _entry(
-        resource,
-        matches,
-        standing=Standing.DONE if status in _DONE else Standing.UNFINISHED,
-        confirmed=True,
-        began=began,
-        recorded=None,
-        why=why,
-    )
-
-
-def _entry(
-    resource: ChartResource,
-    matches: tuple[Match, ...],
-    *,
-    standing: Standing,
-    confirmed: bool,
-    began: DateRange | None,
-    recorded: DateRange | None,
-    why: Reasons = _NO_REASONS,
-) -> ChartEntry:
+    period = condition.abatement_period
+    categories = {code for category in condition.category for code in _codes(category)}
     return ChartEntry(
         resource.resource_type,
         resource.id,
         resource.concept(),
         matches,
-        standing,
-        confirmed and all(match.certain for match in matches),
-        began,
-        recorded,
-        why.concepts(),
-        why.references(),
+        _standing(condition, today),
+        not verification & _UNCONFIRMED and _are_certain(matches),
+        read_date(condition.onset_date_time or "") or _read_period(condition.onset_period),
+        read_date(condition.recorded_date or condition.asserted_date or condition.date_recorded or ""),
+        ended=read_date(condition.abatement_date_time or (period.end if period else None) or ""),
+        is_encounter_diagnosis=_ENCOUNTER_DIAGNOSIS in categories,
     )
+
+
+def _procedure(resource: ChartResource, matches: tuple[Match, ...]) -> ChartEntry | None:
+    """clinical.md 6, rule 4: what was begun; a Procedure without a status counts as done, as DSTU2 has them.
+
+    One that was not done is kept where its reason is stated: the reason may be that it failed.
+    """
+    procedure = read_elements(resource, Procedure)
+    status = (procedure.status or "").strip().lower()
+    why_not = [procedure.status_reason, procedure.not_done_reason, *procedure.reason_not_performed]
+    not_done = bool(procedure.not_done or procedure.not_performed) or status in _NOT_DONE
+    reasons = tuple(why for why in why_not if why is not None and why.says_something()) if not_done else ()
+    if (not_done and not reasons) or (not not_done and status not in _DONE | _UNFINISHED):
+        return None
+    moment = procedure.performed_date_time or procedure.occurrence_date_time
+    words = procedure.performed_string or procedure.occurrence_string
+    period = procedure.performed_period or procedure.occurrence_period
+    stated = read_elements(resource, Reasons)
+    return ChartEntry(
+        resource.resource_type,
+        resource.id,
+        resource.concept(),
+        matches,
+        Standing.NOT_DONE if not_done else Standing.DONE if status in _DONE else Standing.UNFINISHED,
+        _are_certain(matches),
+        read_date(moment or words or "") or _read_period(period),
+        None,
+        reasons or stated.concepts(),
+        () if not_done else stated.references(),
+    )
+
+
+def _are_certain(matches: tuple[Match, ...]) -> bool:
+    return all(match.certain for match in matches)
 
 
 def _standing(condition: Condition, today: date) -> Standing:

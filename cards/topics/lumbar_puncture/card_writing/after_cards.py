@@ -8,6 +8,7 @@ from cards.card import Action, Card, Provenance, Suggestion
 from cards.catalogue import Topic
 from cards.content.texts import Citations, Markdown, fill_plain
 from cards.fhir.draft_orders import condition_id
+from cards.fhir.draft_update import with_priority
 from cards.fhir.referral import draft_referral
 from cards.record.chart_entry import ChartEntry
 from cards.topics.lumbar_puncture.card_writing.card_parts import card_links, make_card, trace_findings
@@ -41,12 +42,13 @@ def pain_after_puncture(assessment: Assessment, topic: Topic) -> Card:
     text = topic.texts[f"pain-class-{pain.pain_class}"]
     key = _UNKNOWN_SUMMARIES[pain.why_unknown[0]] if pain.why_unknown else "summary"
     settings = topic.service.after_puncture.classes[pain.pain_class]
-    numbers = _numbers(assessment, topic)
+    numbers = _numbers(assessment, topic) | {"escalator": _first_escalator(assessment)}
     lasting = assessment.is_nerve_symptom_lasting
     findings = assessment.findings if settings.contributors else split_serious(assessment.findings)[1]
     values = {  # in the order of the card, in which the evidence is numbered
         "assessment": text.body(numbers, citations),
         "unknown": _what_is_unknown(assessment, topic),
+        "baseline": _baseline(assessment, citations, topic),
         **_common(assessment, [pain.entry] if pain.entry else [], findings, citations, topic),
         "nerve": _nerve_irritation(assessment, citations, topic),
     }
@@ -78,9 +80,7 @@ def nerve_symptoms(assessment: Assessment, topic: Topic) -> Card:
     }
     return make_card(
         "nerve-symptoms",
-        with_findings(
-            fill_plain(head["summary-lasting" if lasting else "summary"], numbers), assessment.findings, topic
-        ),
+        with_findings(fill_plain(head[_nerve_summary(assessment)], numbers), assessment.findings, topic),
         values,
         topic,
         citations=citations,
@@ -112,6 +112,7 @@ def red_flags(assessment: Assessment, topic: Topic) -> Card:
         topic,
         citations=Citations(),
         indicator=flags[0].kind.indicator,
+        suggestions=_stat_update(assessment, topic) if flags[0].kind.indicator == "critical" else (),
         provenance=(*_trace_punctures(assessment, topic), *traced, *trace_findings(serious, topic)),
     )
 
@@ -131,6 +132,38 @@ def _common(
         "serious": list_findings(serious, topic),
         "not_read": not_read(assessment.record, topic),
     }
+
+
+def _baseline(assessment: Assessment, citations: Citations, topic: Topic) -> str:
+    """The pain that was known before the puncture, where there is new pain beside it."""
+    pain = assessment.pain
+    if not pain.baseline or pain.evidence in pain.baseline:
+        return ""
+    label = topic.service.after_puncture.pain_label
+    entries = [source.entry for source in pain.baseline]
+    line = tell_entries(label, entries, value_set_of(entries[0], topic.service.complaints.pain), topic)
+    return topic.texts["baseline"].body({"baseline": Markdown(f"- {line}")}, citations)
+
+
+def _first_escalator(assessment: Assessment) -> str:
+    return assessment.escalators[0].label if assessment.escalators else ""
+
+
+def _nerve_summary(assessment: Assessment) -> str:
+    """The line of the head of nerve-symptoms that fits how long the numbness has lasted, and when it began."""
+    nerve = assessment.nerve_symptom
+    if nerve is not None and nerve.began_late:
+        return "summary-late"
+    return "summary-lasting" if assessment.is_nerve_symptom_lasting else "summary"
+
+
+def _stat_update(assessment: Assessment, topic: Topic) -> tuple[Suggestion, ...]:
+    """One suggestion that makes every work-up of the session STAT: the client's own drafts, only their priority changed."""
+    text = topic.texts["stat"].head
+    orders = [work_up.order for work_up in assessment.triage.work_ups if work_up.order.priority != "stat"]
+    updates = [with_priority(order, "stat") for order in orders]
+    actions = tuple(Action("update", text["action"], update) for update in updates if update is not None)
+    return (Suggestion("stat-update", text["suggestion"], actions),) if actions else ()
 
 
 def _explaining(findings: Sequence[Finding]) -> list[Finding]:
@@ -169,9 +202,10 @@ def _nerve_irritation(assessment: Assessment, citations: Citations, topic: Topic
 def _referrals(assessment: Assessment, topic: Topic) -> tuple[Suggestion, ...]:
     """A draft referral for each specialty that the session does not hold yet; the clinician picks at most one."""
     text = topic.texts["referral"].head
-    found, nerve = assessment.found, assessment.nerve_symptom
+    triage, nerve = assessment.triage, assessment.nerve_symptom
     complaint = assessment.pain.entry or (nerve.entries[0] if nerve else None)
-    shown_by = condition_id(f"Condition/{complaint.id}") if complaint else None  # only an id that is one
+    is_condition = complaint is not None and complaint.resource_type == "Condition"
+    shown_by = condition_id(f"Condition/{complaint.id}") if complaint and is_condition else None  # only a valid id
     return tuple(
         Suggestion(
             f"refer-{name}",
@@ -181,7 +215,7 @@ def _referrals(assessment: Assessment, topic: Topic) -> tuple[Suggestion, ...]:
                     "create",
                     text[f"action-{name}"],
                     draft_referral(
-                        found.fhir_version,
+                        triage.fhir_version,
                         assessment.record.patient_id,
                         referral.code,
                         text["reason"],
@@ -191,7 +225,7 @@ def _referrals(assessment: Assessment, topic: Topic) -> tuple[Suggestion, ...]:
             ),
         )
         for name, referral in topic.service.after_puncture.referrals.items()
-        if referral.value_set not in found.held
+        if referral.value_set not in triage.ordered
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cards.card import Action, Card, Suggestion
 from cards.catalogue import Topic
-from cards.content.texts import Citations
+from cards.content.texts import Citations, Markdown
 from cards.fhir.draft_update import with_patient_instruction
 from cards.topics.lumbar_puncture.card_writing.card_parts import card_links, make_card, trace_findings
 from cards.topics.lumbar_puncture.decision.assessment import Assessment
@@ -14,16 +14,18 @@ from cards.writing.wording import list_findings, not_read, summary_with, tell_co
 
 def what_to_expect(assessment: Assessment, topic: Topic) -> Card:
     """What is common, what is rare, when to seek help."""
-    found, record = assessment.found, assessment.record
+    triage, record = assessment.triage, assessment.record
     summary = topic.texts["what-to-expect"].head["summary" if record.conditions.obtained else "summary-not-checked"]
+    citations = Citations()
+    values = {"bleeding": _bleeding_risk(assessment, citations, topic), "not_read": not_read(record, topic)}
     return make_card(
         "what-to-expect",
         summary,
-        {"not_read": not_read(record, topic)},
+        values,
         topic,
-        citations=Citations(),
+        citations=citations,
         links=card_links("what-to-expect", (), record, topic),
-        suggestions=() if found.urgent else _patient_instruction(assessment, topic),
+        suggestions=() if triage.urgent else _patient_instruction(assessment, topic),
     )
 
 
@@ -49,9 +51,15 @@ def confounders(assessment: Assessment, topic: Topic) -> Card:
     )
 
 
+def _bleeding_risk(assessment: Assessment, citations: Citations, topic: Topic) -> str:
+    """One line where the chart or the session tells of a risk of bleeding."""
+    risk = next((escalator for escalator in assessment.escalators if escalator.is_bleeding_risk), None)
+    return topic.texts["bleeding-risk"].body({"risk": Markdown(risk.label)}, citations) if risk else ""
+
+
 def _patient_instruction(assessment: Assessment, topic: Topic) -> tuple[Suggestion, ...]:
     """One suggestion that updates every lumbar puncture order which does not hold the instruction yet."""
     text = topic.texts["patient-instruction"]
-    updates = [with_patient_instruction(one, text.plain_body) for one in assessment.found.lumbar_punctures]
+    updates = [with_patient_instruction(one, text.plain_body) for one in assessment.triage.lumbar_punctures]
     actions = tuple(Action("update", text.head["action"], update) for update in updates if update is not None)
     return (Suggestion("patient-instruction", text.head["suggestion"], actions),) if actions else ()

@@ -1,23 +1,27 @@
-"""Back pain after a puncture: which of six classes, from dates of any precision (design.md 5)."""
+"""Back pain after a puncture: which of seven classes, from dates of any precision (ADR 17: pain)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
 from cards.catalogue import Topic
-from cards.content.service import AfterPuncture
-from cards.fhir.dates import DateRange, days_from, earliest, exactly, until
+from cards.fhir.dates import DateRange, days_from, exactly
 from cards.record.chart_entry import ChartEntry
 from cards.record.patient_record import PatientRecord
-from cards.topics.lumbar_puncture.decision.punctures import Punctures, began_since, onset_of, witness_of
+from cards.record.problem import Evidence, Problem
+from cards.topics.lumbar_puncture.decision.escalators import Escalator
+from cards.topics.lumbar_puncture.decision.problems import Problems, by_onset
+from cards.topics.lumbar_puncture.decision.punctures import Punctures
+from cards.topics.lumbar_puncture.settings import AfterPuncture
 
 
 class PainClass(StrEnum):
     """How back pain stands to a puncture. The first that holds, in this order."""
 
+    RULE_OUT_FIRST = "rule-out-first"
     PRE_EXISTING = "pre-existing"
     LATE_ONSET = "late-onset"
     UNKNOWN = "unknown"
@@ -39,59 +43,92 @@ class WhyUnknown(StrEnum):
 
 @dataclass(frozen=True)
 class Pain:
-    """The back pain of a chart, classed. `entry`: the one that tells of it best. `onset`: when it began."""
+    """The back pain of a call, classed. `evidence`: what tells of it best. `onset`: when it began.
+
+    `baseline`: pain that was known before the puncture.
+    """
 
     pain_class: PainClass
-    entry: ChartEntry | None
+    evidence: Evidence | None
     onset: DateRange | None
     why_unknown: tuple[WhyUnknown, ...] = ()
+    baseline: tuple[Evidence, ...] = ()
 
-
-def find_pain(record: PatientRecord, topic: Topic) -> tuple[ChartEntry, ...]:
-    """Back pain that is active today; what has abated is no pain."""
-    wanted = topic.service.after_puncture.pain
-    return tuple(one for one in record.conditions.found if one.is_active and one.match_in(wanted))
+    @property
+    def entry(self) -> ChartEntry | None:
+        """The chart entry or order that tells of the pain best."""
+        return self.evidence.entry if self.evidence else None
 
 
 def class_pain(
-    entries: Iterable[ChartEntry], punctures: Punctures, record: PatientRecord, topic: Topic, today: date
+    problems: Problems,
+    punctures: Punctures,
+    escalators: Sequence[Escalator],
+    record: PatientRecord,
+    topic: Topic,
+    today: date,
 ) -> Pain:
-    """The class of active back pain. What is not certain is UNKNOWN, with what is missing."""
-    pains = sorted(entries, key=lambda one: _order(one, today))
-    puncture_on = punctures.last_on
-    if not pains:
-        return Pain(PainClass.UNKNOWN, None, None, (_why_no_pain(record),))
-    predating = next((one for one in pains if began_since(one, puncture_on, today) is False), None)
-    if predating:
-        return Pain(PainClass.PRE_EXISTING, predating, witness_of(predating, today))
-    onset = earliest(found for one in pains if (found := onset_of(one, today)))
-    if onset is not None and any(_may_be_earlier(one, onset, today) for one in pains):
-        onset = None
-    missing = []
+    """The class of the back pain that is present. What is not certain is UNKNOWN, with what is missing."""
+    settings = topic.service.after_puncture
+    problem, on = problems.of(*topic.service.complaints.pain), punctures.last_on
+    if not problem.present:
+        why = WhyUnknown.NO_PAIN if record.conditions.obtained else WhyUnknown.CONDITIONS_NOT_READ
+        return Pain(PainClass.UNKNOWN, None, None, (why,))
+    baseline = problem.known_before(on)
+    new = sorted(problem.new_since(on), key=by_onset)
+    possible = sorted(problem.may_be_new_since(on), key=by_onset)
+    if escalators and _needs_ruling_out(problem, on, possible, topic, today):
+        shown = new or possible or list(problem.present)
+        return Pain(PainClass.RULE_OUT_FIRST, shown[0], problem.onset_since(on) if on else None, (), baseline)
+    if on is None:
+        missing = () if any(source.best_known_date for source in possible) else (WhyUnknown.ONSET_MISSING,)
+        return Pain(PainClass.UNKNOWN, possible[0], possible[0].began, (*missing, WhyUnknown.PUNCTURE_MISSING))
+    if not new:
+        return _without_new_pain(problem, baseline, on)
+    onset = problem.onset_since(on)
     if onset is None:
-        missing.append(WhyUnknown.ONSET_MISSING)
-    if puncture_on is None:
-        missing.append(WhyUnknown.PUNCTURE_MISSING)
-    if onset is None or puncture_on is None:
-        return Pain(PainClass.UNKNOWN, pains[0], onset, tuple(missing))
-    undated = any(one.on is None for one in punctures.completed)
+        return Pain(PainClass.UNKNOWN, new[0], None, (WhyUnknown.ONSET_MISSING,), baseline)
+    undated = any(puncture.on is None for puncture in punctures.completed)
     if undated:  # it may have been the latest
-        puncture_on = DateRange(puncture_on.first, today, puncture_on.text)
-    pain_class = _class_of(puncture_on, onset, today, topic.service.after_puncture)
-    if pain_class is not PainClass.UNKNOWN:
-        return Pain(pain_class, pains[0], onset)
-    why = (WhyUnknown.PUNCTURE_MISSING,) if undated else _imprecise(puncture_on, onset)
-    return Pain(pain_class, pains[0], onset, why)
+        on = DateRange(on.first, today, on.text)
+    pain_class = _class_of(on, onset, today, settings)
+    why_unknown: tuple[WhyUnknown, ...] = ()
+    if pain_class is PainClass.UNKNOWN:
+        why_unknown = (WhyUnknown.PUNCTURE_MISSING,) if undated else _imprecise(on, onset)
+    return Pain(pain_class, new[0], onset, why_unknown, baseline)
 
 
-def _class_of(puncture_on: DateRange, onset: DateRange, today: date, settings: AfterPuncture) -> PainClass:
+def _needs_ruling_out(
+    problem: Problem, on: DateRange | None, possible: Sequence[Evidence], topic: Topic, today: date
+) -> bool:
+    """Whether pain that may be new, or that the order at hand calls severe, comes so soon after the puncture."""
+    severe = topic.service.escalators.severe
+    is_severe = any(source.is_order and not source.modifiers.isdisjoint(severe) for source in problem.present)
+    if not possible and not is_severe:
+        return False
+    limit = topic.service.after_puncture.rule_out_days
+    return on is not None and days_from(on, exactly(today)).exceed(limit) is not True
+
+
+def _without_new_pain(problem: Problem, baseline: Sequence[Evidence], on: DateRange) -> Pain:
+    """Pain that was known before the puncture; or pain whose dates do not tell."""
+    if baseline:
+        first = min(baseline, key=by_onset)
+        return Pain(PainClass.PRE_EXISTING, first, first.best_known_date, (), tuple(baseline))
+    source = min(problem.present, key=by_onset)
+    if source.best_known_date is None:
+        return Pain(PainClass.UNKNOWN, source, None, (WhyUnknown.ONSET_MISSING,))
+    why = _imprecise(on, source.best_known_date) or (WhyUnknown.ONSET_MISSING,)
+    return Pain(PainClass.UNKNOWN, source, source.began, why)
+
+
+def _class_of(on: DateRange, onset: DateRange, today: date, settings: AfterPuncture) -> PainClass:
     """The first row of the table that certainly holds, UNKNOWN as soon as one is not certain."""
     now = exactly(today)
-    to_onset = days_from(puncture_on, onset)
+    is_early = days_from(on, now).exceed(settings.expected_days)
     rows = [
-        (PainClass.PRE_EXISTING, _not(to_onset.exceed(-1))),
-        (PainClass.LATE_ONSET, to_onset.exceed(settings.late_onset_days)),
-        (PainClass.EXPECTED, _not(days_from(puncture_on, now).exceed(settings.expected_days))),
+        (PainClass.LATE_ONSET, days_from(on, onset).exceed(settings.late_onset_days)),
+        (PainClass.EXPECTED, None if is_early is None else not is_early),
         (PainClass.CHRONIC, days_from(onset, now).exceed(settings.chronic_days)),
     ]
     for pain_class, holds in rows:
@@ -102,27 +139,6 @@ def _class_of(puncture_on: DateRange, onset: DateRange, today: date, settings: A
     return PainClass.LINGERING
 
 
-def _not(holds: bool | None) -> bool | None:
-    return None if holds is None else not holds
-
-
-def _may_be_earlier(entry: ChartEntry, onset: DateRange, today: date) -> bool:
-    """Whether pain without an onset was on record before the earliest onset: that one is then not the first."""
-    recorded = until(entry.recorded, today)
-    return onset_of(entry, today) is None and recorded is not None and recorded.first < onset.last
-
-
-def _imprecise(puncture_on: DateRange, onset: DateRange) -> tuple[WhyUnknown, ...]:
-    dates = [(onset, WhyUnknown.ONSET_IMPRECISE), (puncture_on, WhyUnknown.PUNCTURE_IMPRECISE)]
-    return tuple(why for found, why in dates if not found.is_exact)
-
-
-def _why_no_pain(record: PatientRecord) -> WhyUnknown:
-    return WhyUnknown.NO_PAIN if record.conditions.obtained else WhyUnknown.CONDITIONS_NOT_READ
-
-
-def _order(entry: ChartEntry, today: date) -> tuple[object, ...]:
-    """The earliest onset first, undated entries last; then a fixed order."""
-    began = until(entry.began, today)
-    known = (began.first, began.last) if began else (date.max, date.max)
-    return (known, entry.id or "", entry.words)
+def _imprecise(on: DateRange, onset: DateRange) -> tuple[WhyUnknown, ...]:
+    dates = [(onset, WhyUnknown.ONSET_IMPRECISE), (on, WhyUnknown.PUNCTURE_IMPRECISE)]
+    return tuple(why for known, why in dates if not known.is_exact)

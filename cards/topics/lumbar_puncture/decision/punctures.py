@@ -1,26 +1,28 @@
-"""The lumbar punctures a chart holds, and how what came later stands to them."""
+"""The lumbar punctures that the chart holds, and those that only an order's words tell of."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
 from cards.catalogue import Topic
-from cards.fhir.dates import DateRange, latest, until
+from cards.fhir.dates import DateRange, days_from, exactly, latest, until
 from cards.fhir.draft_orders import condition_id
 from cards.record.chart_entry import ChartEntry, Standing
 from cards.record.patient_record import PatientRecord
+from cards.record.problem import began_by_duration
 from cards.topics.lumbar_puncture.decision.triage import speaks_of_device
 
 _MOST_REASONS = 50  # of one puncture; more are no reasons
+_SAME_PUNCTURE_DAYS = 3  # words such as "4 days ago" and the date of a Procedure may differ by so much
 
 
 @dataclass(frozen=True)
 class Puncture:
-    """One lumbar puncture on record. `on`: when; None where the chart gives no date that can be.
+    """One lumbar puncture. `on`: when; None where no date is known that can be.
 
-    `reason_ids`, `reason_sets`: the Conditions it was done for, by id, and the value sets its reasons speak of.
+    `reason_ids`, `reason_sets`: the Conditions it was done for, by id, and the value sets that its reasons mention.
     """
 
     entry: ChartEntry
@@ -30,90 +32,115 @@ class Puncture:
 
     @property
     def completed(self) -> bool:
-        return self.entry.standing is Standing.DONE
+        """Whether it was completed; an order's words tell of completed ones."""
+        return self.entry.standing in (Standing.DONE, Standing.CURRENT)
 
 
 @dataclass(frozen=True)
 class Punctures:
-    """Every lumbar puncture that is not certainly longer ago than the look-back, completed or only begun."""
+    """Every lumbar puncture that is not certainly longer ago than the look-back: completed, begun or attempted."""
 
     all: tuple[Puncture, ...]
 
     @property
     def completed(self) -> tuple[Puncture, ...]:
-        return tuple(one for one in self.all if one.completed)
+        return tuple(puncture for puncture in self.all if puncture.completed)
 
     @property
     def last_on(self) -> DateRange | None:
         """When the latest completed one was; None where no completed one has a date."""
-        return latest(one.on for one in self.completed if one.on)
+        return latest(puncture.on for puncture in self.completed if puncture.on)
 
     @property
     def last(self) -> Puncture | None:
         """The completed one to show: the latest, an undated one only where none has a date."""
         last_on = self.last_on
         return next(
-            (one for one in self.completed if last_on is None or (one.on and one.on.text == last_on.text)), None
+            (
+                puncture
+                for puncture in self.completed
+                if last_on is None or (puncture.on and puncture.on.text == last_on.text)
+            ),
+            None,
+        )
+
+    def completed_within(self, days: int, today: date) -> tuple[Puncture, ...]:
+        """The completed ones that are certainly no longer ago than so many days."""
+        now = exactly(today)
+        return tuple(
+            puncture
+            for puncture in self.completed
+            if puncture.on is not None and days_from(puncture.on, now).exceed(days) is False
         )
 
 
-def find_punctures(record: PatientRecord, topic: Topic, today: date) -> Punctures:
-    """The lumbar punctures of a record; an undated one counts, one in the future has no date."""
+def find_punctures(record: PatientRecord, words: Sequence[ChartEntry], topic: Topic, today: date) -> Punctures:
+    """The lumbar punctures of a record, and of what the orders' `words` tell of the past.
+
+    An undated one counts; one in the future has no date.
+    """
     oldest = today - timedelta(days=topic.service.after_puncture.look_back_days)
-    dated = [(one, until(one.began, today)) for one in _lumbar_punctures(record, topic)]
-    recent = [_puncture(one, on, topic) for one, on in dated if on is None or on.is_before(oldest) is not True]
-    return Punctures(tuple(sorted(recent, key=_order)))
+    dated = [(entry, until(entry.began, today)) for entry in _recorded_punctures(record, topic)]
+    recent = [(entry, on) for entry, on in dated if on is None or on.is_before(oldest) is not True]
+    punctures = [_puncture(entry, on, topic) for entry, on in recent]
+    for entry, on in _mentioned_punctures(words, topic, today):
+        is_recent = on is None or on.is_before(oldest) is not True
+        if is_recent and not any(_is_same(on, known.on) for known in punctures):
+            punctures.append(Puncture(entry, on))
+    return Punctures(tuple(sorted(punctures, key=_order)))
 
 
 def _puncture(entry: ChartEntry, on: DateRange | None, topic: Topic) -> Puncture:
-    ids = frozenset(condition_id(one) for one in entry.reason_references)
+    ids = frozenset(condition_id(reference) for reference in entry.reason_references)
     sets = (topic.chart.mentioned(reason) for reason in entry.reasons[:_MOST_REASONS])
     return Puncture(entry, on, ids - {None}, frozenset().union(*sets))
 
 
-def onset_of(entry: ChartEntry, today: date) -> DateRange | None:
-    """When a condition began, as far as that has come to pass; no later than it was recorded, if that is known."""
-    began, recorded = until(entry.began, today), until(entry.recorded, today)
-    if began is None or recorded is None or recorded.last < began.first:
-        return began
-    return DateRange(began.first, min(began.last, recorded.last), began.text)
-
-
-def witness_of(entry: ChartEntry, today: date) -> DateRange | None:
-    """The onset; without one, when the condition was recorded, by which it had begun."""
-    return onset_of(entry, today) or until(entry.recorded, today)
-
-
-def by_onset(entry: ChartEntry) -> tuple[object, ...]:
-    """The earliest onset first, undated entries last; then a fixed order: that of a Bundle never matters."""
-    return (entry.began.first if entry.began else date.max, entry.id or "", entry.words)
-
-
-def began_since(entry: ChartEntry, puncture_on: DateRange | None, today: date) -> bool | None:
-    """Whether a condition began on the day of the puncture or later; None where the dates do not tell.
-
-    A condition without an onset had begun by the day on which it was recorded.
-    """
-    witness = witness_of(entry, today)
-    if puncture_on is None or witness is None:
-        return None
-    if witness.last < puncture_on.first:
-        return False
-    onset = onset_of(entry, today)
-    return True if onset is not None and onset.first >= puncture_on.last else None
-
-
-def _lumbar_punctures(record: PatientRecord, topic: Topic) -> Iterator[ChartEntry]:
+def _recorded_punctures(record: PatientRecord, topic: Topic) -> Iterator[ChartEntry]:
     orders = topic.service.orders
     for entry in record.procedures.found:
         certain = {match.value_set for match in entry.matches if match.certain}
         words = " ".join([entry.concept.text or "", *(coding.display or "" for coding in entry.concept.coding)])
         into_spine = orders.unless_into_a_device in certain and not speaks_of_device(words, topic)
-        if orders.lumbar_puncture in certain or into_spine:
+        if (orders.lumbar_puncture in certain or into_spine) and _was_begun(entry, topic):
             yield entry
 
 
-def _order(one: Puncture) -> tuple[object, ...]:
+def _was_begun(entry: ChartEntry, topic: Topic) -> bool:
+    """Whether a needle went in: what was not done counts only where its reason says that it was tried."""
+    if entry.standing is not Standing.NOT_DONE:
+        return True
+    attempted = topic.service.orders.attempted
+    return any(match.value_set == attempted for reason in entry.reasons for match in topic.chart.match(reason))
+
+
+def _mentioned_punctures(
+    words: Sequence[ChartEntry], topic: Topic, today: date
+) -> Iterator[tuple[ChartEntry, DateRange | None]]:
+    """The punctures of the past that an order's words tell of: "s/p LP 3 days ago", "numbness since LP"."""
+    wanted = topic.service.orders.lumbar_puncture
+    for entry in words:
+        for match in entry.matches:
+            mention = match.mention
+            if mention is None:
+                continue
+            if match.value_set == wanted and match.is_past:
+                days_ago = mention.began_days_ago
+                yield entry, began_by_duration(days_ago, exactly(today)) if days_ago else None
+            elif mention.since == wanted:
+                yield entry, None
+
+
+def _is_same(mentioned: DateRange | None, recorded: DateRange | None) -> bool:
+    """Whether a puncture that words tell of may be the one that is known already."""
+    if mentioned is None or recorded is None:
+        return True
+    apart = days_from(recorded, mentioned)
+    return apart.least <= _SAME_PUNCTURE_DAYS and apart.most >= -_SAME_PUNCTURE_DAYS
+
+
+def _order(puncture: Puncture) -> tuple[object, ...]:
     """Latest first; then a fixed order."""
-    on = one.on or DateRange(date.min, date.min, "")
-    return (-on.last.toordinal(), -on.first.toordinal(), not one.completed, one.entry.id or "", one.entry.words)
+    on = puncture.on or DateRange(date.min, date.min, "")
+    entry = puncture.entry
+    return (-on.last.toordinal(), -on.first.toordinal(), not puncture.completed, entry.id or "", entry.words)

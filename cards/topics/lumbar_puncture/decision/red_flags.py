@@ -1,80 +1,164 @@
-"""Red flags: conditions that may have come of a puncture and silence every reassurance (clinical.md 1.3)."""
+"""Red flags: problems that may have come of a puncture and silence every reassurance (ADR 17: red flags)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
+from enum import StrEnum
 
 from cards.catalogue import Topic
-from cards.content.service import RedFlagKind
-from cards.fhir.dates import days_from, exactly
-from cards.record.chart_entry import ChartEntry, Standing
-from cards.record.patient_record import PatientRecord
-from cards.topics.lumbar_puncture.decision.punctures import Puncture, Punctures, by_onset, witness_of
-from cards.topics.lumbar_puncture.decision.triage import Triage
+from cards.fhir.dates import days_from, exactly, until
+from cards.record.chart_entry import ChartEntry
+from cards.record.problem import Evidence, Problem
+from cards.topics.lumbar_puncture.decision.problems import Problems
+from cards.topics.lumbar_puncture.decision.punctures import Puncture, Punctures
+from cards.topics.lumbar_puncture.settings import FoundDisease, RedFlagKind
 
 INDICATORS = ("critical", "warning", "info")  # most urgent first (R-4.22)
 
 
+class Ruling(StrEnum):
+    """What the rule says of one kind of red flag and one puncture, and why."""
+
+    COUNTS = "counts"
+    NOT_PRESENT = "not present today"
+    UNDATED_PUNCTURE = "its window needs the date of the puncture"
+    KNOWN_BEFORE = "known before the puncture"
+    REASON_OF_PUNCTURE = "it is, or is explained by, what the puncture was done to find"
+    OUTSIDE_WINDOW = "its onset lies outside the window after the puncture"
+    LONG_AGO = "its latest evidence is too long ago for a red flag"
+    ALONE = "only beside another problem that is new since the puncture"
+
+
 @dataclass(frozen=True)
 class RedFlag:
-    """One kind of red flag, with every condition of the chart that shows it, the earliest first."""
+    """One kind of red flag, with the evidence that shows it, the earliest first, and the puncture it may come of."""
 
     kind: RedFlagKind
-    entries: tuple[ChartEntry, ...]
+    evidence: tuple[Evidence, ...]
+    puncture: Puncture
+
+    @property
+    def entries(self) -> tuple[ChartEntry, ...]:
+        return tuple(source.entry for source in self.evidence)
 
 
-def find_red_flags(
-    found: Triage, record: PatientRecord, punctures: Punctures, topic: Topic, today: date
-) -> tuple[RedFlag, ...]:
-    """The red flags of the chart, and of what is worked up, the gravest first. One counts unless it certainly does not.
+@dataclass(frozen=True)
+class RedFlags:
+    """The flags that count, the gravest first; and those whose latest evidence is too long ago."""
 
-    A condition that fits several kinds is told under the first, the gravest, of them.
-    """
-    if not punctures.all:
-        return ()
-    kinds = topic.service.red_flags
-    told: dict[int, list[ChartEntry]] = {}
-    for entry in (*record.conditions.found, *_reasons(found, topic)):
-        held = entry.value_sets
-        fitting = (at for at, kind in enumerate(kinds) if kind.value_set in held)
-        place = next((at for at in fitting if counts(entry, kinds[at], punctures, today)), None)
-        if place is not None:
-            told.setdefault(place, []).append(entry)
-    flags = [RedFlag(kinds[at], tuple(sorted(entries, key=by_onset))) for at, entries in sorted(told.items())]
-    return tuple(sorted(flags, key=lambda flag: INDICATORS.index(flag.kind.indicator)))
+    counting: tuple[RedFlag, ...]
+    long_ago: tuple[RedFlag, ...]
 
 
-def _reasons(found: Triage, topic: Topic) -> Iterator[ChartEntry]:
-    """What the work-ups of the session are ordered for, as if the chart held it: active, and not dated."""
-    for order in found.work_ups:
-        for reason, matches in zip(order.reasons, topic.chart.match_all(order.reasons), strict=True):
-            sure = all(match.certain for match in matches)
-            yield ChartEntry(order.resource_type, order.id, reason, matches, Standing.CURRENT, sure, None, None)
+class RedFlagRule:
+    """Judges the red flags of one call."""
 
+    def __init__(
+        self, problems: Problems, punctures: Punctures, ordered: frozenset[str], topic: Topic, today: date
+    ) -> None:
+        self._problems = problems
+        self._punctures = punctures
+        self._ordered = ordered
+        self._topic = topic
+        self._today = today
 
-def counts(entry: ChartEntry, kind: RedFlagKind, punctures: Punctures, today: date) -> bool:
-    """Whether this condition is a red flag of this kind: active, and possibly come of one of the punctures."""
-    if not entry.is_active or not entry.match_in(kind.value_set):
-        return False
-    return any(_may_follow(entry, kind, one, today) and not _is_reason(entry, kind, one) for one in punctures.all)
+    def find(self) -> RedFlags:
+        """Every flag, each piece of evidence under the first, the gravest, of the kinds that it counts for."""
+        counting: list[RedFlag] = []
+        long_ago: list[RedFlag] = []
+        used: set[int] = set()
+        for kind in self._topic.service.red_flags:
+            rulings = [(puncture, *self.judge(kind, puncture)) for puncture in self._punctures.all]
+            for ruling, flags in ((Ruling.COUNTS, counting), (Ruling.LONG_AGO, long_ago)):
+                found = next(((puncture, evidence) for puncture, said, evidence in rulings if said is ruling), None)
+                evidence = [source for source in found[1] if id(source.entry) not in used] if found else []
+                if found and evidence:
+                    used.update(id(source.entry) for source in evidence)
+                    flags.append(RedFlag(kind, tuple(evidence), found[0]))
+                    break
+        counting.sort(key=lambda flag: INDICATORS.index(flag.kind.indicator))
+        return RedFlags(tuple(counting), tuple(long_ago))
 
+    def judge(self, kind: RedFlagKind, puncture: Puncture) -> tuple[Ruling, tuple[Evidence, ...]]:
+        """Whether this kind of flag may have come of this puncture, and the evidence on which that rests."""
+        problem = self._problems.of(kind.value_set)
+        if not problem.present:
+            return Ruling.NOT_PRESENT, ()
+        if puncture.on is None and kind.within_days is not None and kind.indicator != "critical":
+            return Ruling.UNDATED_PUNCTURE, problem.present
+        evidence = self._new_evidence(kind, problem, puncture)
+        if not evidence:
+            return Ruling.KNOWN_BEFORE, problem.present
+        unexplained = tuple(source for source in evidence if not self._is_reason(source, kind, puncture))
+        if not unexplained:
+            return Ruling.REASON_OF_PUNCTURE, evidence
+        inside = tuple(source for source in unexplained if self._is_in_window(source, kind, puncture))
+        if not inside:
+            return Ruling.OUTSIDE_WINDOW, unexplained
+        if days_from(problem.latest_evidence(inside), exactly(self._today)).exceed(kind.present_days) is True:
+            return Ruling.LONG_AGO, inside
+        if kind.beside and not self._stands_beside(kind, puncture):
+            return Ruling.ALONE, inside
+        return Ruling.COUNTS, inside
 
-def _may_follow(entry: ChartEntry, kind: RedFlagKind, puncture: Puncture, today: date) -> bool:
-    """Not certainly before the puncture, and not certainly later than the window, if there is one.
+    def _new_evidence(self, kind: RedFlagKind, problem: Problem, puncture: Puncture) -> tuple[Evidence, ...]:
+        """What is new since the puncture, or was not known before. Another old problem may make a flag known before."""
+        known_by_another = any(self._problems.of(name).known_before(puncture.on) for name in kind.known_by)
+        if known_by_another:
+            return tuple(
+                source
+                for source in problem.new_since(puncture.on)
+                if source.began is not None or source.since_event or source.is_order
+            )
+        return problem.may_be_new_since(puncture.on)
 
-    A window needs the date of the puncture: a fever of today says nothing of a puncture that may be years ago.
-    """
-    if puncture.on is None:
-        return kind.within_days is None
-    witness = witness_of(entry, today)
-    if witness is not None and witness.last < puncture.on.first:
-        return False
-    seen = witness or exactly(today)
-    return kind.within_days is None or days_from(puncture.on, seen).exceed(kind.within_days) is not True
+    def _is_in_window(self, source: Evidence, kind: RedFlagKind, puncture: Puncture) -> bool:
+        """Whether the onset is not certainly outside the window; a recorded date stands for it, else today does."""
+        if puncture.on is None:
+            return True
+        days = days_from(puncture.on, source.best_known_date or exactly(self._today))
+        too_late = kind.within_days is not None and days.exceed(kind.within_days) is True
+        return not too_late and days.most >= kind.from_day
 
+    def _stands_beside(self, kind: RedFlagKind, puncture: Puncture) -> bool:
+        if kind.with_order is not None and kind.with_order not in self._ordered:
+            return False
+        return any(self._problems.of(name).may_be_new_since(puncture.on) for name in kind.beside)
 
-def _is_reason(entry: ChartEntry, kind: RedFlagKind, puncture: Puncture) -> bool:
-    """Whether the puncture was done for this very condition, or for one of its kind ("rule out meningitis")."""
-    return entry.id in puncture.reason_ids or kind.value_set in puncture.reason_sets
+    def _is_reason(self, source: Evidence, kind: RedFlagKind, puncture: Puncture) -> bool:
+        """Whether the puncture was done for this, or to find a disease that is this or explains it."""
+        if source.entry.id is not None and source.entry.id in puncture.reason_ids:
+            return True
+        settings = self._topic.service.lp_finds
+        if kind.value_set in puncture.reason_sets and self._is_seen_by(source, puncture, settings.within_days, None):
+            return True
+        return any(
+            self._was_found_by(disease, puncture)
+            for disease in settings.diseases
+            if disease.value_set in source.entry.value_sets or kind.value_set in disease.explains
+        )
+
+    def _was_found_by(self, disease: FoundDisease, puncture: Puncture) -> bool:
+        """Whether the disease began or was recorded around the puncture, which does not state another as its reason."""
+        settings = self._topic.service.lp_finds
+        stated = puncture.reason_sets & {found.value_set for found in settings.diseases}
+        if stated:
+            return disease.value_set in stated
+        return any(
+            self._is_seen_by(source, puncture, settings.within_days, disease.lead_days)
+            for source in self._problems.of(disease.value_set).evidence
+        )
+
+    def _is_seen_by(self, source: Evidence, puncture: Puncture, days: int, lead_days: int | None) -> bool:
+        """Whether this was there, by its onset or record, so many days after the puncture, and no longer than
+        `lead_days` before it. Without any date only a stated reason (`lead_days` None) counts.
+        """
+        if source.is_order:
+            return False
+        dates = [day for day in (source.began, until(source.recorded, self._today)) if day is not None]
+        if puncture.on is None or not dates:
+            return lead_days is None
+        since = [days_from(puncture.on, day) for day in dates]
+        is_recent = lead_days is None or any(one.most >= -lead_days for one in since)
+        return is_recent and any(one.exceed(days) is False for one in since)

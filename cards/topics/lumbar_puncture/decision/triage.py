@@ -1,40 +1,68 @@
-"""Which orders are ours to speak about, and what of the chart that takes."""
+"""Which orders are ours to speak about, and what of the chart that takes (ADR 17: which orders)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
 from cards.catalogue import Topic
 from cards.fhir.draft_orders import DraftOrder, FhirVersion, condition_id
 from cards.fhir.resources import CodeableConcept
+from cards.record.chart_entry import ChartEntry
 from cards.terminology.text_terms import fold
-from cards.terminology.value_set import Match
+from cards.topics.lumbar_puncture.decision.order_words import (
+    LookedUp,
+    read_words,
+    stated_reasons,
+    states_all_reasons,
+    value_sets_of,
+)
 
 MOST_REASONS_LOOKED_UP = 8  # references to Conditions, in one call (design.md 6)
+ABOUT = "about"  # the lexicon's modifier of words that make an order a task about a procedure
+
+
+class Basis(StrEnum):
+    """Why an order works up the back or the legs."""
+
+    ITSELF = "what it orders"  # spine imaging, nerve conduction, a referral to a spine service
+    COMPLAINT = "its reason is a complaint"
+    RED_FLAG = "its reason may be a red flag"
+    REFERRAL = "a referral without a reason"  # counts only where something began since the puncture
+
+
+@dataclass(frozen=True)
+class WorkUp:
+    """An order that may work up the back or the legs. `states_other_reasons`: it states its reasons, all of them were
+    read, and none is a complaint or a red flag.
+    """
+
+    order: DraftOrder
+    basis: Basis
+    states_other_reasons: bool
 
 
 @dataclass(frozen=True)
 class Triage:
     """The orders we speak about.
 
-    `for_complaint`: back pain or numbness is the reason of a work-up.
-    `work_ups`: orders that work up back pain or numbness. `explained`: every one of them states a reason, and none of
-    the reasons is back pain or numbness. `held`: value sets of everything the session orders, selected or not.
-    `needs`: keys of the service's prefetch. `urgent`: among the punctures is an urgent one, so that nothing is fetched.
+    `words`: what these orders say of the patient. `medications`: what the session orders. `ordered`: value sets of
+    everything the session orders, selected or not. `needs`: keys of the service's prefetch. `urgent`: among the
+    punctures is an urgent one, so that nothing is fetched.
     """
 
     lumbar_punctures: tuple[DraftOrder, ...]
-    work_ups: tuple[DraftOrder, ...]
+    work_ups: tuple[WorkUp, ...]
+    words: tuple[ChartEntry, ...]
+    medications: tuple[ChartEntry, ...]
+    ordered: frozenset[str]
     urgent: bool
-    explained: bool
-    for_complaint: bool
-    held: frozenset[str]
     needs: tuple[str, ...]
 
     @property
     def orders(self) -> tuple[DraftOrder, ...]:
-        return self.lumbar_punctures + self.work_ups
+        return self.lumbar_punctures + tuple(work_up.order for work_up in self.work_ups)
 
     @property
     def fhir_version(self) -> FhirVersion:
@@ -42,26 +70,29 @@ class Triage:
         return self.orders[0].fhir_version
 
 
-def triage(orders: Sequence[DraftOrder], topic: Topic, looked_up: Mapping[str, CodeableConcept]) -> Triage | None:
+def triage(orders: Sequence[DraftOrder], topic: Topic, looked_up: LookedUp) -> Triage | None:
     """What of the selected orders is ours to speak about; None, for nearly every order in a hospital, means silence.
 
     `looked_up`: the Conditions that `reasons_to_look_up` asked for, by the reference to each, as far as found.
     """
-    selected = [order for order in orders if order.selected]
-    are_punctures = [is_lumbar_puncture(order, topic) for order in selected]
-    punctures = tuple(order for order, is_one in zip(selected, are_punctures, strict=True) if is_one)
-    work_ups = tuple(
-        order
-        for order, is_one in zip(selected, are_punctures, strict=True)
-        if not is_one and (works_up_by_itself(order, topic) or has_work_up_reason(order, topic, looked_up))
-    )
+    services = [order for order in orders if not order.is_medication]
+    selected = [order for order in services if order.selected]
+    punctures = tuple(order for order in selected if is_lumbar_puncture(order, topic))
+    others = (order for order in selected if order not in punctures)
+    work_ups = tuple(work_up for order in others if (work_up := find_work_up(order, topic, looked_up)))
     if not punctures and not work_ups:
         return None
-    held = frozenset(match.value_set for order in orders for match in _matches(order.what, topic))
-    explained = bool(work_ups) and all(_states_other_reason(order, topic, looked_up) for order in work_ups)
-    for_complaint = any(has_work_up_reason(order, topic, looked_up) for order in work_ups)
-    needs = tuple(topic.service.prefetch)
-    return Triage(punctures, work_ups, is_urgent(punctures, topic), explained, for_complaint, held, needs)
+    ours = [*punctures, *(work_up.order for work_up in work_ups)]
+    medications = [order for order in orders if order.is_medication]
+    return Triage(
+        punctures,
+        work_ups,
+        words=tuple(entry for order in ours for entry in read_words(order, looked_up, topic)),
+        medications=tuple(entry for order in medications for entry in read_words(order, {}, topic)),
+        ordered=frozenset(match.value_set for order in services for match in value_sets_of(order.what, topic)),
+        urgent=is_urgent(punctures, topic),
+        needs=tuple(topic.service.prefetch),
+    )
 
 
 def reasons_to_look_up(orders: Sequence[DraftOrder], topic: Topic) -> tuple[str, ...]:
@@ -69,7 +100,7 @@ def reasons_to_look_up(orders: Sequence[DraftOrder], topic: Topic) -> tuple[str,
 
     None beside an urgent puncture, which waits for nothing.
     """
-    selected = [order for order in orders if order.selected]
+    selected = [order for order in orders if order.selected and not order.is_medication]
     if not any(order.reason_references for order in selected):
         return ()
     if is_urgent((order for order in selected if is_lumbar_puncture(order, topic)), topic):
@@ -78,10 +109,10 @@ def reasons_to_look_up(orders: Sequence[DraftOrder], topic: Topic) -> tuple[str,
         order
         for order in selected
         if order.reason_references and not is_lumbar_puncture(order, topic)
-        if not has_work_up_reason(order, topic, {})
+        if not _stated_kinds(order, topic, {})
     )
-    wanted = dict.fromkeys(one for order in undecided for one in order.reason_references if condition_id(one))
-    return tuple(wanted)[:MOST_REASONS_LOOKED_UP]
+    references = dict.fromkeys(one for order in undecided for one in order.reason_references if condition_id(one))
+    return tuple(references)[:MOST_REASONS_LOOKED_UP]
 
 
 def is_urgent(punctures: Iterable[DraftOrder], topic: Topic) -> bool:
@@ -90,17 +121,30 @@ def is_urgent(punctures: Iterable[DraftOrder], topic: Topic) -> bool:
 
 
 def is_lumbar_puncture(order: DraftOrder, topic: Topic) -> bool:
-    """By code, in any code system; by words only where no code decides, and then only if they are certain.
+    """By code, in any code system; else by words. Never a task about a puncture, whatever its code; nor a near miss.
 
-    Intrathecal chemotherapy is a lumbar puncture unless the draft speaks, anywhere, of a reservoir or a pump.
+    Intrathecal treatment is a lumbar puncture unless the draft speaks, anywhere, of a reservoir or a pump.
     """
     settings = topic.service.orders
-    value_sets = {match.value_set for match in _matches(order.what, topic)}
-    if settings.lumbar_puncture in value_sets:
+    matches = [match for found in topic.orders.match_all(order.what) for match in found]
+    punctures = [match for match in matches if match.value_set in (settings.lumbar_puncture, settings.unless_into_a_device)]
+    if not punctures or is_task(order, topic) or any(match.mention and ABOUT in match.mention.modifiers for match in matches):
+        return False
+    certain = [match for match in punctures if match.certain]
+    near_misses = [match for match in matches if match.value_set == settings.near_miss and match.certain]
+    if any(match.code for match in near_misses) or not certain:
+        return False
+    if near_misses and not any(match.code for match in certain):
+        return False
+    if any(match.value_set == settings.lumbar_puncture for match in certain):
         return True
-    if settings.unless_into_a_device in value_sets:
-        return not speaks_of_device(order.raw.decode(errors="replace"), topic)
-    return False
+    return not speaks_of_device(order.raw.decode(errors="replace"), topic)
+
+
+def is_task(order: DraftOrder, topic: Topic) -> bool:
+    """Whether the category of an order makes it teaching, counseling or another task, and no procedure."""
+    words = (text for one in order.categories for text in (one.text, *(c.display or c.code for c in one.coding)) if text)
+    return any(word in fold(text) for text in words for word in topic.service.orders.task_categories)
 
 
 def speaks_of_device(text: str, topic: Topic) -> bool:
@@ -109,34 +153,37 @@ def speaks_of_device(text: str, topic: Topic) -> bool:
     return any(word in folded for word in topic.service.orders.device_words)
 
 
-def works_up_by_itself(order: DraftOrder, topic: Topic) -> bool:
-    """Spine imaging, nerve conduction, a referral or a physical therapy evaluation, whatever its reason."""
-    value_sets = {match.value_set for match in _matches(order.what, topic)}
-    near_miss = topic.service.orders.near_miss in value_sets
-    return not near_miss and not value_sets.isdisjoint(topic.service.orders.work_up)
+def find_work_up(order: DraftOrder, topic: Topic, looked_up: LookedUp) -> WorkUp | None:
+    """Why an order may work up the back or the legs; None: it does not."""
+    settings = topic.service.orders
+    ordered = {match.value_set for match in value_sets_of(order.what, topic)}
+    if settings.near_miss in ordered:
+        return None
+    kinds = _stated_kinds(order, topic, looked_up)
+    states_reasons = states_all_reasons(order, looked_up, topic)
+    if not ordered.isdisjoint(settings.work_up):
+        return WorkUp(order, Basis.ITSELF, states_reasons and not kinds)
+    if not kinds.isdisjoint(topic.service.complaints.value_sets):
+        return WorkUp(order, Basis.COMPLAINT, False)
+    if kinds:
+        return WorkUp(order, Basis.RED_FLAG, False)
+    if not ordered.isdisjoint(settings.referrals_since) and not states_reasons:
+        return WorkUp(order, Basis.REFERRAL, False)
+    return None
 
 
-def has_work_up_reason(order: DraftOrder, topic: Topic, looked_up: Mapping[str, CodeableConcept]) -> bool:
-    """Whether back pain, or numbness of the legs, is among the reasons of the order; a doubtful one counts."""
-    wanted = topic.service.orders.work_up_reasons
-    return any(match.value_set in wanted for one in _reasons(order, looked_up) for match in topic.orders.match(one))
-
-
-def _states_other_reason(order: DraftOrder, topic: Topic, looked_up: Mapping[str, CodeableConcept]) -> bool:
-    """Whether the order tells all of its reasons, in codes or words, and none is back pain or numbness."""
-    reasons = list(_reasons(order, looked_up))
-    told = bool(reasons) and all(one.says_something() for one in reasons)
-    return (
-        told
-        and all(one in looked_up for one in order.reason_references)
-        and not has_work_up_reason(order, topic, looked_up)
+def _stated_kinds(order: DraftOrder, topic: Topic, looked_up: LookedUp) -> frozenset[str]:
+    """The complaints and red flags that the order's reasons, words and notes state as of today, or suspect."""
+    service = topic.service
+    kinds = {*service.complaints.value_sets, *(flag.value_set for flag in service.red_flags)}
+    return frozenset(
+        match.value_set
+        for entry in read_words(order, looked_up, topic)
+        for match in entry.matches
+        if match.value_set in kinds and not match.is_past
     )
 
 
-def _reasons(order: DraftOrder, looked_up: Mapping[str, CodeableConcept]) -> Iterable[CodeableConcept]:
-    yield from order.reasons
-    yield from (looked_up[one] for one in order.reason_references if one in looked_up)
-
-
-def _matches(concepts: Sequence[CodeableConcept], topic: Topic) -> list[Match]:
-    return [match for found in topic.orders.match_all(concepts) for match in found if match.certain]
+def reasons_of(order: DraftOrder, looked_up: LookedUp) -> list[CodeableConcept]:
+    """The reasons of an order that were read."""
+    return list(stated_reasons(order, looked_up))

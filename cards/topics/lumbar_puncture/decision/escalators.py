@@ -1,0 +1,57 @@
+"""What makes pain after a puncture weigh more: bleeding risk, weak defenses, urgency, words such as "severe"."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from cards.catalogue import Topic
+from cards.record.chart_entry import ChartEntry
+from cards.record.patient_record import PatientRecord
+from cards.topics.lumbar_puncture.decision.triage import Triage
+
+
+@dataclass(frozen=True)
+class Escalator:
+    """One reason to look more closely. `label`: as a card names it. `is_bleeding_risk`: it matters before a puncture, too."""
+
+    label: str
+    is_bleeding_risk: bool = False
+    entry: ChartEntry | None = None
+
+
+def find_escalators(triage: Triage, record: PatientRecord, topic: Topic) -> tuple[Escalator, ...]:
+    """Every escalator of the chart, the session's medications and the orders, each kind once."""
+    known = dict.fromkeys(_labels(triage, record, topic))
+    unique: dict[str, Escalator] = {}
+    for escalator in known:
+        unique.setdefault(escalator.label, escalator)
+    return tuple(unique.values())
+
+
+def _labels(triage: Triage, record: PatientRecord, topic: Topic) -> Iterator[Escalator]:
+    settings = topic.service.escalators
+    for risk in settings.risks:
+        sources = (*triage.medications, *triage.words, *record.conditions.found)
+        entry = next((one for one in sources if _holds(one, risk.value_set)), None)
+        if entry is not None:
+            yield Escalator(risk.label, risk.bleeding, entry)
+    modifiers = {name for entry in triage.words for name in _complaint_modifiers(entry, topic)}
+    yield from (Escalator(label) for name, label in settings.words.items() if name in modifiers)
+    priorities = {work_up.order.priority for work_up in triage.work_ups}
+    if not priorities.isdisjoint(settings.priorities):
+        yield Escalator(settings.priority_label)
+
+
+def _holds(entry: ChartEntry, value_set: str) -> bool:
+    """Whether an entry says that the risk is there today."""
+    return entry.is_active and any(match.value_set == value_set and not match.is_past for match in entry.matches)
+
+
+def _complaint_modifiers(entry: ChartEntry, topic: Topic) -> Iterable[str]:
+    """The modifiers of the complaints and red flags that an order's words state."""
+    service = topic.service
+    wanted = {*service.complaints.value_sets, *(flag.value_set for flag in service.red_flags)}
+    for match in entry.matches:
+        if match.value_set in wanted and match.mention is not None and not match.is_past:
+            yield from match.mention.modifiers

@@ -1,0 +1,43 @@
+"""What an order says besides what it orders: its reasons, its own words and its notes, compared with the value sets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from cards.catalogue import Topic
+from cards.fhir.draft_orders import DraftOrder
+from cards.fhir.resources import CodeableConcept
+from cards.record.chart_entry import ChartEntry, Standing
+from cards.terminology.value_set import Match
+
+LookedUp = Mapping[str, CodeableConcept]
+
+
+def stated_reasons(order: DraftOrder, looked_up: LookedUp) -> Iterator[CodeableConcept]:
+    """The reasons of an order, those it refers to included, as far as they were read."""
+    yield from order.reasons
+    yield from (looked_up[reference] for reference in order.reason_references if reference in looked_up)
+
+
+def states_all_reasons(order: DraftOrder, looked_up: LookedUp, topic: Topic) -> bool:
+    """Whether the order states reasons and every one of them was read. One that cannot be read counts as not stated."""
+    reasons = list(stated_reasons(order, looked_up))
+    is_complete = all(reference in looked_up for reference in order.reason_references)
+    return bool(reasons) and is_complete and all(topic.orders.is_readable(reason) for reason in reasons)
+
+
+def read_words(order: DraftOrder, looked_up: LookedUp, topic: Topic) -> Iterator[ChartEntry]:
+    """What an order says of the patient, as if the chart said it today, one entry for each concept it uses."""
+    notes = (CodeableConcept(text=text) for text in order.notes)
+    concepts = [*stated_reasons(order, looked_up), *order.what, *notes]
+    for concept, matches in zip(concepts, topic.orders.match_all(concepts), strict=True):
+        if matches:
+            certain = all(match.certain for match in matches)
+            yield ChartEntry(
+                order.resource_type, order.id, concept, matches, Standing.CURRENT, certain, None, None
+            )
+
+
+def value_sets_of(concepts: tuple[CodeableConcept, ...], topic: Topic) -> list[Match]:
+    """The certain matches of what is ordered."""
+    return [match for matches in topic.orders.match_all(concepts) for match in matches if match.certain]
