@@ -1,4 +1,4 @@
-"""Back pain after a puncture: which of seven classes, from dates of any precision (ADR 17: pain)."""
+"""Back pain after a puncture: which of seven classes, from dates of any precision (ADR 19: pain)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Red flags: problems that may have come of a puncture and silence every reassurance (ADR 17: red flags)."""
+"""Red flags: problems that may have come of a puncture and silence every reassurance (ADR 19: red flags)."""
 
 from __future__ import annotations
 

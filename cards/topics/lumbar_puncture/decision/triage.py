@@ -1,4 +1,4 @@
-"""Which orders are ours to speak about, and what of the chart that takes (ADR 17: which orders)."""
+"""Which orders are ours to speak about, and what of the chart that takes (ADR 19: which orders)."""
 
 from __future__ import annotations
 
