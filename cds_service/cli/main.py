@@ -18,7 +18,7 @@ import click
 from cards.content.files import ContentError, is_content
 from cds_service.ehr_simulator.command import call
 from cds_service.errors import BadRequest, NotReady
-from cds_service.report.command import report
+from cds_service.report.report_command import report
 from cds_service.settings.reference import default_words, flag
 from cds_service.settings.settings import PREFIX, Settings, read_settings
 from cds_service.version import PROJECT

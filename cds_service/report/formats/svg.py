@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 # matplotlib draws with these stand-ins; page.css says what each is in light, dark and print
 COLOURS = {
     "ink": "#010101",
-    "quiet": "#020202",
+    "muted": "#020202",
     "line": "#030303",
     "paper": "#040404",
     "accepted": "#050505",
@@ -40,7 +40,7 @@ _SETTINGS = {
 
 
 def settings() -> dict[str, object]:
-    """matplotlib's settings under which a chart must be drawn and written."""
+    """matplotlib's settings under which a figure must be drawn and written."""
     return dict(_SETTINGS)
 
 
@@ -61,15 +61,15 @@ def as_svg(figure: Figure, name: str, title: str, description: str) -> str:
     for unwanted in ("width", "height", "version"):
         root.attrib.pop(unwanted, None)
     root.attrib.update({"role": "img", "aria-labelledby": f"{name}-title {name}-description"})
-    for place, (tag, text) in enumerate((("title", title), ("desc", description))):
-        told = ElementTree.Element(f"{{{_SVG}}}{tag}", {"id": f"{name}-{'title' if tag == 'title' else 'description'}"})
-        told.text = text
-        root.insert(place, told)
+    for place, (tag, suffix, text) in enumerate((("title", "title", title), ("desc", "description", description))):
+        element = ElementTree.Element(f"{{{_SVG}}}{tag}", {"id": f"{name}-{suffix}"})
+        element.text = text
+        root.insert(place, element)
     return ElementTree.tostring(root, encoding="unicode")
 
 
 def _rename_ids(element: ElementTree.Element, name: str) -> None:
-    """Make ids the chart's own: several charts stand in one page. Nothing refers to those of groups."""
+    """Make ids the figure's own: several stand in one page. Nothing refers to those of groups."""
     if element.tag == f"{{{_SVG}}}g":
         element.attrib.pop("id", None)
     elif "id" in element.attrib:

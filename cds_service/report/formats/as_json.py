@@ -11,20 +11,25 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from cds_service.report.calls import Calls
-from cds_service.report.committee import LOOK_FIRST_RULE, Candidate, Change
-from cds_service.report.ledger_report import BREAKDOWNS, LedgerReport, Words
-from cds_service.report.questions import Reason, RedFlagOverride, Suggestion
-from cds_service.report.tallies import Group, Rate, Tally, rate
+from cds_service.report.content_words import ContentWords
+from cds_service.report.counting.calls import Calls
+from cds_service.report.counting.card_answers import NeverSilencedOverride, Reason, Suggestion
+from cds_service.report.counting.card_counts import VersionTally
+from cds_service.report.counting.committee import LOOK_FIRST_RULE, Candidate, Change
+from cds_service.report.counting.tallies import Group, Rate, Tally, rate
+from cds_service.report.ledger_report import BREAKDOWNS, LedgerReport
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 KEY_NAMES = {
-    "card": ("card",),
+    "service": ("service",),
+    "card": ("service", "card"),
     "week": ("week_start",),
     "client": ("client",),
     "tenant": ("client", "tenant"),
-    "content-version": ("content_version",),
+    "content-version": ("service", "content_version"),
 }
+
+_NEVER_SILENCED = ("service", "card", "indicator")
 
 
 def as_json(report: LedgerReport, wanted: Collection[str] = BREAKDOWNS) -> str:
@@ -50,7 +55,7 @@ def _document(report: LedgerReport, wanted: Collection[str]) -> dict[str, Any]:
         by["suggestion"] = [_suggestion(one) for one in report.suggestions]
     return {
         "format_version": FORMAT_VERSION,
-        "service": words.service,
+        "services": report.services,
         "made_at": _time(report.made_at),
         "made_by": report.made_by,
         "period": {"since": f"{window.since}T00:00:00Z", "until": _time(window.until), "time_zone": "UTC"},
@@ -64,13 +69,16 @@ def _document(report: LedgerReport, wanted: Collection[str]) -> dict[str, Any]:
         ],
         "days_without_calls": [day.isoformat() for day in window.days() if day not in report.calls_by_day],
         "by": by,
-        "reasons_by_card": [{"card": one.card, **_reason(one, words, None)} for one in report.reasons],
+        "reasons_by_card": [
+            {"service": one.service, "card": one.card, **_reason(one, words, None)} for one in report.reasons
+        ],
         "look_first": {"rule": LOOK_FIRST_RULE, "cards": [_candidate(one) for one in report.candidates]},
-        "red_flags": {
+        "never_silenced": {
             "cards": [
-                {"card": group.key[0], "indicator": group.key[1], **_tally(group.tally)} for group in report.red_flags
+                {**dict(zip(_NEVER_SILENCED, group.key, strict=True)), **_tally(group.tally)}
+                for group in report.never_silenced
             ],
-            "latest_overrides": [_override(one, words) for one in report.red_flag_overrides],
+            "latest_overrides": [_override(one, words) for one in report.never_silenced_overrides],
         },
         "changes": [_change(one) for one in report.changes],
         "clients_without_feedback": [asdict(one) for one in report.mute_clients],
@@ -84,8 +92,8 @@ def _time(moment: datetime) -> str:
     return moment.isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
-def _rate(found: Rate | None) -> dict[str, Any] | None:
-    return {**asdict(found), "too_few": found.too_few} if found else None
+def _rate(value: Rate | None) -> dict[str, Any] | None:
+    return {**asdict(value), "too_few": value.too_few} if value else None
 
 
 def _tally(tally: Tally) -> dict[str, Any]:
@@ -109,16 +117,16 @@ def _calls(calls: Calls) -> dict[str, Any]:
     return {**asdict(calls), "answered": calls.answered, "firing_rate": _rate(calls.firing)}
 
 
-def _reason(reason: Reason, words: Words, overridden: int | None) -> dict[str, Any]:
+def _reason(reason: Reason, words: ContentWords, overridden: int | None) -> dict[str, Any]:
     """`overridden`: all overridden cards, of which it is a share; None without a share."""
-    told = {
+    row = {
         "reason": words.reason(reason),
         "system": reason.system,
         "code": reason.code,
         "foreign": reason.foreign,
         "cards": reason.cards,
     }
-    return told if overridden is None else {**told, "share_of_overridden": _rate(rate(reason.cards, overridden))}
+    return row if overridden is None else {**row, "share_of_overridden": _rate(rate(reason.cards, overridden))}
 
 
 def _suggestion(one: Suggestion) -> dict[str, Any]:
@@ -130,26 +138,27 @@ def _suggestion(one: Suggestion) -> dict[str, Any]:
 
 
 def _candidate(one: Candidate) -> dict[str, Any]:
-    return {"card": one.card, "issued": one.issued, "override_rate": _rate(one.rate), "score": one.score}
+    names = {"service": one.service, "card": one.card}
+    return {**names, "issued": one.issued, "override_rate": _rate(one.rate), "score": one.score}
 
 
-def _override(one: RedFlagOverride, words: Words) -> dict[str, Any]:
-    told = {**asdict(one), "issued_at": _time(one.issued_at)}
-    return {**told, "reason": words.reason(one.reason)}
+def _override(one: NeverSilencedOverride, words: ContentWords) -> dict[str, Any]:
+    return {**asdict(one), "issued_at": _time(one.issued_at), "reason": words.reason(one.reason)}
 
 
 def _change(change: Change) -> dict[str, Any]:
-    def side(one: Any) -> dict[str, Any]:
+    def side(version: VersionTally) -> dict[str, Any]:
         return {
-            "content_version": one.content_version,
-            "first_at": _time(one.first_at),
-            "last_at": _time(one.last_at),
-            "issued": one.tally.issued,
-            "answered": one.tally.answered,
-            "override_rate": _rate(one.tally.overridden_of_answered),
+            "content_version": version.content_version,
+            "first_at": _time(version.first_at),
+            "last_at": _time(version.last_at),
+            "issued": version.tally.issued,
+            "answered": version.tally.answered,
+            "override_rate": _rate(version.tally.overridden_of_answered),
         }
 
     return {
+        "service": change.service,
         "card": change.card,
         "before": side(change.before),
         "after": side(change.after),

@@ -5,18 +5,19 @@ Both rules are plain, and the report states them beside their answers.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby, pairwise
 
-from cds_service.report.intervals import newcombe
-from cds_service.report.questions import RED_FLAGS, VersionTally
-from cds_service.report.tallies import TOO_FEW, Group, Rate
+from cds_service.report.counting.card_counts import CardKey, VersionTally
+from cds_service.report.counting.intervals import newcombe
+from cds_service.report.counting.tallies import TOO_FEW, Group, Rate
 
 LOOK_FIRST_RULE = (
-    f"Of the cards with at least {TOO_FEW} answers, red-flag cards aside: the lower end of the override rate, times "
-    "the cards answered. That is how many cards were overridden, counted cautiously, so that a high rate on few cards "
-    "does not win by chance. A card that is shown very often can come first with a low rate: see the rate beside it."
+    f"Of the cards with at least {TOO_FEW} answers, those that are never silenced aside: the lower end of the override "
+    "rate, times the cards answered. That is how many cards were overridden, counted cautiously, so that a high rate "
+    "on few cards does not win by chance. A card that is shown very often can come first with a low rate: see the rate "
+    "beside it."
 )
 
 
@@ -24,6 +25,7 @@ LOOK_FIRST_RULE = (
 class Candidate:
     """A card that may be looked at first. `score`: as LOOK_FIRST_RULE says, in cards."""
 
+    service: str
     card: str
     issued: int
     rate: Rate
@@ -37,6 +39,7 @@ class Change:
     `low` and `high`: its 95% interval; all three None where either has no answers.
     """
 
+    service: str
     card: str
     before: VersionTally
     after: VersionTally
@@ -67,32 +70,33 @@ class Change:
         return self.before.last_at > self.after.first_at
 
 
-def rank_cards(cards: Iterable[Group]) -> tuple[Candidate, ...]:
-    """The cards that may be looked at first, by LOOK_FIRST_RULE."""
+def rank_cards(cards: Iterable[Group], never_silenced: Collection[CardKey]) -> tuple[Candidate, ...]:
+    """The cards that may be looked at first, by LOOK_FIRST_RULE. `cards`: by service and card."""
     candidates = []
     for group in cards:
-        (card,), override = group.key, group.tally.overridden_of_answered
-        if card != RED_FLAGS and override and not override.too_few and override.part:
-            candidates.append(Candidate(card, group.tally.issued, override, override.low * override.whole))
-    return tuple(sorted(candidates, key=lambda one: (-one.score, one.card)))
+        (service, card), override = group.key, group.tally.overridden_of_answered
+        if (service, card) in never_silenced or not override or override.too_few or not override.part:
+            continue
+        candidates.append(Candidate(service, card, group.tally.issued, override, override.low * override.whole))
+    return tuple(sorted(candidates, key=lambda one: (-one.score, one.service, one.card)))
 
 
 def most_overridden(candidates: Sequence[Candidate]) -> Candidate | None:
-    """The one with the highest lower end of its override rate, however few its cards."""
+    """The card with the highest lower end of its override rate, however few were shown."""
     return max(candidates, key=lambda one: one.rate.low, default=None)
 
 
 def find_changes(tallies: Sequence[VersionTally]) -> tuple[Change, ...]:
-    """Each card across each change of content: `tallies` by card, the older version first."""
+    """Each card across each change of content. `tallies`: by service and card, the older version first."""
     changes = []
-    for card, versions in groupby(tallies, key=lambda one: one.card):
-        changes += [_change(card, before, after) for before, after in pairwise(versions)]
+    for _, versions in groupby(tallies, key=lambda one: (one.service, one.card)):
+        changes += [_change(before, after) for before, after in pairwise(versions)]
     return tuple(changes)
 
 
-def _change(card: str, before: VersionTally, after: VersionTally) -> Change:
+def _change(before: VersionTally, after: VersionTally) -> Change:
     old, new = before.tally.overridden_of_answered, after.tally.overridden_of_answered
     if old is None or new is None:
-        return Change(card, before, after, None, None, None)
+        return Change(after.service, after.card, before, after, None, None, None)
     low, high = newcombe(new.part, new.whole, old.part, old.whole)
-    return Change(card, before, after, new.value - old.value, low, high)
+    return Change(after.service, after.card, before, after, new.value - old.value, low, high)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cds_service.report.intervals import newcombe, wilson
+from cds_service.report.counting.intervals import newcombe, wilson
 
 
 @pytest.mark.parametrize(

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from cds_service.report.ledger_report import LedgerReport, Words
-    from cds_service.report.window import Window
+    from cds_service.report.content_words import ContentWords
+    from cds_service.report.counting.window import Window
+    from cds_service.report.ledger_report import LedgerReport
     from cds_service.storage.database import Database
 
-_BREAKDOWNS = ("card", "week", "client", "tenant", "reason", "suggestion", "content-version")
+_BREAKDOWNS = ("service", "card", "week", "client", "tenant", "reason", "suggestion", "content-version")
 _WIDE = 132  # columns, where the output is no terminal
 _NARROW = 100
 _NO_RIGHT = "InsufficientPrivilege"  # PostgreSQL's name for it
@@ -93,7 +94,7 @@ def open_database(text: str | None) -> Database:
 
 
 def _window(since: str) -> Window:
-    from cds_service.report.window import Window, read_since
+    from cds_service.report.counting.window import Window, read_since
 
     now = datetime.now(UTC)
     try:
@@ -121,32 +122,32 @@ def _ask(database: Database, window: Window, wanted: tuple[str, ...]) -> LedgerR
         database.close()
 
 
-def _words() -> Words:
+def _words() -> ContentWords:
     """The content's own words, as they stand now."""
     from cards.catalogue import load_topic
     from cards.content.files import ContentError
     from cds_service.report.content_words import words_of
 
     try:
-        return words_of(load_topic())
+        return words_of([load_topic()])
     except ContentError as fault:
         raise ReportRefused(f"the clinical content has faults: {fault}") from None
 
 
 def _lay_out(made: LedgerReport, format_: str, wanted: tuple[str, ...], *, to_file: bool) -> str:
     if format_ == "json":
-        from cds_service.report.as_json import as_json
+        from cds_service.report.formats.as_json import as_json
 
         return as_json(made, wanted)
     if format_ == "csv":
-        from cds_service.report.as_csv import as_csv
+        from cds_service.report.formats.as_csv import as_csv
 
         return as_csv(made, wanted[0])
     if format_ == "html":
-        from cds_service.report.html import as_html
+        from cds_service.report.formats.as_html import as_html
 
         return as_html(made, wanted)
-    from cds_service.report.as_table import as_table
+    from cds_service.report.formats.as_table import as_table
 
     in_terminal = not to_file and sys.stdout.isatty()
     return as_table(made, wanted[0], max(_NARROW, shutil.get_terminal_size().columns) if in_terminal else _WIDE)

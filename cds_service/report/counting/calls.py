@@ -8,9 +8,11 @@ from datetime import date
 
 from sqlalchemy import BigInteger, ColumnElement, Connection, cast, func, select
 
-from cds_service.report.tallies import Rate, rate
-from cds_service.report.window import Window
+from cds_service.report.counting.tallies import Rate, rate
+from cds_service.report.counting.window import Window
 from cds_service.storage.schema import CALL_COUNT
+
+_OUTCOMES = ("cards", "silent", "quiet", "refused")
 
 
 @dataclass(frozen=True)
@@ -42,25 +44,25 @@ class ClientCalls:
     calls: Calls
 
 
-def ask_calls_by_day(connection: Connection, window: Window) -> dict[date, Calls]:
+def count_calls_by_day(connection: Connection, window: Window) -> dict[date, Calls]:
     """The calls of each day that has any, in order."""
-    found = _ask(connection, window, CALL_COUNT.c.day)
-    return {date.fromisoformat(day): calls for (day,), calls in found.items()}
+    counted = _count(connection, window, CALL_COUNT.c.day)
+    return {date.fromisoformat(day): calls for (day,), calls in counted.items()}
 
 
-def ask_calls_by_client(connection: Connection, window: Window) -> tuple[ClientCalls, ...]:
+def count_calls_by_client(connection: Connection, window: Window) -> tuple[ClientCalls, ...]:
     """The calls of each client and hook."""
-    found = _ask(connection, window, CALL_COUNT.c.client, CALL_COUNT.c.hook)
-    return tuple(ClientCalls(client, hook, calls) for (client, hook), calls in found.items())
+    counted = _count(connection, window, CALL_COUNT.c.client, CALL_COUNT.c.hook)
+    return tuple(ClientCalls(client, hook, calls) for (client, hook), calls in counted.items())
 
 
 def all_calls(parts: Iterable[Calls]) -> Calls:
     """Their sum."""
     listed = list(parts)
-    return Calls(*(sum(getattr(one, name) for one in listed) for name in ("cards", "silent", "quiet", "refused")))
+    return Calls(*(sum(getattr(calls, name) for calls in listed) for name in _OUTCOMES))
 
 
-def _ask(connection: Connection, window: Window, *key: ColumnElement[str]) -> dict[tuple[str, ...], Calls]:
+def _count(connection: Connection, window: Window, *key: ColumnElement[str]) -> dict[tuple[str, ...], Calls]:
     count = CALL_COUNT.c
     statement = (
         select(*key, count.outcome, cast(func.sum(count.calls), BigInteger))
@@ -68,11 +70,11 @@ def _ask(connection: Connection, window: Window, *key: ColumnElement[str]) -> di
         .group_by(*key, count.outcome)
         .order_by(*key)
     )
-    found: dict[tuple[str, ...], dict[str, int]] = {}
+    counted: dict[tuple[str, ...], dict[str, int]] = {}
     for *group, outcome, calls in connection.execute(statement):
-        found.setdefault(tuple(group), {})[outcome] = calls
-    return {group: _calls(outcomes) for group, outcomes in found.items()}
+        counted.setdefault(tuple(group), {})[outcome] = calls
+    return {group: _calls(outcomes) for group, outcomes in counted.items()}
 
 
 def _calls(outcomes: Mapping[str, int]) -> Calls:
-    return Calls(*(outcomes.get(name, 0) for name in ("cards", "silent", "quiet", "refused")))
+    return Calls(*(outcomes.get(name, 0) for name in _OUTCOMES))

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from cds_service.report.window import Window, as_ms, as_time, monday, monday_of, read_since
+from cds_service.report.counting.window import Window, as_ms, as_time, monday, monday_of, read_since
 
 TODAY = date(2026, 11, 22)
 

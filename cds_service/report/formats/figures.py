@@ -1,4 +1,4 @@
-"""The charts of the HTML report, narrow enough for a phone, readable without colour.
+"""The figures of the HTML report, narrow enough for a phone, readable without colour.
 
 Overridden is always the darkest and hatched, accepted lighter, unanswered an outline; the numbers stand in the tables.
 """
@@ -15,17 +15,17 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from cds_service.report.committee import Change
-from cds_service.report.questions import Reason
-from cds_service.report.svg import COLOURS, as_svg, settings
-from cds_service.report.tallies import Group, Rate, Tally, rate
-from cds_service.report.window import Window, monday_of
-from cds_service.report.wording import count, percent, points
+from cds_service.report.counting.card_answers import Reason
+from cds_service.report.counting.committee import Change
+from cds_service.report.counting.tallies import Group, Rate, Tally, rate
+from cds_service.report.counting.window import Window, monday_of
+from cds_service.report.formats.sentences import count, percent, points
+from cds_service.report.formats.svg import COLOURS, as_svg, settings
 
 _WIDTH = 5.3  # inches, of 72 units each
 _SMALL, _TEXT = 9.5, 10.5
 _WRAP = 58  # characters of a label above its bar
-_INK, _QUIET, _LINE, _PAPER = (COLOURS[name] for name in ("ink", "quiet", "line", "paper"))
+_INK, _MUTED, _LINE, _PAPER = (COLOURS[name] for name in ("ink", "muted", "line", "paper"))
 _POINT, _ACCEPTED, _OVERRIDDEN = (COLOURS[name] for name in ("point", "accepted", "overridden"))
 _UNANSWERED = COLOURS["unanswered"]
 _HATCH = "//////"
@@ -35,8 +35,8 @@ def draw_weeks(weeks: Sequence[Group], called: Mapping[date, object], window: Wi
     """Cards of each week by what became of them, days without any call, and the override rate of each week."""
     first = monday_of(window.since)
     mondays = [first + timedelta(weeks=number) for number in range((window.last_day - first).days // 7 + 1)]
-    found = {group.key[0]: group.tally for group in weeks}
-    tallies = [found.get(monday.isoformat(), Tally()) for monday in mondays]
+    by_monday = {group.key[0]: group.tally for group in weeks}
+    tallies = [by_monday.get(monday.isoformat(), Tally()) for monday in mondays]
     with _drawn(4.0) as figure:
         bars, strip, rates = figure.subplots(3, 1, sharex=True, height_ratios=(10, 0.8, 6))
         _stack(bars, tallies)
@@ -44,34 +44,36 @@ def draw_weeks(weeks: Sequence[Group], called: Mapping[date, object], window: Wi
         _rate_line(rates, tallies)
         _date_axis(rates, mondays)
         silent = [day for day in window.days() if day not in called]
-        told = (
-            f"{len(mondays)} weeks. {count(sum(one.issued for one in tallies))} cards shown; the busiest week had "
-            f"{count(max(one.issued for one in tallies))}, the quietest {count(min(one.issued for one in tallies))}. "
-            f"{len(silent)} days had no call. The table holds each week."
+        shown = [tally.issued for tally in tallies]
+        description = (
+            f"{len(mondays)} weeks. {count(sum(shown))} cards shown; the busiest week had {count(max(shown))}, the "
+            f"quietest {count(min(shown))}. {len(silent)} days had no call. The table holds each week."
         )
-        return as_svg(figure, "weeks", "Cards shown each week, and how many of those answered were overridden", told)
+        return as_svg(
+            figure, "weeks", "Cards shown each week, and how many of those answered were overridden", description
+        )
 
 
 def draw_cards(cards: Sequence[Group], overall: Rate | None) -> str:
     """The override rate of each card with its interval, beside that of all cards."""
-    rows = [(group.label, found) for group in cards if (found := group.tally.overridden_of_answered)]
+    rows = [(group.label, share) for group in cards if (share := group.tally.overridden_of_answered)]
     rows.sort(key=lambda row: row[1].value)
     with _drawn(0.95 + 0.42 * max(len(rows), 1)) as figure:
         axes = figure.subplots()
-        for place, (_, found) in enumerate(rows):
-            _whisker(axes, place, found.value, found.low, found.high, found.too_few)
-            axes.text(1.04, place, f"n = {count(found.whole)}", va="center", fontsize=_SMALL, color=_QUIET)
+        for place, (_, share) in enumerate(rows):
+            _whisker(axes, place, share.value, share.low, share.high, share.too_few)
+            axes.text(1.04, place, f"n = {count(share.whole)}", va="center", fontsize=_SMALL, color=_MUTED)
         if overall:
-            axes.axvline(overall.value, color=_QUIET, linestyle=(0, (4, 3)), linewidth=1, zorder=0)
+            axes.axvline(overall.value, color=_MUTED, linestyle=(0, (4, 3)), linewidth=1, zorder=0)
             beside = {"xytext": (4, 0), "textcoords": "offset points", "va": "center"}
             top = (overall.value, len(rows) - 0.4)
-            axes.annotate("all cards", top, fontsize=_SMALL, color=_QUIET, **beside)  # type: ignore[arg-type]
+            axes.annotate("all cards", top, fontsize=_SMALL, color=_MUTED, **beside)  # type: ignore[arg-type]
         _rows(axes, [label for label, _ in rows])
         axes.set_xlim(0, 1)
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{100 * share:.0f}%"))
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda part, _: f"{100 * part:.0f}%"))
         axes.set_xlabel("overridden, of answered cards", fontsize=_TEXT, color=_INK)
-        told = "; ".join(f"{label} {percent(found.value)}" for label, found in reversed(rows))
-        return as_svg(figure, "cards", "Override rate of each card, with its 95% interval", told or "No answers.")
+        description = "; ".join(f"{label} {percent(share.value)}" for label, share in reversed(rows)) or "No answers."
+        return as_svg(figure, "cards", "Override rate of each card, with its 95% interval", description)
 
 
 def draw_reasons(reasons: Sequence[tuple[str, Reason]], overridden: int) -> str:
@@ -81,41 +83,45 @@ def draw_reasons(reasons: Sequence[tuple[str, Reason]], overridden: int) -> str:
         axes = figure.subplots()
         most = max((cards for _, cards in rows), default=1)
         top = 0.0
-        for words, cards in rows:
-            label_height = 0.17 * len(words)
-            axes.text(0, top - label_height / 2 - 0.04, "\n".join(words), va="center", fontsize=_TEXT, color=_INK)
+        for lines, cards in rows:
+            label_height = 0.17 * len(lines)
+            axes.text(0, top - label_height / 2 - 0.04, "\n".join(lines), va="center", fontsize=_TEXT, color=_INK)
             middle = top - label_height - 0.16
             style = {"facecolor": _OVERRIDDEN, "edgecolor": _PAPER, "hatch": _HATCH, "linewidth": 0}
             axes.barh(middle, cards, height=0.18, **style)  # type: ignore[arg-type]
             share = rate(cards, overridden)
-            told = f"{count(cards)}  ({percent(share.value)})" if share else count(cards)
-            axes.text(cards + most * 0.015, middle, told, va="center", fontsize=_SMALL, color=_QUIET)
+            words = f"{count(cards)}  ({percent(share.value)})" if share else count(cards)
+            axes.text(cards + most * 0.015, middle, words, va="center", fontsize=_SMALL, color=_MUTED)
             top -= label_height + 0.42
         axes.set_xlim(0, most * 1.22)
         axes.set_ylim(min(top, -0.1), 0)
         axes.set_axis_off()
-        told = "; ".join(f"{' '.join(words)}: {count(cards)}" for words, cards in rows)
-        return as_svg(figure, "reasons", "Reasons given for overriding, by number of cards", told)
+        description = "; ".join(f"{' '.join(lines)}: {count(cards)}" for lines, cards in rows)
+        return as_svg(figure, "reasons", "Reasons given for overriding, by number of cards", description)
 
 
-def draw_changes(changes: Sequence[Change]) -> str:
-    """How the override rate of each card changed with the content, with the interval of the difference."""
-    rows = [one for one in reversed(changes) if one.difference is not None]
+def draw_changes(changes: Sequence[tuple[str, Change]]) -> str:
+    """How the override rate of each card changed with the content. `changes`: with the names of their cards."""
+    rows = [(name, change) for name, change in reversed(changes) if change.difference is not None]
     with _drawn(0.95 + 0.31 * max(len(rows), 1)) as figure:
         axes = figure.subplots()
-        for place, one in enumerate(rows):
-            if one.difference is not None and one.low is not None and one.high is not None:
-                colour = _POINT if one.verdict in ("fell", "rose") else _QUIET
-                _whisker(axes, place, one.difference, one.low, one.high, one.verdict == "too-few", colour)
+        for place, (_, change) in enumerate(rows):
+            if change.difference is not None and change.low is not None and change.high is not None:
+                colour = _POINT if change.verdict in ("fell", "rose") else _MUTED
+                _whisker(axes, place, change.difference, change.low, change.high, change.verdict == "too-few", colour)
         axes.axvline(0, color=_INK, linewidth=1, zorder=0)
-        _rows(axes, [f"{one.card}, {one.after.content_version[:7]}" for one in rows])
-        reach = max((abs(end) for one in rows for end in (one.low or 0, one.high or 0)), default=0.1) * 1.1
+        _rows(axes, [f"{name}, {change.after.content_version[:7]}" for name, change in rows])
+        reach = max((abs(end) for _, change in rows for end in (change.low or 0, change.high or 0)), default=0.1) * 1.1
         axes.set_xlim(-reach, reach)
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda share, _: points(share).removesuffix(".0")))
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda part, _: points(part).removesuffix(".0")))
         axes.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
         axes.set_xlabel("← fewer overrides | percentage points | more overrides →", fontsize=_TEXT, color=_INK)
-        told = "; ".join(f"{one.card} in {one.after.content_version}: {points(one.difference or 0)}" for one in rows)
-        return as_svg(figure, "changes", "Change of the override rate with each change of content", told)
+        described = (
+            f"{name} in {change.after.content_version}: {points(change.difference or 0)}" for name, change in rows
+        )
+        return as_svg(
+            figure, "changes", "Change of the override rate with each change of content", "; ".join(described)
+        )
 
 
 @contextmanager
@@ -131,10 +137,10 @@ def _stack(axes: Axes, tallies: Sequence[Tally]) -> None:
     styles = (
         ("overridden", _OVERRIDDEN, {"hatch": _HATCH, "edgecolor": _PAPER, "linewidth": 0}),
         ("accepted", _ACCEPTED, {"edgecolor": _PAPER, "linewidth": 0.4}),
-        ("unanswered", _UNANSWERED, {"edgecolor": _QUIET, "linewidth": 0.4}),
+        ("unanswered", _UNANSWERED, {"edgecolor": _MUTED, "linewidth": 0.4}),
     )
     for name, colour, style in styles:
-        heights = [int(getattr(one, name)) for one in tallies]
+        heights = [int(getattr(tally, name)) for tally in tallies]
         label = "no answer" if name == "unanswered" else name
         axes.bar(places, heights, 0.84, bottom=below, color=colour, label=label, **style)  # type: ignore[arg-type]
         below = [low + more for low, more in zip(below, heights, strict=True)]
@@ -163,15 +169,15 @@ def _mark_days(axes: Axes, first: date, called: Mapping[date, object], window: W
 
 def _rate_line(axes: Axes, tallies: Sequence[Tally]) -> None:
     for place, tally in enumerate(tallies):
-        found = tally.overridden_of_answered
-        if found:
-            hollow = found.too_few
-            axes.plot([place, place], [found.low, found.high], color=_POINT, linewidth=1.4, solid_capstyle="butt")
+        share = tally.overridden_of_answered
+        if share:
+            hollow = share.too_few
+            axes.plot([place, place], [share.low, share.high], color=_POINT, linewidth=1.4, solid_capstyle="butt")
             axes.plot(
-                place, found.value, "o", markersize=3.6, color=_PAPER if hollow else _POINT, markeredgecolor=_POINT
+                place, share.value, "o", markersize=3.6, color=_PAPER if hollow else _POINT, markeredgecolor=_POINT
             )
     axes.set_ylim(0, 1)
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{100 * share:.0f}%"))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda part, _: f"{100 * part:.0f}%"))
     axes.set_yticks([0, 0.5, 1])
     axes.set_ylabel("overridden", fontsize=_TEXT, color=_INK)
     axes.grid(axis="y", color=_LINE, linewidth=0.8)
@@ -208,4 +214,4 @@ def _plain(axes: Axes) -> None:
     axes.tick_params(length=0, labelsize=_TEXT, labelcolor=_INK)
     for side, spine in axes.spines.items():
         spine.set_visible(side == "bottom")
-        spine.set_color(_QUIET)
+        spine.set_color(_MUTED)

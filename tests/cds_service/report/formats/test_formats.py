@@ -17,10 +17,10 @@ from xml.etree import ElementTree
 import pytest
 
 from cards.catalogue import Topic
-from cds_service.report.as_csv import as_csv
-from cds_service.report.as_json import as_json
-from cds_service.report.as_table import as_table
-from cds_service.report.html import as_html
+from cds_service.report.formats.as_csv import as_csv
+from cds_service.report.formats.as_html import as_html
+from cds_service.report.formats.as_json import as_json
+from cds_service.report.formats.as_table import as_table
 from cds_service.report.ledger_report import BREAKDOWNS, LedgerReport
 from tests.cds_service.report.hand_made import HandMadeLedger, eventful_ledger
 from tests.databases import LiveDatabase
@@ -168,7 +168,7 @@ def test_html_can_be_read_by_those_who_do_not_see_it(which: str, request: pytest
     assert references <= set(ids)
 
 
-def test_charts_are_well_formed_and_take_their_colours_from_the_page(report: LedgerReport) -> None:
+def test_figures_are_well_formed_and_take_their_colours_from_the_page(report: LedgerReport) -> None:
     html = as_html(report)
     drawings = re.findall(r"<svg.*?</svg>", html, re.DOTALL)
     assert len(drawings) == 4
@@ -202,6 +202,23 @@ def every_format(report: LedgerReport) -> Iterator[str]:
 
 def test_no_format_shows_a_comment(report: LedgerReport) -> None:
     assert not any("nobody may read" in text for text in every_format(report))
+
+
+def test_the_service_is_named_where_there_are_several(
+    report: LedgerReport, sqlite_database: LiveDatabase, topic: Topic
+) -> None:
+    ledger = HandMadeLedger(cards=5_000)
+    ledger.show_many(0, 30, card="watch-out", service="other", content_version="w1")
+    several = ledger.report(sqlite_database.open(), topic)
+    page = Page(as_html(several))
+    assert page.cells["Cards by service"][1][0] == "lumbar-puncture-back-pain"
+    rows = page.cells["Cards by what became of them"]
+    assert (rows[0][:2], ["other", "watch-out"] in [row[:2] for row in rows]) == (["service", "card"], True)
+    assert "lumbar-puncture-back-pain / red-flags" in page.words
+    assert "other / watch-out" in as_table(several, "card", 160)
+    assert "Cards by service" not in as_html(report)
+    assert "lumbar-puncture-back-pain /" not in as_html(report) + as_table(report, "card", 160)
+    assert json.loads(as_json(several))["services"] == ["lumbar-puncture-back-pain", "other"]
 
 
 def test_an_empty_ledger_has_every_format(empty: LedgerReport) -> None:

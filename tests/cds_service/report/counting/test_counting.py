@@ -8,10 +8,11 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from cards.catalogue import Topic
-from cds_service.report.questions import ask_suggestions, ask_total
-from cds_service.report.snapshot import ledger_snapshot
-from cds_service.report.tallies import Tally
-from tests.cds_service.report.hand_made import NOON, OCTOBER, REASONS, HandMadeLedger, uuid
+from cds_service.report.counting.card_answers import list_suggestions
+from cds_service.report.counting.card_counts import count_all
+from cds_service.report.counting.snapshot import ledger_snapshot
+from cds_service.report.counting.tallies import Tally
+from tests.cds_service.report.hand_made import NOON, OCTOBER, REASONS, SERVICE, HandMadeLedger, uuid
 from tests.databases import LiveDatabase
 
 Entry = tuple[str, float]
@@ -49,7 +50,7 @@ def test_what_became_of_a_card(
         median_action_s=median_s,
     )
     assert report.total == expected
-    assert [group.tally for groups in report.groups.values() for group in groups] == [expected] * 5
+    assert [group.tally for groups in report.groups.values() for group in groups] == [expected] * 6
 
 
 @pytest.mark.parametrize(
@@ -111,11 +112,12 @@ def test_breakdowns_by_week_client_tenant_and_version(database: LiveDatabase, to
     report = ledger.report(database.open(), topic)
     found = {name: {group.key: group.tally.issued for group in groups} for name, groups in report.groups.items()}
     assert found == {
-        "card": {("confounders",): 3},
+        "service": {(SERVICE,): 3},
+        "card": {(SERVICE, "confounders"): 3},
         "week": {("2026-10-12",): 2, ("2026-10-19",): 1},
         "client": {("general",): 1, ("valley",): 2},
         "tenant": {("general", ""): 1, ("valley", "north"): 1, ("valley", "south"): 1},
-        "content-version": {("v1",): 2, ("v2",): 1},
+        "content-version": {(SERVICE, "v1"): 2, (SERVICE, "v2"): 1},
     }
     assert [(one.content_version, one.issued) for one in report.versions] == [("v1", 2), ("v2", 1)]
 
@@ -198,7 +200,7 @@ def test_firing_rate_is_of_answered_calls_of_the_window(database: LiveDatabase, 
     assert by_client == {("general", "order-sign"): 100, ("valley", "order-select"): 10}
 
 
-def test_cards_kept_quiet_are_counted_apart(database: LiveDatabase, topic: Topic) -> None:
+def test_silenced_cards_are_counted_apart(database: LiveDatabase, topic: Topic) -> None:
     ledger = HandMadeLedger()
     ledger.silence("confounders", "quiet-period")
     ledger.silence("confounders", "quiet-period")
@@ -212,8 +214,8 @@ def test_cards_kept_quiet_are_counted_apart(database: LiveDatabase, topic: Topic
     assert report.total.issued == 0
 
 
-def test_red_flags_are_told_one_by_one_and_are_no_candidate(database: LiveDatabase, topic: Topic) -> None:
-    """By the card's name or its urgency; twenty at most, the latest first."""
+def test_cards_never_silenced_are_listed_one_by_one_and_are_no_candidate(database: LiveDatabase, topic: Topic) -> None:
+    """As the topic says, or by their urgency; twenty at most, the latest first."""
     ledger = HandMadeLedger()
     for number in range(30):
         card = ledger.show("red-flags", indicator="warning", at=NOON + timedelta(minutes=number))
@@ -221,14 +223,47 @@ def test_red_flags_are_told_one_by_one_and_are_no_candidate(database: LiveDataba
     critical = ledger.show("other", indicator="critical", at=NOON + timedelta(days=1))
     ledger.answer(critical, "overridden", after_s=90_000)
     report = ledger.report(database.open(), topic)
-    assert [(group.key, group.tally.overridden) for group in report.red_flags] == [
-        (("other", "critical"), 1),
-        (("red-flags", "warning"), 30),
+    assert [(group.key, group.tally.overridden) for group in report.never_silenced] == [
+        ((SERVICE, "other", "critical"), 1),
+        ((SERVICE, "red-flags", "warning"), 30),
     ]
-    assert len(report.red_flag_overrides) == 20
-    assert report.red_flag_overrides[0].card_uuid == uuid(critical)
-    assert report.red_flag_overrides[1].issued_at == NOON + timedelta(minutes=29)
+    assert len(report.never_silenced_overrides) == 20
+    assert report.never_silenced_overrides[0].card_uuid == uuid(critical)
+    assert report.never_silenced_overrides[1].issued_at == NOON + timedelta(minutes=29)
     assert report.candidates == ()
+
+
+def test_cards_of_another_service_are_told_apart(database: LiveDatabase, topic: Topic) -> None:
+    """A card of the same key, and one that the other topic may silence: here of a service that is no longer served."""
+    ledger = HandMadeLedger()
+    for service, answers in ((SERVICE, (9, 20)), ("other", (0, 30))):
+        ledger.show_many(*answers, card="confounders", service=service, content_version=f"{service}-v1")
+    for service in (SERVICE, "other"):
+        card = ledger.show("red-flags", service=service, suggestions=("refer-spine",))
+        ledger.answer(card, "overridden", reason="need-more-info")
+    ledger.silence("confounders", "max-cards", service="other")
+    report = ledger.report(database.open(), topic)
+    assert report.services == (SERVICE, "other")
+    issued = {group.key: group.tally.issued for group in report.groups["card"]}
+    assert issued == {
+        (SERVICE, "confounders"): 29,
+        (SERVICE, "red-flags"): 1,
+        ("other", "confounders"): 30,
+        ("other", "red-flags"): 1,
+    }
+    assert [group.key for group in report.never_silenced] == [(SERVICE, "red-flags", "info")]
+    assert [one.service for one in report.never_silenced_overrides] == [SERVICE]
+    assert [report.card_name(one) for one in report.candidates] == ["other / confounders", f"{SERVICE} / confounders"]
+    assert {(one.service, one.suggestion) for one in report.suggestions} == {
+        (SERVICE, "refer-spine"),
+        ("other", "refer-spine"),
+    }
+    assert {(one.service, one.card, one.code) for one in report.reasons if one.code} == {
+        (SERVICE, "red-flags", "need-more-info"),
+        ("other", "red-flags", "need-more-info"),
+    }
+    assert [(one.service, one.card) for one in report.silenced] == [("other", "confounders")]
+    assert report.changes == ()
 
 
 def test_an_empty_ledger_has_an_empty_report(database: LiveDatabase, topic: Topic) -> None:
@@ -244,7 +279,7 @@ def test_a_report_leaves_the_ledger_as_it_was(database: LiveDatabase, topic: Top
     ledger.show_many(1, 2, 3)
     opened = database.open(pool_size=1)
     first = ledger.report(opened, topic)
-    assert HandMadeLedger().report(opened, topic, OCTOBER) == first
+    assert HandMadeLedger().report(opened, topic) == first
 
 
 def test_a_report_keeps_no_writer_waiting_and_sees_one_moment(database: LiveDatabase) -> None:
@@ -256,7 +291,7 @@ def test_a_report_keeps_no_writer_waiting_and_sees_one_moment(database: LiveData
         late.answer(1, "accepted")
         late.show_many(0, 0, 5)
         late.write(database.opened[0])
-        assert ask_total(connection) == Tally(issued=2)
-        assert ask_suggestions(connection) == ()
+        assert count_all(connection) == Tally(issued=2)
+        assert list_suggestions(connection) == ()
     with ledger_snapshot(database.opened[1], OCTOBER) as connection:
-        assert ask_total(connection).issued == 7
+        assert count_all(connection).issued == 7

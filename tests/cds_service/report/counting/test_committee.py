@@ -7,15 +7,17 @@ from datetime import timedelta
 import pytest
 
 from cards.catalogue import Topic
-from cds_service.report.committee import Change, find_changes, most_overridden, rank_cards
-from cds_service.report.questions import VersionTally
-from cds_service.report.tallies import Group, Tally
-from tests.cds_service.report.hand_made import NOON, HandMadeLedger
+from cds_service.report.counting.card_counts import VersionTally
+from cds_service.report.counting.committee import Change, find_changes, most_overridden, rank_cards
+from cds_service.report.counting.tallies import Group, Tally
+from tests.cds_service.report.hand_made import NOON, SERVICE, HandMadeLedger
 from tests.databases import LiveDatabase
+
+NEVER_SILENCED = {(SERVICE, "red-flags")}
 
 
 def group(card: str, accepted: int, overridden: int, unanswered: int = 0) -> Group:
-    return Group((card,), Tally(accepted + overridden + unanswered, accepted, overridden))
+    return Group((SERVICE, card), Tally(accepted + overridden + unanswered, accepted, overridden))
 
 
 @pytest.mark.parametrize(
@@ -28,28 +30,30 @@ def group(card: str, accepted: int, overridden: int, unanswered: int = 0) -> Gro
         pytest.param([group("a", 10, 20), group("b", 10, 40)], ["b", "a"], id="the one overridden more often"),
         pytest.param([group("rare", 0, 25), group("common", 300, 200)], ["common", "rare"], id="volume counts"),
         pytest.param([group("mute", 2, 30, 9_000), group("a", 9, 60)], ["a", "mute"], id="unanswered cards do not"),
-        pytest.param([group("red-flags", 0, 500), group("a", 9, 60)], ["a"], id="red flags are a matter of their own"),
+        pytest.param([group("red-flags", 0, 500), group("a", 9, 60)], ["a"], id="never silenced, listed apart"),
     ],
 )
 def test_the_card_to_look_at_first(cards: list[Group], order: list[str]) -> None:
-    assert [one.card for one in rank_cards(cards)] == order
+    assert [one.card for one in rank_cards(cards, NEVER_SILENCED)] == order
 
 
 def test_the_score_is_the_lower_end_of_the_rate_times_the_answers() -> None:
     """Wilson of 81 of 263 begins at 0.2553 (Newcombe 1998a): 67.1 cards."""
-    (one,) = rank_cards([group("a", 182, 81)])
+    (one,) = rank_cards([group("a", 182, 81)], NEVER_SILENCED)
     assert one.score == pytest.approx(67.1, abs=0.05)
 
 
 def test_the_most_often_overridden_may_be_another_card() -> None:
-    often = most_overridden(rank_cards([group("rare", 0, 25), group("common", 300, 200)]))
+    often = most_overridden(rank_cards([group("rare", 0, 25), group("common", 300, 200)], NEVER_SILENCED))
     assert often is not None
     assert often.card == "rare"
 
 
 def version(name: str, accepted: int, overridden: int, day: int) -> VersionTally:
     first = NOON + timedelta(days=day)
-    return VersionTally("a", name, first, first + timedelta(days=1), Tally(accepted + overridden, accepted, overridden))
+    return VersionTally(
+        SERVICE, "a", name, first, first + timedelta(days=1), Tally(accepted + overridden, accepted, overridden)
+    )
 
 
 def change(before: tuple[int, int], after: tuple[int, int]) -> Change:

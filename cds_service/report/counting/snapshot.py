@@ -31,7 +31,7 @@ from sqlalchemy import (
     select,
 )
 
-from cds_service.report.window import DAY_MS, Window
+from cds_service.report.counting.window import DAY_MS, Window
 from cds_service.storage.database import Database
 from cds_service.storage.schema import FEEDBACK, ISSUED_CARD
 
@@ -50,6 +50,7 @@ CARD = Table(
     "report_card",
     _TEMPORARY,
     Column("card_uuid", String(36)),
+    Column("service", _NAME),
     Column("card_key", _NAME),
     Column("indicator", String(20)),
     Column("client", _NAME),
@@ -69,6 +70,7 @@ CARD = Table(
 CELL = Table(
     "report_cell",
     _TEMPORARY,
+    Column("service", _NAME),
     Column("card_key", _NAME),
     Column("indicator", String(20)),
     Column("client", _NAME),
@@ -142,6 +144,7 @@ def _cards(window: Window) -> Select[tuple[object, ...]]:
     return (
         select(
             card.card_uuid,
+            card.service,
             card.card_key,
             card.indicator,
             card.client,
@@ -165,7 +168,8 @@ def _cells() -> Select[tuple[object, ...]]:
     def taken(timing: int) -> ColumnElement[int]:
         return func.sum(case((card.timing == timing, 1), else_=0))
 
-    parts = (card.card_key, card.indicator, card.client, card.tenant, card.content_version, card.day, card.answer)
+    names = ("service", "card_key", "indicator", "client", "tenant", "content_version", "day", "answer")
+    parts = [card[name] for name in names]
     return select(
         *parts,
         func.count(),

@@ -9,11 +9,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from cds_service.report.counting.tallies import Group, Tally, printable, rate
+from cds_service.report.formats.sentences import caveats, count, duration, percent, rate_with_interval
 from cds_service.report.ledger_report import LedgerReport
-from cds_service.report.tallies import Group, Tally, printable, rate
-from cds_service.report.wording import caveats, count, duration, percent, rate_with_interval
 
 _HEADS = {
+    "service": "service",
     "card": "card",
     "week": "week from (Monday)",
     "client": "client",
@@ -40,7 +41,7 @@ def as_table(report: LedgerReport, breakdown: str, width: int) -> str:
 
 def _head(report: LedgerReport) -> Iterator[str]:
     window, total, calls = report.window, report.total, report.calls
-    yield f"{report.words.service}: what became of the cards"
+    yield f"{', '.join(report.services)}: what became of the cards"
     yield f"{window.since} to {window.until:%Y-%m-%d %H:%M} UTC; content {_versions(report)}; made by {report.made_by}"
     yield ""
     firing = rate_with_interval(calls.firing)
@@ -52,33 +53,26 @@ def _head(report: LedgerReport) -> Iterator[str]:
     first = next(iter(report.candidates), None)
     if first:
         answered = f"{rate_with_interval(first.rate)} of {count(first.rate.whole)} answered cards"
-        yield f"Look first at  {first.card}: overridden {answered}"
+        yield f"Look first at  {report.card_name(first)}: overridden {answered}"
     else:
         yield "Look first at  no card: too few answers to judge"
-    overridden = count(sum(group.tally.overridden for group in report.red_flags))
-    shown = count(sum(group.tally.issued for group in report.red_flags))
-    yield f"Red flags      {overridden} overridden of {shown} shown: a safety matter, listed in html and json"
+    overridden = count(sum(group.tally.overridden for group in report.never_silenced))
+    shown = count(sum(group.tally.issued for group in report.never_silenced))
+    title = report.words.never_silenced_title
+    yield f"{title:<14} {overridden} overridden of {shown} shown: a safety matter, listed in html and json"
     yield ""
 
 
 def _versions(report: LedgerReport) -> str:
-    return ", ".join(one.content_version for one in report.versions) or "none"
+    return ", ".join(version.content_version for version in report.versions) or "none"
 
 
 def _groups(report: LedgerReport, breakdown: str) -> Table:
     table = Table(box=None, pad_edge=False, header_style="none")
     table.add_column(_HEADS[breakdown], overflow="fold")
-    for name in (
-        "shown",
-        "accepted",
-        "overridden",
-        "no answer",
-        "overridden of answered (95%)",
-        "of shown",
-        "median time",
-    ):
+    for name in _COLUMNS:
         table.add_column(name, justify="right")
-    for group in (*report.groups[breakdown], Group(("all",), report.total)):
+    for group in (*report.readable_groups(breakdown), Group(("all",), report.total)):
         table.add_row(Text(group.label), *_cells(group.tally))
     return table
 
@@ -111,5 +105,5 @@ def _suggestions(report: LedgerReport) -> Table:
     for one in report.suggestions:
         counts = (one.offered, one.taken, one.accepted_without, one.overridden, one.unanswered)
         taken = rate_with_interval(one.taken_of_answered)
-        table.add_row(Text(printable(one.card)), Text(printable(one.suggestion)), *map(count, counts), taken)
+        table.add_row(Text(report.card_name(one)), Text(printable(one.suggestion)), *map(count, counts), taken)
     return table

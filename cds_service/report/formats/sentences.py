@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
-from cds_service.report.committee import Change
+from cds_service.report.counting.card_counts import Timing
+from cds_service.report.counting.committee import Change
+from cds_service.report.counting.tallies import Rate, printable
 from cds_service.report.ledger_report import LedgerReport
-from cds_service.report.questions import Timing
-from cds_service.report.tallies import Rate, printable
 
 VERDICTS = {
     "too-few": "too few to judge",
@@ -27,20 +27,20 @@ def percent(share: float) -> str:
     return f"{100 * share:.1f}%"
 
 
-def rate_with_interval(found: Rate | None) -> str:
+def rate_with_interval(share: Rate | None) -> str:
     """62.3% (61.9 to 62.7), and whether that is too few to judge; a line breaks before those words only."""
-    if found is None:
+    if share is None:
         return "–"
-    return _unbroken(f"{percent(found.value)} ({interval(found)})") + (", too few to judge" if found.too_few else "")
+    return _unbroken(f"{percent(share.value)} ({interval(share)})") + (", too few to judge" if share.too_few else "")
 
 
 def _unbroken(text: str) -> str:
     return text.replace(" ", "\N{NO-BREAK SPACE}")
 
 
-def interval(found: Rate) -> str:
+def interval(share: Rate) -> str:
     """61.9 to 62.7, in per cent."""
-    return f"{100 * found.low:.1f} to {100 * found.high:.1f}"
+    return f"{100 * share.low:.1f} to {100 * share.high:.1f}"
 
 
 def duration(seconds: float | None) -> str:

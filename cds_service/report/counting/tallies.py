@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cds_service.report.intervals import wilson
+from cds_service.report.counting.intervals import wilson
 
 TOO_FEW = 20  # below so many, a rate is shown and not judged
 
@@ -78,7 +78,7 @@ class Tally:
 
 @dataclass(frozen=True)
 class Group:
-    """One row of a breakdown. `key`: one name or, for a tenant, the client's and its own."""
+    """A row of a breakdown. `key`: its names, as of a client and a tenant, or of a service and a card."""
 
     key: tuple[str, ...]
     tally: Tally

@@ -6,10 +6,10 @@ import csv
 import io
 from collections.abc import Mapping
 
-from cds_service.report.as_json import KEY_NAMES, group_key
+from cds_service.report.counting.card_answers import Reason, Suggestion
+from cds_service.report.counting.tallies import TOO_FEW, Rate, Tally, rate
+from cds_service.report.formats.as_json import KEY_NAMES, group_key
 from cds_service.report.ledger_report import LedgerReport
-from cds_service.report.questions import Reason, Suggestion
-from cds_service.report.tallies import TOO_FEW, Rate, Tally, rate
 
 _COMPUTED = ("=", "+", "-", "@", "\t", "\r", "\n")  # a cell that begins so may be taken for a formula (OWASP)
 
@@ -23,10 +23,10 @@ def as_csv(report: LedgerReport, breakdown: str) -> str:
     if breakdown == "reason":
         total = report.total.overridden
         rows = [_reason_row(one, report, total) for one in report.all_reasons()]
-        head = _reason_row(Reason("", None, None, False, 0), report, 0)
+        head = _reason_row(Reason("", "", None, None, False, 0), report, 0)
     elif breakdown == "suggestion":
         rows = [_suggestion_row(one) for one in report.suggestions]
-        head = _suggestion_row(Suggestion("", "", 0, 0, 0, 0, 0))
+        head = _suggestion_row(Suggestion("", "", "", 0, 0, 0, 0, 0))
     else:
         rows = [{**group_key(breakdown, one), **_tally_row(one.tally)} for one in report.groups[breakdown]]
         head = dict.fromkeys((*KEY_NAMES[breakdown], *_tally_row(Tally())))
@@ -70,6 +70,7 @@ def _reason_row(reason: Reason, report: LedgerReport, overridden: int) -> Mappin
 
 def _suggestion_row(one: Suggestion) -> Mapping[str, Cell]:
     return {
+        "service": one.service,
         "card": one.card,
         "suggestion": one.suggestion,
         "offered": one.offered,
@@ -82,9 +83,9 @@ def _suggestion_row(one: Suggestion) -> Mapping[str, Cell]:
     }
 
 
-def _rate_cells(name: str, found: Rate | None) -> dict[str, Cell]:
+def _rate_cells(name: str, share: Rate | None) -> dict[str, Cell]:
     return {
-        name: round(found.value, 4) if found else None,
-        f"{name}_low_95": round(found.low, 4) if found else None,
-        f"{name}_high_95": round(found.high, 4) if found else None,
+        name: round(share.value, 4) if share else None,
+        f"{name}_low_95": round(share.low, 4) if share else None,
+        f"{name}_high_95": round(share.high, 4) if share else None,
     }

@@ -86,4 +86,4 @@ def test_parts_add_up_to_the_whole(
     assert sum(offer.offered for offer in report.suggestions) == total.issued
     timing = report.timing
     assert total.timed + timing.too_early + timing.too_late == total.answered
-    assert len(report.red_flag_overrides) == sum(group.tally.overridden for group in report.red_flags)
+    assert len(report.never_silenced_overrides) == sum(group.tally.overridden for group in report.never_silenced)

@@ -1,4 +1,4 @@
-"""What a report counts apart: clients that never answer, cards kept quiet, feedback about cards we did not issue."""
+"""What a report counts apart: clients that never answer, silenced cards, feedback about cards we did not issue."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import BigInteger, Connection, cast, func, select
 
-from cds_service.report.snapshot import CELL
-from cds_service.report.window import Window
+from cds_service.report.counting.snapshot import CELL
+from cds_service.report.counting.window import Window
 from cds_service.storage.schema import ACCEPTED_SUGGESTION, FEEDBACK, SILENCED_CARD
 
 
@@ -23,6 +23,7 @@ class MuteClient:
 class Silenced:
     """Cards that were due and not shown. `cause`: quiet-period or max-cards."""
 
+    service: str
     card: str
     cause: str
     cards: int
@@ -40,8 +41,8 @@ class ForeignFeedback:
     suggestions: int
 
 
-def ask_mute_clients(connection: Connection) -> tuple[MuteClient, ...]:
-    """Clients with cards in the window that never sent any feedback, the one with most cards first."""
+def list_mute_clients(connection: Connection) -> tuple[MuteClient, ...]:
+    """Clients with cards in the window that never sent any feedback, the client with most cards first."""
     ever = select(FEEDBACK.c.client).distinct()
     cards = cast(func.sum(CELL.c.cards), BigInteger)
     statement = (
@@ -53,24 +54,25 @@ def ask_mute_clients(connection: Connection) -> tuple[MuteClient, ...]:
     return tuple(MuteClient(client, issued) for client, issued in connection.execute(statement))
 
 
-def ask_silenced(connection: Connection, window: Window) -> tuple[Silenced, ...]:
-    """Cards kept quiet in the window, by card and cause."""
+def list_silenced(connection: Connection, window: Window) -> tuple[Silenced, ...]:
+    """Cards silenced in the window, by service, card and cause."""
     silenced = SILENCED_CARD.c
+    key = (silenced.service, silenced.card_key, silenced.cause)
     statement = (
-        select(silenced.card_key, silenced.cause, func.count())
+        select(*key, func.count())
         .where(silenced.silenced_at_ms >= window.since_ms, silenced.silenced_at_ms < window.until_ms)
-        .group_by(silenced.card_key, silenced.cause)
-        .order_by(silenced.card_key, silenced.cause)
+        .group_by(*key)
+        .order_by(*key)
     )
-    return tuple(Silenced(card, cause, cards) for card, cause, cards in connection.execute(statement))
+    return tuple(Silenced(*row) for row in connection.execute(statement))
 
 
-def ask_foreign(connection: Connection, window: Window) -> tuple[ForeignFeedback, ...]:
+def list_foreign_feedback(connection: Connection, window: Window) -> tuple[ForeignFeedback, ...]:
     """Feedback received in the window that does not fit what we issued, by client."""
     entry, taken = FEEDBACK.c, ACCEPTED_SUGGESTION.c
     received = (entry.received_at_ms >= window.since_ms) & (entry.received_at_ms < window.until_ms)
     of_cards = select(entry.client, func.count()).where(received, entry.foreign_card.is_(True)).group_by(entry.client)
-    # a suggestion of a card that is not ours is part of that entry, and not told twice
+    # a suggestion of a card that is not ours is part of that entry, and not counted twice
     of_suggestions = (
         select(entry.client, func.count())
         .select_from(FEEDBACK.join(ACCEPTED_SUGGESTION, taken.feedback_digest == entry.feedback_digest))
@@ -80,4 +82,4 @@ def ask_foreign(connection: Connection, window: Window) -> tuple[ForeignFeedback
     cards: dict[str, int] = {client: count for client, count in connection.execute(of_cards).all()}  # noqa: C416
     suggestions: dict[str, int] = {client: count for client, count in connection.execute(of_suggestions).all()}  # noqa: C416
     clients = sorted(cards.keys() | suggestions.keys())
-    return tuple(ForeignFeedback(one, cards.get(one, 0), suggestions.get(one, 0)) for one in clients)
+    return tuple(ForeignFeedback(client, cards.get(client, 0), suggestions.get(client, 0)) for client in clients)
