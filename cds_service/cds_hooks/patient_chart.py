@@ -13,9 +13,10 @@ from cards.fhir.patient_check import Ownership
 from cards.fhir.resources import ChartResource, CodeableConcept
 from cards.record.patient_record import OtherPatient, PatientRecord, Section, SectionRead, read_language, read_section
 from cds_service.cds_hooks.wire import HookRequest
-from cds_service.errors import BadRequest
+from cds_service.errors import BadRequest, CodedReason
 from cds_service.fhir_client.base_url import FhirBase, parse_base
 from cds_service.fhir_client.prefetch import PrefetchValue, State, fill_template, sort_value
+from cds_service.fhir_client.read_failure import ReadFailure
 from cds_service.fhir_client.reader import FetchResult, FhirReader
 
 BUNDLES = {"conditions": "Condition", "procedures": "Procedure"}  # the prefetch keys that hold Bundles, and of what
@@ -27,7 +28,7 @@ class ReadLog:
     """One read from a FHIR server. `key`: of prefetch, or REASON; `began`: as time.perf_counter has it."""
 
     key: str
-    failure: str | None
+    failure: CodedReason | None
     began: float
     seconds: float
 
@@ -38,7 +39,7 @@ class ChartLog:
 
     prefetch: dict[str, str] = field(default_factory=dict)
     reads: list[ReadLog] = field(default_factory=list)
-    fetch_failures: dict[str, str] = field(default_factory=dict)
+    fetch_failures: dict[str, CodedReason] = field(default_factory=dict)
     resources_seen: dict[str, int] = field(default_factory=dict)
     resources_unread: dict[str, Mapping[str, int]] = field(default_factory=dict)
     reasons_looked_up: dict[str, int] = field(default_factory=dict)
@@ -132,7 +133,8 @@ class ChartReader:
         try:
             return read(_merged(value, fetched))
         except OtherPatient:  # a server that ignores `patient=` answers with everybody: none of it is used
-            log.fetch_failures[key] = "the server answered with another patient's data"
+            words = "the server answered with another patient's data"
+            log.fetch_failures[key] = CodedReason(ReadFailure.OTHER_PATIENT, words)
             return given
 
     def _language(self, request: HookRequest, value: PrefetchValue, fetched: FetchResult | None) -> str | None:
