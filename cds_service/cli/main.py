@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from cards.content.files import ContentError, is_content
-from cds_service.ehr_simulator.command import call
+from cds_service.ehr_simulator.call_command import call
 from cds_service.errors import BadRequest, NotReady
 from cds_service.report.report_command import report
 from cds_service.settings.reference import default_words, flag

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from cds_service.ehr_simulator.http_client import objects_in
+
 
 class NoSuchCard(ValueError):
     """There is no card, suggestion or reason to say that of; says which."""
@@ -32,7 +34,7 @@ def build_feedback(answer: Any, accepted: Sequence[str], overridden: Sequence[st
 
 def _numbered(listed: Any, number: str, what: str) -> dict[str, Any]:
     """The object with this number, counted from 1 among those that are objects, as they were shown."""
-    objects = [one for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
+    objects = objects_in(listed)
     if not number.isdecimal() or not 1 <= int(number) <= len(objects):
         raise NoSuchCard(f"there is no {what} with the number {number or '(none)'}: there are {len(objects)}")
     return objects[int(number) - 1]
@@ -45,10 +47,9 @@ def _uuid(holder: dict[str, Any], what: str) -> str:
 
 
 def _reason(card: dict[str, Any], code: str) -> dict[str, str]:
-    reasons = card.get("overrideReasons")
-    listed = [one for one in reasons if isinstance(one, dict)] if isinstance(reasons, list) else []
-    for one in listed:
-        if one.get("code") == code:
-            return {name: one[name] for name in ("code", "system") if isinstance(one.get(name), str)}
-    codes = ", ".join(str(one.get("code")) for one in listed)
+    reasons = objects_in(card.get("overrideReasons"))
+    for reason in reasons:
+        if reason.get("code") == code:
+            return {name: reason[name] for name in ("code", "system") if isinstance(reason.get(name), str)}
+    codes = ", ".join(str(reason.get("code")) for reason in reasons)
     raise NoSuchCard(f"the card has no reason {code}; it has {codes or 'none'}")
