@@ -16,8 +16,9 @@ from flask_cors import CORS
 from requests.adapters import BaseAdapter
 from werkzeug.exceptions import BadRequest, HTTPException
 
-from cards.catalogue import Topic, load_topic
+from cards.catalogue import load_topic
 from cards.checks.run_all import review_due
+from cards.topic import Topic
 from cds_service.cds_hooks.endpoints import HookService, hooks_blueprint
 from cds_service.cds_hooks.feedback import feedback_blueprint
 from cds_service.cds_hooks.issuing import CardIssuer

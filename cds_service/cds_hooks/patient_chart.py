@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
-from cards.catalogue import Topic
 from cards.fhir.bundle import count_matches
 from cards.fhir.draft_orders import condition_id
 from cards.fhir.patient_check import Ownership
 from cards.fhir.resources import ChartResource, CodeableConcept
 from cards.record.patient_record import OtherPatient, PatientRecord, Section, SectionRead, read_language, read_section
+from cards.topic import Topic
 from cds_service.cds_hooks.wire import HookRequest
 from cds_service.errors import BadRequest, CodedReason
 from cds_service.fhir_client.base_url import FhirBase, parse_base
@@ -19,7 +19,6 @@ from cds_service.fhir_client.prefetch import PrefetchValue, State, fill_template
 from cds_service.fhir_client.read_failure import ReadFailure
 from cds_service.fhir_client.reader import FetchResult, FhirReader
 
-BUNDLES = {"conditions": "Condition", "procedures": "Procedure"}  # the prefetch keys that hold Bundles, and of what
 REASON = "reason"  # as a ReadLog names a read that a reasonReference asks for
 
 
@@ -50,6 +49,7 @@ class ChartReader:
 
     def __init__(self, topic: Topic, fhir_reader: FhirReader) -> None:
         self._topic = topic
+        self._resource_types = topic.service.resource_types
         self._fhir_reader = fhir_reader
 
     def deadline(self) -> float:
@@ -69,14 +69,14 @@ class ChartReader:
         log.reads += [ReadLog(key, one.failure, one.began, one.seconds) for key, one in fetched.items()]
         log.fetch_failures = {key: result.failure for key, result in fetched.items() if result.failure}
         sections = {}
-        for key, resource_type in BUNDLES.items():
+        for key, resource_type in self._resource_types.items():
             read = self._section(key, request, values[key], fetched.get(key), today, log)
             log.resources_seen[resource_type] = read.seen_count
             if read.unread:
                 log.resources_unread[resource_type] = read.unread
-            sections[key] = read
+            sections[resource_type] = read
         language = self._language(request, values["patient"], fetched.get("patient"))
-        return PatientRecord(request.patient_id, sections["conditions"], sections["procedures"], language)
+        return PatientRecord(request.patient_id, sections, language)
 
     def look_up(
         self, request: HookRequest, references: Sequence[str], log: ChartLog, deadline: float
@@ -121,7 +121,7 @@ class ChartReader:
         log: ChartLog,
     ) -> SectionRead:
         def read(section: Section) -> SectionRead:
-            return read_section(section, BUNDLES[key], request.patient_id, self._topic.chart, today)
+            return read_section(section, self._resource_types[key], request.patient_id, self._topic.chart, today)
 
         obtained = value.state not in (State.FAILED, State.MISSING)
         try:
