@@ -18,9 +18,9 @@ from tempfile import TemporaryDirectory
 
 from bench.ledger_rows import Plan
 from bench.report import machine, print_table
-from cds_service.report.window import as_time
+from cds_service.report.counting.window import as_time
 
-_COMMAND = "from cds_service.report.command import report; report()"
+_COMMAND = "from cds_service.report.report_command import report; report()"
 _FORMATS = ("table", "csv", "json", "html")
 
 

@@ -16,8 +16,9 @@ from flask_cors import CORS
 from requests.adapters import BaseAdapter
 from werkzeug.exceptions import BadRequest, HTTPException
 
-from cards.catalogue import Topic, load_topic
+from cards.catalogue import load_topic
 from cards.checks.run_all import review_due
+from cards.topic import Topic
 from cds_service.cds_hooks.endpoints import HookService, hooks_blueprint
 from cds_service.cds_hooks.feedback import feedback_blueprint
 from cds_service.cds_hooks.issuing import CardIssuer
@@ -33,8 +34,7 @@ from cds_service.event_log.events import log_call, log_fault, observe_with
 from cds_service.fhir_client.reader import FhirReader
 from cds_service.operations.health import DatabaseCheck, Health, health_blueprint
 from cds_service.operations.housekeeping import Housekeeping
-from cds_service.operations.metrics import Metrics
-from cds_service.operations.metrics_endpoint import metrics_blueprint
+from cds_service.operations.metrics import Metrics, metrics_blueprint
 from cds_service.operations.tracing import start_tracing
 from cds_service.pages.error_page import error_page
 from cds_service.pages.openapi import openapi_blueprint

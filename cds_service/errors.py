@@ -17,7 +17,35 @@ Messages name fields, types and what to send instead. They never echo what was s
 from __future__ import annotations
 
 from collections.abc import Mapping
+from enum import StrEnum
 from typing import ClassVar
+
+
+class CodedReason(str):
+    """Why something failed: words for the log, and in `code` the class that metrics count it by."""
+
+    code: StrEnum
+
+    def __new__(cls, code: StrEnum, words: str) -> CodedReason:
+        reason = super().__new__(cls, words)
+        reason.code = code
+        return reason
+
+
+class TokenRefusal(StrEnum):
+    """Why a token was refused: the code of a CodedReason, and a value of the label of cds_hooks_tokens_refused."""
+
+    MISSING = "no_token"
+    MALFORMED = "malformed"
+    UNKNOWN_ISSUER = "unknown_issuer"
+    UNKNOWN_TENANT = "unknown_tenant"
+    KEY = "key"  # or algorithm
+    KEYS_UNAVAILABLE = "keys_away"
+    SIGNATURE = "signature"
+    CLAIMS = "claims"
+    AUDIENCE = "audience"
+    TIME = "time"
+    REPLAYED = "replayed"
 
 
 class ServiceError(Exception):
@@ -42,18 +70,18 @@ class BadRequest(ServiceError):
 
 
 class ClientNotTrusted(ServiceError):
-    """Nobody we know sent this. `reason` is for the log, where `client` says whose token it claimed to be."""
+    """The caller is no registered client. `reason` is for the log, where `client` is the one that the token names."""
 
     status = 401
     headers: ClassVar[Mapping[str, str]] = {"WWW-Authenticate": "Bearer"}
     issue_code = "login"
 
-    def __init__(self, reason: str, client: str | None = None) -> None:
+    def __init__(self, code: TokenRefusal, reason: str, client: str | None = None) -> None:
         super().__init__(
             "this service takes calls from registered clients: send Authorization: Bearer and a signed token as CDS "
             "Hooks prescribes; why a token is refused stands in the log of the service"
         )
-        self.reason = reason
+        self.reason = CodedReason(code, reason)
         self.client = client
 
 
@@ -91,7 +119,7 @@ class KeysUnavailable(Unavailable):
 
     def __init__(self, client: str) -> None:
         super().__init__("the keys of the token's issuer cannot be had: try again, and see that its key set is served")
-        self.reason = "the keys of the issuer cannot be had"
+        self.reason = CodedReason(TokenRefusal.KEYS_UNAVAILABLE, "the keys of the issuer cannot be had")
         self.client: str | None = client
 
 

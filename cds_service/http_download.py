@@ -1,7 +1,7 @@
-"""Connections to FHIR servers: they take nothing along from call to call, and end when the time of a call is over.
+"""Downloads that are bounded in bytes and in time, over connections that keep nothing from one call to the next.
 
-A timeout of a socket starts anew with every byte that comes, so a server that drips bytes would hold a thread for as
-long as it likes. So whoever waits for a read ends it from outside, by shutting the socket that it waits on.
+The timeout of a socket starts again with every byte, so a server that sends one byte at a time could hold a thread
+forever. Therefore another thread ends a late download, by shutting down its socket.
 """
 
 from __future__ import annotations
@@ -9,21 +9,33 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 
 import requests
+import urllib3
 from requests.adapters import BaseAdapter, HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import NameResolutionError, NewConnectionError
 
+_CHUNK_BYTES = 65_536
+_WATCH_S = 0.05  # after the deadline: a connection that is opened late is shut down as well
 _HERE = threading.local()
 
 
+class NotDownloaded(Exception):
+    """An answer that is not taken: by its status (`status`, else None), its encoding or its size. Names no address."""
+
+    def __init__(self, words: str, status: int | None = None) -> None:
+        super().__init__(words)
+        self.status = status
+
+
 class CutOff:
-    """Ends a read of the thread it was made for, whatever that waits for. `deadline` is on the monotonic clock."""
+    """Ends the downloads of the thread that enters it. `deadline` is on the monotonic clock."""
 
     def __init__(self, deadline: float) -> None:
         self.deadline = deadline
@@ -47,6 +59,23 @@ class CutOff:
         self.is_over = True  # first, for a connection that is not held yet looks here when it is
         if self.connection:
             self.connection.cut(self)
+
+
+@contextmanager
+def time_limit(seconds: float) -> Iterator[CutOff]:
+    """A CutOff for this thread that cuts by itself, from a thread of its own, after so many seconds."""
+    cut_off, is_over = CutOff(time.monotonic() + seconds), threading.Event()
+
+    def watch() -> None:
+        while not is_over.wait(max(cut_off.seconds_left, _WATCH_S)):
+            cut_off.cut()
+
+    threading.Thread(target=watch, name="download-time", daemon=True).start()
+    try:
+        with cut_off:
+            yield cut_off
+    finally:
+        is_over.set()
 
 
 class _Held:
@@ -143,10 +172,10 @@ class _Adapter(HTTPAdapter):
         self.poolmanager.pool_classes_by_scheme = {"http": _HttpPool, "https": _HttpsPool}
 
 
-class FhirSession(requests.Session):
-    """A session that leaves nothing behind: no cookie kept, no redirect looked at, nothing of the environment used.
+class IsolatedSession(requests.Session):
+    """A session that keeps no cookie, follows no redirect and uses nothing of the environment.
 
-    It is used inside a CutOff. `ca_bundle` is a file of certificate authorities in place of the usual ones.
+    Use it inside a CutOff. `ca_bundle` is a file of certificate authorities in place of the usual ones.
     """
 
     def __init__(self, threads: int, ca_bundle: str | None = None, transport: BaseAdapter | None = None) -> None:
@@ -160,3 +189,42 @@ class FhirSession(requests.Session):
 
     def get_redirect_target(self, resp: requests.Response) -> None:
         """None: a redirect is an answer like any other, and its body is not read either."""
+
+    def download(self, address: str, headers: Mapping[str, str], cut_off: CutOff, most_bytes: int) -> bytes:
+        """The body of an answer 200, in no encoding but the one that `headers` accept.
+
+        Raises NotDownloaded, TimeoutError, and the errors of requests, urllib3 and sockets.
+        """
+        timeout = cut_off.seconds_left
+        try:
+            with self.get(address, headers=headers, stream=True, allow_redirects=False, timeout=timeout) as answer:
+                if answer.status_code != 200:
+                    raise NotDownloaded(f"the server answered {answer.status_code}", answer.status_code)
+                encoding = answer.headers.get("Content-Encoding", "").strip().lower().removeprefix("x-")
+                if encoding not in ("", "identity", headers["Accept-Encoding"]):
+                    raise NotDownloaded("the answer is in an encoding that was not asked for")
+                return read_body(answer, most_bytes, cut_off.deadline)
+        except (requests.Timeout, urllib3.exceptions.TimeoutError):
+            raise TimeoutError from None
+
+
+def read_body(answer: requests.Response, most_bytes: int, deadline: float) -> bytes:
+    """The decoded body of a streamed answer. Raises NotDownloaded where it is larger, TimeoutError after the deadline.
+
+    Also the errors of urllib3 and sockets, where the connection breaks.
+    """
+    too_large = NotDownloaded("the answer is too large")
+    length = answer.headers.get("Content-Length", "")
+    if length.isdecimal() and (len(length) > 18 or int(length) > most_bytes):
+        raise too_large
+    body = bytearray()
+    is_over = False
+    while not is_over:
+        chunk = answer.raw.read1(_CHUNK_BYTES, decode_content=True)
+        body += chunk
+        is_over = not chunk
+        if len(body) > most_bytes:
+            raise too_large
+        if time.monotonic() > deadline:  # also at the end: a body that was cut off may look complete
+            raise TimeoutError
+    return bytes(body)

@@ -1,7 +1,8 @@
-"""Cards in the terminal, as a clinician would see them: urgency, summary, detail, suggestions, links."""
+"""What is printed in a terminal: cards as a clinician would see them, and the words of others made harmless."""
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,8 +13,9 @@ from rich.panel import Panel
 from rich.text import Text
 
 from cards.card import Card, Link
-from cds_service.printable import in_one_line, printable
 
+_LONGEST = 2_000  # characters of a server's words in a message
+_NOT_SHOWN = ("Cc", "Cf", "Cs", "Co", "Cn")  # control and format characters, halves of pairs, and what is no character
 _COLOURS = {"info": "blue", "warning": "yellow", "critical": "red"}
 
 
@@ -124,3 +126,15 @@ def _words(holder: Mapping[str, Any], name: str) -> str:
 def _objects(holder: Any, name: str) -> list[dict[str, Any]]:
     value = holder.get(name) if isinstance(holder, dict) else None
     return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
+
+
+def printable(words: object) -> str:
+    """A server's words, without what would steer a terminal; line breaks and tabs stay."""
+    text = str(words).replace("\r\n", "\n").replace("\u2028", "\n").replace("\u2029", "\n")
+    return "".join(one for one in text if one in "\n\t" or unicodedata.category(one) not in _NOT_SHOWN)
+
+
+def in_one_line(words: object) -> str:
+    """The same, for a message: on one line, and not without end."""
+    line = " ".join(printable(words).split())
+    return line if len(line) <= _LONGEST else line[: _LONGEST - 1] + "…"

@@ -1,7 +1,7 @@
-"""PatientRecord: what this call lets us know of one patient, read tolerantly and matched against the value sets.
+"""PatientRecord: what is known of a patient in one call, read tolerantly and matched against the value sets.
 
-Every entry of a chart is looked at once, in its slimmest shape; only what a value set holds is read further. An entry
-that cannot be read is counted, with the reason, and costs the others nothing.
+Every entry of a chart is looked at once, in its slimmest shape; only an entry that matches a value set is read
+further. An entry that cannot be read is counted, with the reason, and does not affect the others.
 """
 
 from __future__ import annotations
@@ -13,20 +13,21 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from cards.fhir.bundle import Entries
+from cards.fhir.dates import DateRange, read_date
 from cards.fhir.patient_check import OtherPatient, Ownership
 from cards.fhir.resources import BundleEntry, ChartResource, OperationOutcome, Patient, Reference
 from cards.fhir.tolerant_reading import read_elements
 from cards.record.chart_entry import ChartEntry, read_chart_entry
 from cards.terminology.value_set import Terminology
 
-__all__ = ["OtherPatient", "PatientRecord", "Section", "SectionRead", "read_language", "read_section"]
+__all__ = ["OtherPatient", "PatientFacts", "PatientRecord", "Section", "SectionRead", "read_patient", "read_section"]
 
 
 @dataclass(frozen=True)
 class Section:
-    """The Conditions, or the Procedures, as they were obtained.
+    """The resources of one type, as they were obtained.
 
-    `obtained` False: nobody could tell. `complete` False: there is more than this.
+    `obtained` False: neither prefetch nor the FHIR server gave them. `complete` False: there are more than these.
     """
 
     entries: Entries = ()
@@ -36,9 +37,10 @@ class Section:
 
 @dataclass(frozen=True)
 class SectionRead:
-    """What one Section held for us. `unread` counts the entries that could not be read, by reason."""
+    """A Section, read. `matched`: the entries that belong to a value set. `unread` counts the entries that could not be
+    read, by reason; `seen_count` counts all."""
 
-    found: tuple[ChartEntry, ...] = ()
+    matched: tuple[ChartEntry, ...] = ()
     seen_count: int = 0
     unread: Mapping[str, int] = field(default_factory=dict)
     obtained: bool = True
@@ -49,29 +51,36 @@ class SectionRead:
         return sum(self.unread.values())
 
 
+_NOT_OBTAINED = SectionRead(obtained=False)
+
+
 @dataclass(frozen=True)
 class PatientRecord:
-    """One patient in one call: the conditions and procedures that matter, and how much of the chart was seen.
+    """A patient in one call: the entries that matter, and how much of the chart was seen.
 
-    `language`: the patient's preferred language as a primary subtag ("es"), None where the chart does not say.
+    `sections`: by FHIR resource type, one for each search of the service's prefetch. `language`: the patient's
+    preferred language as a primary subtag ("es"), None where the chart does not say; so is `birth_date`.
     """
 
     patient_id: str
-    conditions: SectionRead
-    procedures: SectionRead
+    sections: Mapping[str, SectionRead]
     language: str | None = None
+    birth_date: DateRange | None = None
+
+    def section(self, resource_type: str) -> SectionRead:
+        """The section of this type; not obtained where the call has none."""
+        return self.sections.get(resource_type, _NOT_OBTAINED)
 
 
 def read_section(
     section: Section, resource_type: str, patient_id: str, terminology: Terminology, today: date
 ) -> SectionRead:
-    """Read the entries of one resource type ("Condition" or "Procedure"); other types are passed over.
+    """Read the entries of one resource type, such as "Condition"; other types are passed over.
 
     Raises OtherPatient at the first entry that is certainly about somebody else.
     """
     unread: Counter[str] = Counter()
-    complete = section.complete
-    other_types = False
+    other_types = failed = False
     readable: list[ChartResource] = []
     ownership = Ownership(patient_id, section.entries)
     ours = ownership.ours
@@ -86,15 +95,15 @@ def read_section(
             else:
                 unread["patient not resolved"] += 1
         elif resource.resource_type == "OperationOutcome":
-            complete = complete and not _reports_error(resource)
+            failed = failed or _reports_error(resource)
         else:
             other_types = True
-    matched, unread["no code"] = terminology.sift(resource.code for resource in readable)
-    chart_entries = (read_chart_entry(readable[at], matches, today) for at, matches in sorted(matched.items()))
-    found = tuple(entry for entry in chart_entries if entry is not None)
+    matches_by_index, unread["no code"] = terminology.sift(resource.code for resource in readable)
+    chart_entries = (read_chart_entry(readable[at], matches, today) for at, matches in sorted(matches_by_index.items()))
+    entries = tuple(entry for entry in chart_entries if entry is not None)
     seen_count = len(readable) + unread["not a resource"] + unread["patient not resolved"]
-    obtained = section.obtained and (seen_count > 0 or not other_types)  # the answer to another question is no answer
-    return SectionRead(found, seen_count, dict(+unread), obtained, complete)
+    obtained = section.obtained and (seen_count > 0 or not (other_types or failed))  # an error instead of data is no answer
+    return SectionRead(entries, seen_count, dict(+unread), obtained, section.complete and not failed)
 
 
 def _subject(resource: ChartResource) -> Reference | None:
@@ -110,21 +119,34 @@ def _reports_error(resource: ChartResource) -> bool:
     return not issues or any(issue.severity not in ("information", "warning") for issue in issues)
 
 
-def read_language(entry: BundleEntry | None) -> tuple[str | None, str | None]:
-    """The id of a Patient, and the language it prefers, as its primary subtag ("es"); else the first one it names.
+@dataclass(frozen=True)
+class PatientFacts:
+    """What a Patient resource tells us: its id, the preferred language ("es") and the date of birth, as far as known."""
 
-    Both are None where this is no Patient; the language is None where it is given in words only.
+    id: str | None
+    language: str | None = None
+    birth_date: DateRange | None = None
+
+
+def read_patient(entry: BundleEntry | None) -> PatientFacts | None:
+    """The facts of a Patient; None where this is no Patient.
+
+    The language is the preferred one, else the first, as its primary subtag; None where it is given in words only.
     """
     resource = entry.resource if entry else None
     if resource is None or resource.resource_type != "Patient":
-        return None, None
-    communication = read_elements(resource, Patient).communication
-    spoken = sorted(communication, key=lambda one: not one.preferred)
+        return None
+    patient = read_elements(resource, Patient)
+    return PatientFacts(resource.id, _language(patient), read_date(patient.birth_date or ""))
+
+
+def _language(patient: Patient) -> str | None:
+    spoken = sorted(patient.communication, key=lambda language: not language.preferred)
     tags = [coding.code for coding in spoken[0].language.coding if coding.code] if spoken and spoken[0].language else []
     if not tags:
-        return resource.id, None
+        return None
     subtag = re.split("[-_]", tags[0].strip().lower())[0]
-    return resource.id, _ISO_639_2.get(subtag, subtag)
+    return _ISO_639_2.get(subtag, subtag)
 
 
 _ISO_639_2 = {"eng": "en", "spa": "es"}  # three-letter codes of the languages we have pages in

@@ -12,11 +12,11 @@ from datetime import UTC, datetime
 from flask import Blueprint, Response, g, request
 
 from cards.card import Card
-from cards.catalogue import Topic
-from cards.evaluate import ProceduresUnobtainable, evaluate
+from cards.evaluate import SectionUnobtainable, evaluate
+from cards.topic import Topic
 from cds_service.cds_hooks.discovery import discovery_document
 from cds_service.cds_hooks.issuing import CardIssuer
-from cds_service.cds_hooks.patient_chart import BUNDLES, ChartReader
+from cds_service.cds_hooks.patient_chart import ChartReader
 from cds_service.cds_hooks.request_body import read_json_body, refuse_deep
 from cds_service.cds_hooks.request_decoder import EarlyLook, RequestDecoder
 from cds_service.cds_hooks.session import read_session
@@ -37,7 +37,7 @@ class HookService:
         self.content_version = topic.version
         self.discovery = discovery_document(topic)
         self._topic = topic
-        self._decoder = RequestDecoder(topic, BUNDLES)
+        self._decoder = RequestDecoder(topic, topic.service.resource_types)
         self._charts = charts
         self._issuer = issuer
         self._clock = clock
@@ -71,12 +71,8 @@ class HookService:
         log.lap("chart")
         try:
             cards = evaluate(self._topic, found, record, today)
-        except ProceduresUnobtainable:
-            raise PreconditionFailed(
-                "the patient's procedures are needed to judge this order, and could not be had: send them in "
-                "prefetch.procedures, or a fhirServer (with fhirAuthorization) that gives them",
-                expression="prefetch.procedures",
-            ) from None
+        except SectionUnobtainable as missing:
+            raise PreconditionFailed(str(missing), expression=f"prefetch.{missing.key}") from None
         log.lap("rule")
         return cards
 

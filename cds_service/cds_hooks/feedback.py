@@ -6,7 +6,7 @@ from collections import Counter
 
 from flask import Blueprint, Response, g, jsonify, request
 
-from cards.catalogue import Topic
+from cards.topic import Topic
 from cds_service.cds_hooks.feedback_body import decode_feedback
 from cds_service.cds_hooks.request_body import read_json_body, refuse_deep
 from cds_service.clients.token_check import ClientAuth

@@ -6,19 +6,27 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
-from cards.catalogue import Topic
 from cards.fhir.bundle import count_matches
 from cards.fhir.draft_orders import condition_id
 from cards.fhir.patient_check import Ownership
 from cards.fhir.resources import ChartResource, CodeableConcept
-from cards.record.patient_record import OtherPatient, PatientRecord, Section, SectionRead, read_language, read_section
+from cards.record.patient_record import (
+    OtherPatient,
+    PatientFacts,
+    PatientRecord,
+    Section,
+    SectionRead,
+    read_patient,
+    read_section,
+)
+from cards.topic import Topic
 from cds_service.cds_hooks.wire import HookRequest
-from cds_service.errors import BadRequest
+from cds_service.errors import BadRequest, CodedReason
 from cds_service.fhir_client.base_url import FhirBase, parse_base
 from cds_service.fhir_client.prefetch import PrefetchValue, State, fill_template, sort_value
+from cds_service.fhir_client.read_failure import ReadFailure
 from cds_service.fhir_client.reader import FetchResult, FhirReader
 
-BUNDLES = {"conditions": "Condition", "procedures": "Procedure"}  # the prefetch keys that hold Bundles, and of what
 REASON = "reason"  # as a ReadLog names a read that a reasonReference asks for
 
 
@@ -27,7 +35,7 @@ class ReadLog:
     """One read from a FHIR server. `key`: of prefetch, or REASON; `began`: as time.perf_counter has it."""
 
     key: str
-    failure: str | None
+    failure: CodedReason | None
     began: float
     seconds: float
 
@@ -38,7 +46,7 @@ class ChartLog:
 
     prefetch: dict[str, str] = field(default_factory=dict)
     reads: list[ReadLog] = field(default_factory=list)
-    fetch_failures: dict[str, str] = field(default_factory=dict)
+    fetch_failures: dict[str, CodedReason] = field(default_factory=dict)
     resources_seen: dict[str, int] = field(default_factory=dict)
     resources_unread: dict[str, Mapping[str, int]] = field(default_factory=dict)
     reasons_looked_up: dict[str, int] = field(default_factory=dict)
@@ -49,6 +57,7 @@ class ChartReader:
 
     def __init__(self, topic: Topic, fhir_reader: FhirReader) -> None:
         self._topic = topic
+        self._resource_types = topic.service.resource_types
         self._fhir_reader = fhir_reader
 
     def deadline(self) -> float:
@@ -68,14 +77,14 @@ class ChartReader:
         log.reads += [ReadLog(key, one.failure, one.began, one.seconds) for key, one in fetched.items()]
         log.fetch_failures = {key: result.failure for key, result in fetched.items() if result.failure}
         sections = {}
-        for key, resource_type in BUNDLES.items():
+        for key, resource_type in self._resource_types.items():
             read = self._section(key, request, values[key], fetched.get(key), today, log)
             log.resources_seen[resource_type] = read.seen_count
             if read.unread:
                 log.resources_unread[resource_type] = read.unread
-            sections[key] = read
-        language = self._language(request, values["patient"], fetched.get("patient"))
-        return PatientRecord(request.patient_id, sections["conditions"], sections["procedures"], language)
+            sections[resource_type] = read
+        patient = self._patient(request, values.get("patient"), fetched.get("patient"))
+        return PatientRecord(request.patient_id, sections, patient.language, patient.birth_date)
 
     def look_up(
         self, request: HookRequest, references: Sequence[str], log: ChartLog, deadline: float
@@ -120,7 +129,7 @@ class ChartReader:
         log: ChartLog,
     ) -> SectionRead:
         def read(section: Section) -> SectionRead:
-            return read_section(section, BUNDLES[key], request.patient_id, self._topic.chart, today)
+            return read_section(section, self._resource_types[key], request.patient_id, self._topic.chart, today)
 
         obtained = value.state not in (State.FAILED, State.MISSING)
         try:
@@ -132,17 +141,23 @@ class ChartReader:
         try:
             return read(_merged(value, fetched))
         except OtherPatient:  # a server that ignores `patient=` answers with everybody: none of it is used
-            log.fetch_failures[key] = "the server answered with another patient's data"
+            words = "the server answered with another patient's data"
+            log.fetch_failures[key] = CodedReason(ReadFailure.OTHER_PATIENT, words)
             return given
 
-    def _language(self, request: HookRequest, value: PrefetchValue, fetched: FetchResult | None) -> str | None:
-        entries = value.entries or (fetched.entries if fetched else ())
-        patient_id, language = read_language(entries[0]) if entries else (None, None)
-        if patient_id is None or patient_id == request.patient_id:
-            return language
-        if value.entries:
+    def _patient(
+        self, request: HookRequest, value: PrefetchValue | None, fetched: FetchResult | None
+    ) -> PatientFacts:
+        """The facts of the Patient. Raises BadRequest where prefetch holds another one."""
+        entries = value.entries if value else ()
+        sent = bool(entries)
+        entries = entries or (fetched.entries if fetched else ())
+        facts = read_patient(entries[0]) if entries else None
+        if facts is None or facts.id is None or facts.id == request.patient_id:
+            return facts or PatientFacts(None)
+        if sent:
             raise _other_patient("prefetch.patient", 0)
-        return None
+        return PatientFacts(None)
 
 
 def _is_on_server(reference: str, server: FhirBase | None) -> bool:

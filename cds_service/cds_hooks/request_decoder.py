@@ -13,11 +13,11 @@ from typing import Any
 
 import msgspec
 
-from cards.catalogue import Topic
 from cards.evaluate import Triage, triage
 from cards.fhir.bundle import read_decoded
 from cards.fhir.draft_orders import DraftOrder, NotABundle, read_draft_orders
 from cards.fhir.resources import Bundle
+from cards.topic import Topic
 from cds_service.cds_hooks.request_body import refuse_deep
 from cds_service.cds_hooks.wire import (
     Envelope,

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from cards.catalogue import Topic
 from cards.evaluate import Triage, reasons_to_look_up, triage
 from cards.fhir.draft_orders import DraftOrder, NotABundle, OtherPatient, read_draft_orders, refuse_other_patients
 from cards.fhir.resources import CodeableConcept
+from cards.topic import Topic
 from cds_service.cds_hooks.patient_chart import ChartLog, ChartReader
 from cds_service.cds_hooks.request_decoder import EarlyLook
 from cds_service.cds_hooks.wire import HookRequest

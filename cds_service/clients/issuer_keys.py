@@ -11,7 +11,6 @@ import json
 import time
 from collections.abc import Callable
 from pathlib import Path
-from threading import BoundedSemaphore, Event, Lock, Thread
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
@@ -19,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from jwt import PyJWK
 from jwt.exceptions import PyJWTError
 
+from cds_service.background_refresh import BackgroundRefresh
 from cds_service.event_log.events import log_keys_not_fetched
 
 _KINDS = {  # the key that an algorithm takes: type and curve (RFC 7518 section 3.1, RFC 8037)
@@ -160,12 +160,10 @@ class FetchedKeys:
         self._url = url
         self._fetch = fetch
         self._allow_sandbox = allow_sandbox
-        self._monotonic = monotonic
         self._keys: KeySet | None = None
-        self._asked_at = float("-inf")
-        self._under_way: Event | None = None  # set when the fetch that is under way is over
-        self._lock = Lock()
-        self._places = BoundedSemaphore(_MOST_WAITING)
+        self._refreshing = BackgroundRefresh(
+            self._refresh, name="issuer-keys", most_waiting=_MOST_WAITING, monotonic=monotonic
+        )
 
     def find(self, kid: str, algorithm: str) -> PyJWK | None:
         """The key of this id where it is one for this algorithm, else None.
@@ -174,9 +172,10 @@ class FetchedKeys:
         """
         keys = self._keys
         if keys is not None and kid in keys:
-            self._begin(after_s=_OLD_S)
+            self._refreshing.begin(after_s=_OLD_S)
             return keys.find(kid, algorithm)
-        self._wait_for(self._begin(after_s=_NO_KEY_YET_S if keys is None else _UNKNOWN_KID_S))
+        end = self._refreshing.begin(after_s=_NO_KEY_YET_S if keys is None else _UNKNOWN_KID_S)
+        self._refreshing.wait(end, _WAIT_S)
         if self._keys is None:
             raise KeysUnobtainable
         return self._keys.find(kid, algorithm)
@@ -189,7 +188,7 @@ class FetchedKeys:
     def warm(self) -> None:
         """Begin to fetch the keys where none is known, so that a first call finds them; nobody waits for it."""
         if self._keys is None:
-            self._begin(after_s=_NO_KEY_YET_S)
+            self._refreshing.begin(after_s=_NO_KEY_YET_S)
 
     def ask(self) -> KeySet:
         """The key set as the issuer gives it now. Raises KeysUnobtainable."""
@@ -198,38 +197,14 @@ class FetchedKeys:
         except (ValueError, RecursionError):
             raise KeysUnobtainable from None
 
-    def _begin(self, *, after_s: float) -> Event | None:
-        """The fetch that is under way: begun now, beside the calls, where the last one is so many seconds ago."""
-        with self._lock:
-            if self._under_way is None and self._monotonic() - self._asked_at >= after_s:
-                over = Event()
-                try:
-                    Thread(target=self._refresh, args=(over,), name="issuer-keys", daemon=True).start()
-                except RuntimeError:  # no thread is to be had: the next call tries again
-                    return None
-                self._under_way = over
-            return self._under_way
-
-    def _wait_for(self, over: Event | None) -> None:
-        """Wait until this fetch is over, or not: not for long, and only a few calls at a time."""
-        if over is not None and self._places.acquire(blocking=False):
-            try:
-                over.wait(_WAIT_S)
-            finally:
-                self._places.release()
-
-    def _refresh(self, over: Event) -> None:
+    def _refresh(self) -> None:
         """Take what the issuer gives, or keep what there is: a set without one usable key counts as an outage."""
         try:
             keys = self.ask()
             reason = None if keys else "NoUsableKey"
-        except Exception as fault:  # also of a library, by bytes that nobody thought of: keys are not lost by it
+        except Exception as fault:  # of any library, for unexpected bytes: the keys that are known stay
             reason = type(fault).__name__
         if reason is None:
             self._keys = keys
         else:
             log_keys_not_fetched(self._client, reason, known=self._keys is not None)
-        with self._lock:
-            self._asked_at = self._monotonic()
-            self._under_way = None
-        over.set()

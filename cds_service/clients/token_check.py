@@ -19,7 +19,7 @@ from cds_service.clients.clients_file import is_tenant
 from cds_service.clients.issuer_keys import KeysUnobtainable
 from cds_service.clients.registry import Quiet, RegisteredClient, Registry
 from cds_service.clients.token_replay import SeenTokens
-from cds_service.errors import ClientNotTrusted, KeysUnavailable
+from cds_service.errors import ClientNotTrusted, KeysUnavailable, TokenRefusal
 from cds_service.event_log.events import CallLog
 from cds_service.fhir_client.base_url import FhirBase
 
@@ -131,9 +131,9 @@ class ClientAuth:
         now_s = self._clock().timestamp()
         fault = _fault_of(claims, audiences, now_s)
         if fault:
-            raise ClientNotTrusted(fault, client.name)
+            raise ClientNotTrusted(*fault, client.name)
         if not self._seen.is_first_use(claims.iss, claims.jti, int(claims.exp) + LEEWAY_S + 1):
-            raise ClientNotTrusted("jti was seen before", client.name)
+            raise ClientNotTrusted(TokenRefusal.REPLAYED, "jti was seen before", client.name)
         return TrustedClient(client, claims.tenant or "", claims.jti, any_loopback=not self._production)
 
     def _unverified_client(self, unverified_token: str) -> tuple[RegisteredClient, _Header]:
@@ -143,54 +143,56 @@ class ClientAuth:
             header = msgspec.convert(parts["header"], _Header)
             origin = msgspec.convert(parts["payload"], _Origin)
         except msgspec.ValidationError as fault:
-            raise ClientNotTrusted(f"the token cannot be read: {_told(fault)}") from None
+            raise ClientNotTrusted(TokenRefusal.MALFORMED, f"the token cannot be read: {_told(fault)}") from None
         except (jwt.PyJWTError, ValueError, TypeError, RecursionError) as fault:
-            raise ClientNotTrusted(f"the token cannot be read ({type(fault).__name__})") from None
+            raise ClientNotTrusted(
+                TokenRefusal.MALFORMED, f"the token cannot be read ({type(fault).__name__})"
+            ) from None
         if not self._registry.knows(origin.iss):
-            raise ClientNotTrusted("iss is not registered")
+            raise ClientNotTrusted(TokenRefusal.UNKNOWN_ISSUER, "iss is not registered")
         client = self._registry.find(origin.iss, origin.tenant)
         if client is None:
-            raise ClientNotTrusted("tenant is not registered for this iss")
+            raise ClientNotTrusted(TokenRefusal.UNKNOWN_TENANT, "tenant is not registered for this iss")
         return client, header
 
 
 def _bearer(authorization: str | None) -> str:
     """The one token of a header."""
     if not authorization:
-        raise ClientNotTrusted("no Authorization header")
+        raise ClientNotTrusted(TokenRefusal.MISSING, "no Authorization header")
     if len(authorization) > _LONGEST_TOKEN:
-        raise ClientNotTrusted("the token is too long")
+        raise ClientNotTrusted(TokenRefusal.MALFORMED, "the token is too long")
     match = _BEARER.fullmatch(authorization)
     if not match:
-        raise ClientNotTrusted("the Authorization header is not Bearer and one signed token")
+        raise ClientNotTrusted(TokenRefusal.MALFORMED, "the Authorization header is not Bearer and one signed token")
     return match[1]
 
 
 def _verified_claims(unverified_token: str, client: RegisteredClient, header: _Header) -> _Claims:
     """The claims of a token whose signature holds, with a key and an algorithm that are registered for the client."""
 
-    def refuse(reason: str) -> ClientNotTrusted:
-        return ClientNotTrusted(reason, client.name)
+    def refuse(code: TokenRefusal, reason: str) -> ClientNotTrusted:
+        return ClientNotTrusted(code, reason, client.name)
 
     if header.typ.upper() != "JWT":
-        raise refuse("typ is not JWT")
+        raise refuse(TokenRefusal.MALFORMED, "typ is not JWT")
     if header.crit is not None or header.b64 is not None:
-        raise refuse("the header demands extensions (crit, b64)")
+        raise refuse(TokenRefusal.MALFORMED, "the header demands extensions (crit, b64)")
     if header.alg not in client.algorithms:
-        raise refuse("alg is not registered for the client")
+        raise refuse(TokenRefusal.KEY, "alg is not registered for the client")
     try:
         key = client.keys.find(header.kid, header.alg)
     except KeysUnobtainable:
         raise KeysUnavailable(client.name) from None
     if key is None:
-        raise refuse("no registered key has this kid and fits this alg")
+        raise refuse(TokenRefusal.KEY, "no registered key has this kid and fits this alg")
     try:
         payload = jwt.decode(unverified_token, key, algorithms=[header.alg], options=_SIGNATURE_ONLY)
         return msgspec.convert(payload, _Claims)
     except msgspec.ValidationError as fault:
-        raise refuse(f"a claim is missing or wrong: {_told(fault)}") from None
+        raise refuse(TokenRefusal.CLAIMS, f"a claim is missing or wrong: {_told(fault)}") from None
     except (jwt.PyJWTError, ValueError, TypeError) as fault:
-        raise refuse(f"the signature does not hold ({type(fault).__name__})") from None
+        raise refuse(TokenRefusal.SIGNATURE, f"the signature does not hold ({type(fault).__name__})") from None
 
 
 def _told(fault: msgspec.ValidationError) -> str:
@@ -198,16 +200,17 @@ def _told(fault: msgspec.ValidationError) -> str:
     return str(fault).replace("`", "")
 
 
-def _fault_of(claims: _Claims, audiences: Collection[str], now_s: float) -> str | None:
+def _fault_of(claims: _Claims, audiences: Collection[str], now_s: float) -> tuple[TokenRefusal, str] | None:
     """Why these claims are not for now and us (R-6.9 to R-6.13)."""
     named = [claims.aud] if isinstance(claims.aud, str) else claims.aud
-    must_hold = {
-        "aud is not the URL called": not set(audiences).isdisjoint(named),
-        "exp is past": now_s < claims.exp + LEEWAY_S,
-        "iat is in the future": claims.iat <= now_s + LEEWAY_S,
-        "nbf is in the future": claims.nbf is None or claims.nbf <= now_s + LEEWAY_S,
-        "the token lives longer than an hour": 0 < claims.exp - claims.iat <= _LONGEST_LIFE_S,
-        "jti is empty": bool(claims.jti.strip()),
-        "tenant is no name": not claims.tenant or is_tenant(claims.tenant),
-    }
-    return next((fault for fault, holds in must_hold.items() if not holds), None)
+    life_s = claims.exp - claims.iat
+    must_hold = (
+        (not set(audiences).isdisjoint(named), TokenRefusal.AUDIENCE, "aud is not the URL called"),
+        (now_s < claims.exp + LEEWAY_S, TokenRefusal.TIME, "exp is past"),
+        (claims.iat <= now_s + LEEWAY_S, TokenRefusal.TIME, "iat is in the future"),
+        (claims.nbf is None or claims.nbf <= now_s + LEEWAY_S, TokenRefusal.TIME, "nbf is in the future"),
+        (0 < life_s <= _LONGEST_LIFE_S, TokenRefusal.TIME, "the token lives longer than an hour"),
+        (bool(claims.jti.strip()), TokenRefusal.CLAIMS, "jti is empty"),
+        (not claims.tenant or is_tenant(claims.tenant), TokenRefusal.UNKNOWN_TENANT, "tenant is no name"),
+    )
+    return next(((code, reason) for holds, code, reason in must_hold if not holds), None)

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
+from cds_service.ehr_simulator.http_client import objects_in
+
 _LONGEST_SUMMARY = 139  # characters
 _INDICATORS = ("info", "warning", "critical")
 
@@ -40,7 +42,7 @@ def _card_faults(card: dict[str, Any]) -> Iterator[str]:
     yield from _suggestion_faults(card)
     yield from _list_faults(card, "overrideReasons", ("code", "system", "display"))
     yield from _list_faults(card, "links", ("label", "url", "type"))
-    for link in _objects(card.get("links")):
+    for link in objects_in(card.get("links")):
         if _is_text(link.get("url")) and urlsplit(link["url"]).scheme not in ("http", "https"):
             yield "a link is no http or https URL"
         if _is_text(link.get("type")) and link["type"] not in ("absolute", "smart"):
@@ -53,7 +55,7 @@ def _suggestion_faults(card: dict[str, Any]) -> Iterator[str]:
     yield from _list_faults(card, "suggestions", ("label",))
     if card.get("selectionBehavior") not in ("at-most-one", "any"):
         yield "suggestions without a selectionBehavior of at-most-one or any"
-    for suggestion in _objects(card["suggestions"]):
+    for suggestion in objects_in(card["suggestions"]):
         if "actions" in suggestion:
             yield from _action_faults(suggestion["actions"], "the actions of a suggestion")
 
@@ -61,7 +63,7 @@ def _suggestion_faults(card: dict[str, Any]) -> Iterator[str]:
 def _action_faults(actions: Any, what: str) -> Iterator[str]:
     if not isinstance(actions, list) or not actions:
         yield f"{what}: no list, or an empty one"
-    for action in _objects(actions):
+    for action in objects_in(actions):
         if action.get("type") not in ("create", "update", "delete"):
             yield f"{what}: a type that is not create, update or delete"
         elif action["type"] != "delete" and not isinstance(action.get("resource"), dict):
@@ -76,14 +78,10 @@ def _list_faults(card: dict[str, Any], name: str, texts: tuple[str, ...]) -> Ite
         return
     if not isinstance(card[name], list) or not card[name]:
         yield f"{name} is no list, or an empty one"
-    for one in _objects(card[name]):
+    for one in objects_in(card[name]):
         for text in texts:
             if not _is_text(one.get(text)):
                 yield f"{name}: one without {text}"
-
-
-def _objects(value: Any) -> list[dict[str, Any]]:
-    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
 
 
 def _is_text(value: Any) -> bool:

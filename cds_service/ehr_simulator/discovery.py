@@ -7,10 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
-from cds_service.ehr_simulator.failure import CallFailed
-from cds_service.ehr_simulator.http_client import NotJson, Web
+from cds_service.ehr_simulator.http_client import CallFailed, NotJson, Web
 from cds_service.ehr_simulator.refusal import refusal
-from cds_service.printable import in_one_line
+from cds_service.terminal import in_one_line
 
 _DISCOVERY = "/cds-services"
 

@@ -14,17 +14,15 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from cds_service.ehr_simulator.card_faults import find_answer_faults
+from cds_service.ehr_simulator.card_feedback import NoSuchCard, build_feedback
 from cds_service.ehr_simulator.discovery import Address, Listed, choose, read_discovery
 from cds_service.ehr_simulator.drafts import NotAnOrder
-from cds_service.ehr_simulator.failure import CallFailed
-from cds_service.ehr_simulator.feedback import NoSuchCard, build_feedback
 from cds_service.ehr_simulator.fhir_server import Prefetch, Say
-from cds_service.ehr_simulator.http_client import Answer, NotJson, Web
+from cds_service.ehr_simulator.http_client import Answer, CallFailed, NotJson, Web
 from cds_service.ehr_simulator.refusal import refusal
 from cds_service.ehr_simulator.request import Built, OutOfRange, Wanted, build_request
 from cds_service.ehr_simulator.token import Signer
-from cds_service.printable import in_one_line
-from cds_service.terminal import show_answer
+from cds_service.terminal import in_one_line, show_answer
 
 
 @dataclass(frozen=True, slots=True)

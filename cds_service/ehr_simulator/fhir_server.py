@@ -8,12 +8,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cds_service.ehr_simulator.drafts import version_of
-from cds_service.ehr_simulator.failure import CallFailed
-from cds_service.ehr_simulator.http_client import Answer, NotJson, Web
+from cds_service.ehr_simulator.http_client import Answer, CallFailed, NotJson, Web, objects_in
 from cds_service.ehr_simulator.prefetch_templates import NotFilled, fill_template
 from cds_service.ehr_simulator.refusal import server_words
 from cds_service.fhir_client.base_url import FhirBase, LeavesServer
-from cds_service.printable import in_one_line
+from cds_service.terminal import in_one_line
 
 _MOST_PAGES = 20
 _ACCEPT = "application/fhir+json, application/json;q=0.9, application/json+fhir;q=0.8"  # the last: DSTU2
@@ -101,7 +100,7 @@ class FhirSide:
                 prefetch.notes.append(f"{in_one_line(key)}: only {pages} page(s) of it, with the link to the next one")
         if not entries and not next_url:
             return None
-        links = [link for link in _links(resource) if link.get("relation") != "next"]
+        links = [link for link in objects_in(resource.get("link")) if link.get("relation") != "next"]
         links += [{"relation": "next", "url": next_url}] if next_url else []
         return resource | {"entry": entries} | ({"link": links} if links else {})
 
@@ -134,14 +133,9 @@ def _entries(bundle: Mapping[str, Any]) -> list[Any]:
     return entries if isinstance(entries, list) else []
 
 
-def _links(bundle: Mapping[str, Any]) -> list[dict[str, Any]]:
-    links = bundle.get("link")
-    return [link for link in links if isinstance(link, dict)] if isinstance(links, list) else []
-
-
 def _next_url(bundle: Mapping[str, Any]) -> str | None:
-    found = [link.get("url") for link in _links(bundle) if link.get("relation") == "next"]
-    return found[0] if found and isinstance(found[0], str) else None
+    urls = [link.get("url") for link in objects_in(bundle.get("link")) if link.get("relation") == "next"]
+    return urls[0] if urls and isinstance(urls[0], str) else None
 
 
 def _resource_type(entry: Any) -> str:

@@ -4,20 +4,34 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+import click
 import requests
 import urllib3
 
-from cds_service.ehr_simulator.failure import CallFailed
-from cds_service.printable import in_one_line
+from cds_service.http_download import NotDownloaded, read_body
+from cds_service.terminal import in_one_line
 
 _MOST_BYTES = 64_000_000
-_CHUNK_BYTES = 65_536
 _USER_AGENT = "cds-service-call"
+
+
+class CallFailed(click.ClickException):
+    """The service was not reached, or did not answer with cards. `advice`: what to do, in lines. Exit status 1."""
+
+    def __init__(self, message: str, advice: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.advice = advice
+
+    def show(self, file: object = None) -> None:
+        """Print it as the other commands print theirs."""
+        click.echo(f"cds-service: cannot call: {self.message}", err=True)
+        for line in self.advice:
+            click.echo(f"  {line}", err=True)
 
 
 class NotJson(ValueError):
@@ -86,21 +100,18 @@ class Web:
                 allow_redirects=False,
                 timeout=self._timeout_s,
             ) as answer:
-                received = self._download(answer, start)
+                received = read_body(answer, _MOST_BYTES, start + self._timeout_s)
+        except NotDownloaded:
+            raise CallFailed(f"{origin(url)} answers with more than {_MOST_BYTES // 1_000_000} MB") from None
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as fault:
             raise _in_words(fault, url, self._timeout_s) from None
         names = {name.lower(): value for name, value in answer.headers.items()}
         return Answer(url, answer.status_code, names, received, time.monotonic() - start)
 
-    def _download(self, answer: requests.Response, start: float) -> bytes:
-        body = bytearray()
-        while chunk := answer.raw.read1(_CHUNK_BYTES, decode_content=True):
-            body += chunk
-            if len(body) > _MOST_BYTES:
-                raise CallFailed(f"{origin(answer.url)} answers with more than {_MOST_BYTES // 1_000_000} MB")
-            if time.monotonic() - start > self._timeout_s:
-                raise requests.ReadTimeout
-        return bytes(body)
+
+def objects_in(value: Any) -> list[dict[str, Any]]:
+    """The JSON objects in a list; none where `value` is no list."""
+    return [member for member in value if isinstance(member, dict)] if isinstance(value, list) else []
 
 
 def origin(url: str) -> str:

@@ -7,9 +7,8 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from cds_service.ehr_simulator.failure import CallFailed
-from cds_service.ehr_simulator.http_client import Answer, NotJson
-from cds_service.printable import in_one_line
+from cds_service.ehr_simulator.http_client import Answer, CallFailed, NotJson, objects_in
+from cds_service.terminal import in_one_line
 
 _TOLD = ("iss", "aud", "tenant")  # claims of our own token that a service compares with what is registered there
 _MEANINGS = {
@@ -48,8 +47,7 @@ def server_words(answer: Answer) -> Iterator[str]:
         return
     if not isinstance(body, dict):
         return
-    issues = body.get("issue")
-    for issue in issues if isinstance(issues, list) else ():
+    for issue in objects_in(body.get("issue")):
         yield from _issue_words(issue)
     for name in ("message", "error_description", "error", "detail", "title"):
         if isinstance(body.get(name), str):
@@ -57,9 +55,7 @@ def server_words(answer: Answer) -> Iterator[str]:
             return
 
 
-def _issue_words(issue: Any) -> Iterator[str]:
-    if not isinstance(issue, dict):
-        return
+def _issue_words(issue: Mapping[str, Any]) -> Iterator[str]:
     details = issue.get("details")
     text = details.get("text") if isinstance(details, dict) else None
     said = [one for one in (issue.get("diagnostics"), text) if isinstance(one, str)]

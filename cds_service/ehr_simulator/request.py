@@ -21,7 +21,7 @@ from cds_service.ehr_simulator.drafts import (
 from cds_service.ehr_simulator.fhir_server import FhirSide, Prefetch, Say
 from cds_service.ehr_simulator.http_client import Web
 from cds_service.fhir_client.base_url import FhirBase
-from cds_service.printable import printable
+from cds_service.terminal import printable
 
 _TOKEN_LIFE_S = 300  # told to the service; how long the token really lives, only its issuer knows
 _HIDDEN = "(not shown)"

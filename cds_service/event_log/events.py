@@ -17,6 +17,7 @@ from typing import Any, Protocol
 import structlog
 
 from cds_service.cds_hooks.patient_chart import ChartLog
+from cds_service.errors import CodedReason
 
 _LONGEST_ID = 100  # characters of a token id, which its issuer chooses
 
@@ -31,7 +32,7 @@ class CallLog:
     client: str | None = None
     tenant: str | None = None
     jti: str | None = None
-    not_trusted: str | None = None
+    not_trusted: CodedReason | None = None
     hook: str | None = None
     hook_instance: str | None = None
     outcome: str = "refused"

@@ -19,10 +19,12 @@ import urllib3
 from requests.adapters import BaseAdapter
 
 from cards.fhir.resources import BundleEntry
+from cds_service.errors import CodedReason
 from cds_service.fhir_client.base_url import FhirBase, LeavesServer
 from cds_service.fhir_client.prefetch import PrefetchValue, State, sort_resource
+from cds_service.fhir_client.read_failure import ReadFailure
 from cds_service.fhir_client.server_limits import ServerGate
-from cds_service.http_download import CutOff, FhirSession
+from cds_service.http_download import CutOff, IsolatedSession, NotDownloaded
 from cds_service.json_depth import is_deeper_than
 
 _MOST_BYTES_OF_A_PAGE = 10_000_000  # decompressed
@@ -31,17 +33,14 @@ _MOST_PAGES = 100  # of one key
 _MOST_ENTRIES = 20_000  # of one key
 _MOST_BRACKETS = 400_000  # of a page, `{` and `[`: twice what 10 MB of Conditions hold; each becomes an object of ours
 _MOST_LEVELS = 64
-_CHUNK_BYTES = 65_536
-_ENCODINGS = ("", "identity", "gzip", "x-gzip")
 _PARTING_S = 0.05  # after the deadline
 
-_NO_SERVER = "no FHIR server that this client may use"
-_TIME_SPENT = "time budget spent"
-_TOO_LARGE = "the answer is too large"
+_NO_SERVER = CodedReason(ReadFailure.NO_SERVER, "no FHIR server that this client may use")
+_TIME_SPENT = CodedReason(ReadFailure.OUT_OF_TIME, "time budget spent")
 
 
-class _NotRead(Exception):
-    """Why a key could not be read; the message is logged, so it names no address and no content."""
+class _Unusable(Exception):
+    """Why an answer cannot be used; the message is logged, so it names no address and no content."""
 
 
 @dataclass
@@ -54,7 +53,7 @@ class FetchResult:
 
     entries: list[BundleEntry | None] = field(default_factory=list)
     total: int = 0
-    failure: str | None = _TIME_SPENT
+    failure: CodedReason | None = _TIME_SPENT
     began: float = field(default_factory=time.perf_counter, compare=False)
     seconds: float = field(default=0.0, compare=False)
 
@@ -70,7 +69,7 @@ class FhirReader:
     ) -> None:
         self._budget_s = budget_ms / 1000
         self._gate = ServerGate(threads)
-        self._session = FhirSession(threads, ca_bundle, transport)
+        self._session = IsolatedSession(threads, ca_bundle, transport)
 
     def deadline(self) -> float:
         """When the time that a call which begins now has for its FHIR server is spent, on the monotonic clock."""
@@ -122,59 +121,49 @@ class FhirReader:
                 _keep_time(cut_off)
                 address = server.below(page)
                 if address in seen:
-                    raise _NotRead("pages run in a circle")
+                    raise _Unusable("pages run in a circle")
                 if len(seen) == _MOST_PAGES:
-                    raise _NotRead("the answer has too many pages")
+                    raise _Unusable("the answer has too many pages")
                 seen.add(address)
-                most_bytes = min(budget_bytes, _MOST_BYTES_OF_A_PAGE)
-                try:
-                    body = self._download(address, token, cut_off, most_bytes)
-                except requests.ConnectionError as cause:
-                    if not _is_hung_up(cause):
-                        raise
-                    _keep_time(cut_off)
-                    body = self._download(address, token, cut_off, most_bytes)
+                body = self._download(address, token, cut_off, min(budget_bytes, _MOST_BYTES_OF_A_PAGE))
                 budget_bytes -= len(body)
                 value = _sort(body)
                 if len(result.entries) + len(value.entries) > _MOST_ENTRIES:
-                    raise _NotRead("the answer has too many entries")
+                    raise _Unusable("the answer has too many entries")
                 result.entries.extend(value.entries)
                 result.total = max(result.total, value.total)
                 page = value.next_url
             result.failure = None
         except LeavesServer:
-            result.failure = "a link leaves the FHIR server"
-        except _NotRead as reason:
-            result.failure = str(reason)
-        except Exception as cause:  # of a library, by bytes that nobody thought of: one key less, never a failed call
-            in_time = time.monotonic() < cut_off.deadline  # later it is the cut that broke something
-            result.failure = f"the server could not be read ({type(cause).__name__})" if in_time else _TIME_SPENT
+            result.failure = CodedReason(ReadFailure.UNUSABLE, "a link leaves the FHIR server")
+        except _Unusable as reason:
+            result.failure = CodedReason(ReadFailure.UNUSABLE, str(reason))
+        except NotDownloaded as reason:
+            result.failure = CodedReason(ReadFailure.STATUS if reason.status else ReadFailure.UNUSABLE, str(reason))
+        except TimeoutError:
+            result.failure = _TIME_SPENT
+        except Exception as cause:  # of any library, for unexpected bytes: one key fails, never the whole call
+            words = f"the server could not be read ({type(cause).__name__})"
+            in_time = time.monotonic() < cut_off.deadline  # later errors come from the cut
+            result.failure = CodedReason(ReadFailure.UNREACHABLE, words) if in_time else _TIME_SPENT
         finally:
             result.seconds = time.perf_counter() - result.began
 
     def _download(self, address: str, token: str | None, cut_off: CutOff, most_bytes: int) -> bytes:
         headers = {
             "Accept": "application/fhir+json",
-            "Accept-Encoding": "gzip",  # charts shrink to a tenth of their size; one encoding is one decoder to trust
+            "Accept-Encoding": "gzip",  # charts shrink to a tenth of their size
             "User-Agent": "cds-service",
         }
         if token:
             headers["Authorization"] = f"Bearer {token}"
-        body = bytearray()
         try:
-            with self._session.get(
-                address, headers=headers, stream=True, allow_redirects=False, timeout=cut_off.seconds_left
-            ) as response:
-                _refuse_unread(response, most_bytes)
-                while chunk := response.raw.read1(_CHUNK_BYTES, decode_content=True):
-                    body += chunk
-                    if len(body) > most_bytes:
-                        raise _NotRead(_TOO_LARGE)
-                    _keep_time(cut_off)
-                _keep_time(cut_off)  # what was cut off may look like a body that is over
-        except (requests.Timeout, urllib3.exceptions.TimeoutError):
-            raise _NotRead(_TIME_SPENT) from None
-        return bytes(body)
+            return self._session.download(address, headers, cut_off, most_bytes)
+        except requests.ConnectionError as cause:
+            if not _is_hung_up(cause):
+                raise
+            _keep_time(cut_off)
+            return self._session.download(address, headers, cut_off, most_bytes)
 
 
 def _run_until(deadline: float, read: Callable[..., None], reads: Sequence[tuple[CutOff, str, FetchResult]]) -> None:
@@ -209,7 +198,7 @@ def _is_hung_up(cause: requests.ConnectionError) -> bool:
 
 def _keep_time(cut_off: CutOff) -> None:
     if time.monotonic() > cut_off.deadline:
-        raise _NotRead(_TIME_SPENT)
+        raise TimeoutError
 
 
 def _is_answer(result: FetchResult) -> bool:
@@ -217,23 +206,12 @@ def _is_answer(result: FetchResult) -> bool:
     return bool(result.entries) or result.failure != _TIME_SPENT
 
 
-def _refuse_unread(response: requests.Response, most_bytes: int) -> None:
-    """Raise _NotRead for an answer whose body is not worth a look."""
-    if response.status_code != 200:
-        raise _NotRead(f"the server answered {response.status_code}")
-    if response.headers.get("Content-Encoding", "").strip().lower() not in _ENCODINGS:
-        raise _NotRead("the answer is in an encoding that was not asked for")
-    length = response.headers.get("Content-Length", "")
-    if length.isdecimal() and (len(length) > 18 or int(length) > most_bytes):
-        raise _NotRead(_TOO_LARGE)
-
-
 def _sort(body: bytes) -> PrefetchValue:
     if body.count(b"{") + body.count(b"[") > _MOST_BRACKETS:
-        raise _NotRead(_TOO_LARGE)
+        raise _Unusable("the answer is too large")
     if is_deeper_than(body, _MOST_LEVELS):
-        raise _NotRead("the answer nests too deeply")
+        raise _Unusable("the answer nests too deeply")
     value = sort_resource(body)
     if value.state is State.FAILED:
-        raise _NotRead("the server answered with an error or with no FHIR resource")
+        raise _Unusable("the server answered with an error or with no FHIR resource")
     return value

@@ -11,11 +11,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from threading import Lock
 
+from cds_service.errors import CodedReason
 from cds_service.fhir_client.base_url import FhirBase
+from cds_service.fhir_client.read_failure import ReadFailure
 
-FULL = "the FHIR server has too many calls under way"
-ALL_FULL = "all FHIR servers together have too many calls under way"
-LEFT_ALONE = "the FHIR server does not answer; tried again shortly"
+FULL = CodedReason(ReadFailure.HELD_BACK, "the FHIR server has too many calls under way")
+ALL_FULL = CodedReason(ReadFailure.HELD_BACK, "all FHIR servers together have too many calls under way")
+LEFT_ALONE = CodedReason(ReadFailure.LEFT_ALONE, "the FHIR server does not answer; tried again shortly")
 
 _MOST_UNANSWERED = 5  # calls in a row; then it is left alone
 _LEFT_ALONE_S = 5.0
@@ -43,7 +45,7 @@ class ServerGate:
         self._under_way = 0
         self._servers: OrderedDict[FhirBase, _Server] = OrderedDict()  # the one asked for last comes last
 
-    def enter(self, base: FhirBase) -> str | None:
+    def enter(self, base: FhirBase) -> CodedReason | None:
         """Why a call may not read from this server now; None: it may, and calls `leave` when nothing of it is left."""
         with self._lock:
             server = self._servers.setdefault(base, _Server())

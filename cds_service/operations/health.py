@@ -1,7 +1,7 @@
-"""GET /health/live and /health/ready: for whoever restarts processes, and for whoever sends them calls (ADR 12).
+"""GET /health/live and /health/ready: probes for process managers and load balancers (ADR 12).
 
-A probe waits for nothing: the database is asked at most once a second, beside the probes, whoever and how many ask.
-What is said is one word for each check, for a stranger may read it.
+The database is checked at most once a second, beside the probes, however many there are; a probe waits for the result
+at most 0.7 seconds. An answer holds one word for each check and no details, because anybody may read it.
 """
 
 from __future__ import annotations
@@ -10,18 +10,18 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from threading import BoundedSemaphore, Event, Lock, Thread
 
 import msgspec
 from flask import Blueprint, Response
 
+from cds_service.background_refresh import BackgroundRefresh
 from cds_service.clients.registry import Registry
 from cds_service.event_log.events import log_fault
 from cds_service.storage.database import Database, DatabaseUnavailable
 from cds_service.storage.schema import SchemaState, schema_state
 
-_FRESH_S = 1.0  # for so long the database is not asked again
-_WAIT_S = 0.7  # the longest that a probe waits for it
+_FRESH_S = 1.0  # between two checks of the database
+_WAIT_S = 0.7  # the longest that a probe waits for a check
 
 OK, UNAVAILABLE, OVERDUE = "ok", "away", "overdue"
 OUTDATED = SchemaState.OUTDATED
@@ -29,44 +29,24 @@ PARTIAL, MISSING, UNNEEDED = "partial", "missing", "unneeded"
 
 
 class DatabaseCheck:
-    """Whether the database answers, and its schema is one that this version can work with."""
+    """Whether the database answers, with a schema that this version can work with."""
 
     def __init__(self, database: Database, *, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._database = database
         self._monotonic = monotonic
-        self._lock = Lock()
-        self._asked_at = float("-inf")
-        self._under_way: Event | None = None
-        self._waiting = BoundedSemaphore(1)  # one probe waits; the others are told what was so last
+        self._refreshing = BackgroundRefresh(self._refresh, name="health", most_waiting=1, monotonic=monotonic)
         self._word: str = UNAVAILABLE
 
     def word(self) -> str:
-        """`ok`; `away`; `outdated`: `db upgrade` is still to be run; `newer`: it was run by a newer version."""
-        over = self._begin()
-        if over is None:
+        """`ok`; `away`; `outdated`: `db upgrade` has not been run; `newer`: a newer version has run it."""
+        end = self._refreshing.begin(after_s=_FRESH_S)
+        if end is None:
             return self._word
-        if self._waiting.acquire(blocking=False):
-            try:
-                over.wait(_WAIT_S)
-            finally:
-                self._waiting.release()
-        late = not over.is_set() and self._monotonic() - self._asked_at >= _WAIT_S
-        return UNAVAILABLE if late else self._word
+        self._refreshing.wait(end, _WAIT_S)
+        is_late = not end.is_set() and self._monotonic() - self._refreshing.began_at >= _WAIT_S
+        return UNAVAILABLE if is_late else self._word
 
-    def _begin(self) -> Event | None:
-        """The question that is under way: put now, where the last one is a second ago."""
-        with self._lock:
-            now = self._monotonic()
-            if self._under_way is None and now - self._asked_at >= _FRESH_S:
-                over = Event()
-                try:
-                    Thread(target=self._ask, args=(over,), name="health", daemon=True).start()
-                except RuntimeError:  # no thread is to be had: the next probe tries again
-                    return None
-                self._under_way, self._asked_at = over, now
-            return self._under_way
-
-    def _ask(self, over: Event) -> None:
+    def _refresh(self) -> None:
         try:
             self._word = schema_state(self._database.schema_version())
         except DatabaseUnavailable:
@@ -74,15 +54,11 @@ class DatabaseCheck:
         except Exception as fault:
             self._word = UNAVAILABLE
             log_fault(fault)
-        finally:
-            with self._lock:
-                self._under_way = None
-            over.set()
 
 
 @dataclass(frozen=True)
 class Checks:
-    """One word for each check, and what follows for whoever sends calls."""
+    """One word for each check, and the state that follows from them: `ready`, `degraded` or `unready`."""
 
     database: str
     content: str
@@ -115,10 +91,10 @@ class Health:
         self._keys_needed = keys_needed
 
     def check(self) -> Checks:
-        """The state now; within a second, whatever is wrong.
+        """The state now, within a second.
 
-        Unready is a process that cannot give cards. One that lost its database, or lacks the keys of some clients, can:
-        it is degraded, and calls must still reach it, for no other process may be any better (ADR 12).
+        A process that cannot return cards is unready. One that lost its database, or lacks the keys of some clients,
+        still returns cards: it is degraded, and should still be sent calls (ADR 12).
         """
         database, content, keys = self._database.word(), self._content(), self._keys()
         unready = database == OUTDATED or keys == MISSING
@@ -138,7 +114,7 @@ class Health:
 
 
 def health_blueprint(health: Health) -> Blueprint:
-    """The two probes; open to everybody, and logged never."""
+    """The two probes. They need no token and are not logged."""
     blueprint = Blueprint("health", __name__, url_prefix="/health")
 
     @blueprint.get("/live")
@@ -148,8 +124,8 @@ def health_blueprint(health: Health) -> Blueprint:
     @blueprint.get("/ready")
     def ready() -> Response:
         checks = health.check()
-        told = {"database": checks.database, "content": checks.content, "keys": checks.keys}
-        return _answer({"state": checks.state, "checks": told}, 200 if checks.is_ready else 503)
+        words = {"database": checks.database, "content": checks.content, "keys": checks.keys}
+        return _answer({"state": checks.state, "checks": words}, 200 if checks.is_ready else 503)
 
     return blueprint
 

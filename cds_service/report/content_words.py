@@ -1,21 +1,63 @@
-"""What the clinical content calls things: override reasons by their display, cards by what they say."""
+"""What the clinical content says of its cards: their summaries, override reasons, and which are never silenced."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
-from cards.catalogue import Topic
-from cds_service.report.ledger_report import Words
+from cards.topic import Topic
+from cds_service.report.counting.card_answers import Reason
+from cds_service.report.counting.card_counts import CardKey
+from cds_service.report.counting.tallies import printable
 
 _PLACEHOLDER = re.compile(r"\{\w+\}")
 
 
-def words_of(topic: Topic) -> Words:
-    """The words of a topic as they stand now; earlier versions of the content may have said it otherwise."""
-    offered = topic.service.override_reasons
-    heads = {key: topic.texts[key].head.get("summary") for key in topic.service.cards}
-    return Words(
-        service=topic.service.id,
-        reasons={(offered.system, code): display for code, display in offered.codes.items()},
-        cards={key: _PLACEHOLDER.sub("…", summary) for key, summary in heads.items() if summary},
+@dataclass(frozen=True)
+class ContentWords:
+    """The words of all topics as they stand now; earlier versions of the content may have said it otherwise.
+
+    `services`: their ids. `reasons`: displays of override reasons by system and code. `summaries`: what each card says.
+    """
+
+    services: tuple[str, ...]
+    reasons: Mapping[tuple[str, str], str]
+    summaries: Mapping[CardKey, str]
+    never_silenced: frozenset[CardKey]
+
+    @property
+    def never_silenced_title(self) -> str:
+        """The keys of the cards that are never silenced, such as "Red flags"; "Critical cards" where there are none."""
+        keys = dict.fromkeys(card.replace("-", " ") for _, card in sorted(self.never_silenced))
+        return (", ".join(keys) or "critical cards").capitalize()
+
+    def reason(self, reason: Reason) -> str:
+        """A reason as a person reads it; one that no card offered by its code and system."""
+        if reason.code is None:
+            return "No reason given"
+        known = None if reason.foreign else self.reasons.get((reason.system or "", reason.code))
+        return known or printable(f"{reason.code} ({reason.system or 'no system'}), not offered by the card")
+
+
+def words_of(topics: Iterable[Topic]) -> ContentWords:
+    """The words of these topics."""
+    services = {topic.service.id: topic.service for topic in topics}
+    texts = {(topic.service.id, key): topic.texts[key] for topic in topics for key in topic.service.cards}
+    return ContentWords(
+        services=tuple(services),
+        reasons={
+            (service.override_reasons.system, code): display
+            for service in services.values()
+            for code, display in service.override_reasons.codes.items()
+        },
+        summaries={
+            key: _PLACEHOLDER.sub("…", text.head["summary"]) for key, text in texts.items() if text.head.get("summary")
+        },
+        never_silenced=frozenset(
+            (name, key)
+            for name, service in services.items()
+            for key, card in service.cards.items()
+            if card.always_shown
+        ),
     )

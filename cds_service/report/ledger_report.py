@@ -5,56 +5,61 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Protocol
 
-from cds_service.report.apart import (
+from cds_service.report.content_words import ContentWords
+from cds_service.report.counting.calls import (
+    Calls,
+    ClientCalls,
+    all_calls,
+    count_calls_by_client,
+    count_calls_by_day,
+)
+from cds_service.report.counting.card_answers import (
+    NeverSilencedOverride,
+    Reason,
+    Suggestion,
+    list_never_silenced_overrides,
+    list_reasons,
+    list_suggestions,
+)
+from cds_service.report.counting.card_counts import (
+    Timing,
+    Version,
+    count_all,
+    count_by,
+    count_by_version,
+    count_cards_by_version,
+    count_never_silenced,
+    count_timing,
+)
+from cds_service.report.counting.committee import Candidate, Change, find_changes, most_overridden, rank_cards
+from cds_service.report.counting.counted_apart import (
     ForeignFeedback,
     MuteClient,
     Silenced,
-    ask_foreign,
-    ask_mute_clients,
-    ask_silenced,
+    list_foreign_feedback,
+    list_mute_clients,
+    list_silenced,
 )
-from cds_service.report.calls import Calls, ClientCalls, all_calls, ask_calls_by_client, ask_calls_by_day
-from cds_service.report.committee import Candidate, Change, find_changes, most_overridden, rank_cards
-from cds_service.report.questions import (
-    Reason,
-    RedFlagOverride,
-    Suggestion,
-    Timing,
-    Version,
-    ask_groups,
-    ask_reasons,
-    ask_red_flag_overrides,
-    ask_red_flags,
-    ask_suggestions,
-    ask_timing,
-    ask_total,
-    ask_version_tallies,
-    ask_versions,
-)
-from cds_service.report.snapshot import ledger_snapshot
-from cds_service.report.tallies import Group, Tally, printable
-from cds_service.report.window import Window
+from cds_service.report.counting.snapshot import ledger_snapshot
+from cds_service.report.counting.tallies import Group, Tally, printable
+from cds_service.report.counting.window import Window
 from cds_service.storage.database import Database
 
-GROUPED = ("card", "week", "client", "tenant", "content-version")
-BREAKDOWNS = ("card", "week", "client", "tenant", "reason", "suggestion", "content-version")
+GROUPED = ("service", "card", "week", "client", "tenant", "content-version")
+BREAKDOWNS = ("service", "card", "week", "client", "tenant", "reason", "suggestion", "content-version")
+_BY_SERVICE = ("card", "content-version")  # their keys begin with the service
 
 
-@dataclass(frozen=True)
-class Words:
-    """The content's own words: displays of override reasons by system and code, and what each card says now."""
+class OfCard(Protocol):
+    """Whatever is said of one card of one service."""
 
-    service: str
-    reasons: Mapping[tuple[str, str], str]
-    cards: Mapping[str, str]
+    @property
+    def service(self) -> str: ...
 
-    def reason(self, reason: Reason) -> str:
-        """A reason as a person reads it; one that no card offered by its code and system."""
-        if reason.code is None:
-            return "No reason given"
-        known = None if reason.foreign else self.reasons.get((reason.system or "", reason.code))
-        return known or printable(f"{reason.code} ({reason.system or 'no system'}), not offered by the card")
+    @property
+    def card(self) -> str: ...
 
 
 @dataclass(frozen=True)
@@ -63,7 +68,7 @@ class LedgerReport:
 
     made_at: datetime
     made_by: str
-    words: Words
+    words: ContentWords
     window: Window
     total: Tally
     groups: Mapping[str, tuple[Group, ...]]
@@ -71,14 +76,25 @@ class LedgerReport:
     suggestions: tuple[Suggestion, ...]
     versions: tuple[Version, ...]
     changes: tuple[Change, ...]
-    red_flags: tuple[Group, ...]
-    red_flag_overrides: tuple[RedFlagOverride, ...]
+    never_silenced: tuple[Group, ...]
+    never_silenced_overrides: tuple[NeverSilencedOverride, ...]
     timing: Timing
     calls_by_day: Mapping[date, Calls]
     calls_by_client: tuple[ClientCalls, ...]
     mute_clients: tuple[MuteClient, ...]
     silenced: tuple[Silenced, ...]
     foreign: tuple[ForeignFeedback, ...]
+
+    @property
+    def services(self) -> tuple[str, ...]:
+        """The services with cards in the window, shown or silenced; without any, those of the content."""
+        services = {version.service for version in self.versions} | {silenced.service for silenced in self.silenced}
+        return tuple(sorted(services)) or self.words.services
+
+    @property
+    def has_several_services(self) -> bool:
+        """Whether a reader has to be told of which service a card is."""
+        return len(self.services) > 1
 
     @property
     def calls(self) -> Calls:
@@ -88,29 +104,44 @@ class LedgerReport:
     @property
     def candidates(self) -> tuple[Candidate, ...]:
         """The cards to look at, the first one first."""
-        return rank_cards(self.groups["card"])
+        return rank_cards(self.groups["card"], self.words.never_silenced)
 
     @property
     def most_overridden(self) -> Candidate | None:
         """The card most surely overridden most often, whatever its numbers."""
         return most_overridden(self.candidates)
 
-    def all_reasons(self) -> tuple[Reason, ...]:
-        """The reasons of all cards together, the most frequent first; `card` is empty."""
-        counts: dict[tuple[str | None, str | None, bool], int] = {}
-        for one in self.reasons:
-            key = (one.system, one.code, one.foreign)
-            counts[key] = counts.get(key, 0) + one.cards
-        summed = [Reason("", *key, cards) for key, cards in counts.items()]
-        return tuple(sorted(summed, key=lambda one: (-one.cards, one.code or "", one.system or "")))
+    def card_name(self, row: OfCard) -> str:
+        """A card as a person reads it: with its service where there are several."""
+        return printable(f"{row.service} / {row.card}" if self.has_several_services else row.card)
 
-    def reasons_of(self, card: str) -> tuple[Reason, ...]:
+    def readable_groups(self, breakdown: str) -> tuple[Group, ...]:
+        """The groups of a breakdown as a person reads them: with their service where there are several."""
+        return self._readable(self.groups[breakdown]) if breakdown in _BY_SERVICE else self.groups[breakdown]
+
+    def readable_never_silenced(self) -> tuple[Group, ...]:
+        """The cards that are never silenced, as a person reads them."""
+        return self._readable(self.never_silenced)
+
+    def _readable(self, groups: tuple[Group, ...]) -> tuple[Group, ...]:
+        return groups if self.has_several_services else tuple(Group(group.key[1:], group.tally) for group in groups)
+
+    def all_reasons(self) -> tuple[Reason, ...]:
+        """The reasons of all cards together, the most frequent first; `service` and `card` are empty."""
+        counts: dict[tuple[str | None, str | None, bool], int] = {}
+        for reason in self.reasons:
+            key = (reason.system, reason.code, reason.foreign)
+            counts[key] = counts.get(key, 0) + reason.cards
+        summed = [Reason("", "", *key, cards) for key, cards in counts.items()]
+        return tuple(sorted(summed, key=lambda reason: (-reason.cards, reason.code or "", reason.system or "")))
+
+    def reasons_of(self, row: OfCard) -> tuple[Reason, ...]:
         """The reasons of one card, the most frequent first."""
-        return tuple(one for one in self.reasons if one.card == card)
+        return tuple(one for one in self.reasons if (one.service, one.card) == (row.service, row.card))
 
 
 def build_report(
-    database: Database, window: Window, words: Words, made_by: str, wanted: Collection[str] = BREAKDOWNS
+    database: Database, window: Window, words: ContentWords, made_by: str, wanted: Collection[str] = BREAKDOWNS
 ) -> LedgerReport:
     """Read the whole report. `wanted`: the breakdowns to make; by card is always made. Raises DatabaseUnavailable."""
     with ledger_snapshot(database, window) as connection:
@@ -119,18 +150,18 @@ def build_report(
             made_by=made_by,
             words=words,
             window=window,
-            total=ask_total(connection),
-            groups={name: ask_groups(connection, name) for name in GROUPED if name in {"card", *wanted}},
-            reasons=ask_reasons(connection),
-            suggestions=ask_suggestions(connection) if "suggestion" in wanted else (),
-            versions=ask_versions(connection),
-            changes=find_changes(ask_version_tallies(connection)),
-            red_flags=ask_red_flags(connection),
-            red_flag_overrides=ask_red_flag_overrides(connection),
-            timing=ask_timing(connection),
-            calls_by_day=ask_calls_by_day(connection, window),
-            calls_by_client=ask_calls_by_client(connection, window),
-            mute_clients=ask_mute_clients(connection),
-            silenced=ask_silenced(connection, window),
-            foreign=ask_foreign(connection, window),
+            total=count_all(connection),
+            groups={name: count_by(connection, name) for name in GROUPED if name in {"card", *wanted}},
+            reasons=list_reasons(connection),
+            suggestions=list_suggestions(connection) if "suggestion" in wanted else (),
+            versions=count_by_version(connection),
+            changes=find_changes(count_cards_by_version(connection)),
+            never_silenced=count_never_silenced(connection, words.never_silenced),
+            never_silenced_overrides=list_never_silenced_overrides(connection, words.never_silenced),
+            timing=count_timing(connection),
+            calls_by_day=count_calls_by_day(connection, window),
+            calls_by_client=count_calls_by_client(connection, window),
+            mute_clients=list_mute_clients(connection),
+            silenced=list_silenced(connection, window),
+            foreign=list_foreign_feedback(connection, window),
         )

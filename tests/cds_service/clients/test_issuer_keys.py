@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
+from cds_service import background_refresh
 from cds_service.clients import issuer_keys
 from cds_service.clients.issuer_keys import ALGORITHMS, FetchedKeys, KeySet, KeysUnobtainable, read_key_file
 from tests.token_forge import DROP, Json, jwk_of, key_for, private_jwk_of
@@ -340,7 +341,7 @@ def test_call_does_not_wait_long_for_an_issuer_that_hangs(
         with pytest.raises(KeysUnobtainable):
             keys.find("good", "ES384")
     issuer.free.set()
-    until(lambda: keys._under_way is None)
+    until(lambda: keys.is_known)
     assert keys.find("good", "ES384")
     assert issuer.asked == 1
 
@@ -357,7 +358,7 @@ def test_want_of_threads_is_an_outage_and_passes(
             raise RuntimeError("can't start new thread")
 
     with monkeypatch.context() as patched:
-        patched.setattr(issuer_keys, "Thread", NoThread)
+        patched.setattr(background_refresh, "Thread", NoThread)
         with pytest.raises(KeysUnobtainable):
             keys.find("good", "ES384")
     assert keys.find("good", "ES384")

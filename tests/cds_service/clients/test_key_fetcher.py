@@ -103,7 +103,7 @@ def test_slow_server_is_given_up(server: LoopbackServer, slow: Answer, monkeypat
     with pytest.raises(KeysUnobtainable):
         KeyFetcher()(url_of(server))
     assert time.monotonic() - began < 20, "it hung"
-    while any(thread.name == "issuer-keys-time" for thread in enumerate_threads()):
+    while any(thread.name == "download-time" for thread in enumerate_threads()):
         assert time.monotonic() - began < 20, "a thread was left behind"
         time.sleep(0.01)
 

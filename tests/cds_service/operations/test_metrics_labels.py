@@ -1,47 +1,22 @@
-"""Label values: the reasons that the log gives have their classes, and nothing that is sent to us becomes a value."""
+"""Label values: nothing that is sent to us becomes one."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
 from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
 
-from cds_service.operations.metrics_reasons import READ_REASONS, TOKEN_REASONS, class_of
 from tests.cds_service.event_log.test_events import CANARY, canary_call, canary_feedback
 from tests.charts import HOOK_INSTANCE, SERVICE, condition, order, patient, post, prefetch, searchset
 from tests.exposition import scrape
 from tests.fake_fhir_server import BASE, FakeFhirServer
-from tests.places import ROOT
 from tests.test_recorded_calls import CALLS, replay, serve_lab_patients
 
-SOURCE = ROOT / "cds_service"
 LABELS = re.compile(r'(\w+)="([^"]*)"')
 PLAIN = re.compile(r"[a-zA-Z0-9._+ -]{1,40}")  # no value of a label is anything else
-
-
-@pytest.mark.parametrize(
-    ("classes", "modules"),
-    [
-        pytest.param(TOKEN_REASONS, ["clients/token_check.py", "errors.py"], id="why a token is refused"),
-        pytest.param(
-            READ_REASONS,
-            ["fhir_client/reader.py", "fhir_client/server_limits.py", "cds_hooks/patient_chart.py"],
-            id="why a server is not read",
-        ),
-    ],
-)
-def test_a_reason_that_has_a_class_is_one_that_is_given(classes: Mapping[str, str], modules: list[str]) -> None:
-    """The words stand in other modules: one that is worded anew there would be counted as `other` from then on."""
-    text = "".join(SOURCE.joinpath(module).read_text("utf-8") for module in modules)
-    assert [beginning for beginning in classes if f'"{beginning}' not in text] == []
-
-
-def test_a_reason_without_a_class_is_other() -> None:
-    assert class_of(f"something about {CANARY}", TOKEN_REASONS) == "other"
 
 
 def other_orders(text: str) -> dict[str, Any]:

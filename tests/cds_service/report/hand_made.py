@@ -10,10 +10,10 @@ from uuid import UUID
 
 from sqlalchemy import Table
 
-from cards.catalogue import Topic
+from cards.topic import Topic
 from cds_service.report.content_words import words_of
+from cds_service.report.counting.window import Window, as_ms
 from cds_service.report.ledger_report import LedgerReport, build_report
-from cds_service.report.window import Window, as_ms
 from cds_service.storage.database import Database
 from cds_service.storage.schema import (
     ACCEPTED_SUGGESTION,
@@ -92,12 +92,12 @@ class HandMadeLedger:
         row = {"day": day, "client": client, "tenant": "", "hook": hook, "outcome": outcome, "calls": calls}
         self.rows[CALL_COUNT].append(row)
 
-    def silence(self, card: str, cause: str, *, at: datetime = NOON) -> None:
-        """One card that was due and kept quiet."""
+    def silence(self, card: str, cause: str, *, at: datetime = NOON, **also: Any) -> None:
+        """One card that was due and silenced."""
         self.cards += 1
         row = {"card_uuid": uuid(self.cards), "card_key": card, "service": SERVICE, "hook_instance": uuid(900_000)}
         place = {"hook": "order-sign", "client": "general", "tenant": "", "indicator": "info", "content_version": "v1"}
-        self.rows[SILENCED_CARD].append({**row, **place, "cause": cause, "silenced_at_ms": as_ms(at)})
+        self.rows[SILENCED_CARD].append({**row, **place, "cause": cause, "silenced_at_ms": as_ms(at), **also})
 
     def write(self, database: Database) -> None:
         """Put all rows into a database that has the tables."""
@@ -106,10 +106,10 @@ class HandMadeLedger:
                 if rows:
                     connection.execute(table.insert(), rows)
 
-    def report(self, database: Database, topic: Topic, window: Window = OCTOBER) -> LedgerReport:
+    def report(self, database: Database, *topics: Topic, window: Window = OCTOBER) -> LedgerReport:
         """Write the rows and report over October 2026."""
         self.write(database)
-        return build_report(database, window, words_of(topic), "a test")
+        return build_report(database, window, words_of(topics), "a test")
 
 
 def uuid(number: int, suggestion: int = 0) -> str:

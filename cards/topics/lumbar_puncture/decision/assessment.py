@@ -7,18 +7,18 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
-from cards.catalogue import Topic
+from cards.topics.lumbar_puncture.content import LumbarPunctureContent as Topic
 from cards.fhir.dates import days_from, exactly
 from cards.record.patient_record import PatientRecord
 from cards.topics.lumbar_puncture.decision.escalators import Escalator, find_escalators
-from cards.topics.lumbar_puncture.decision.findings import UNSPECIFIED, Finding, find_contributors
+from cards.topics.lumbar_puncture.decision.findings import Finding, find_contributors
 from cards.topics.lumbar_puncture.decision.nerve_symptoms import NerveSymptom, find_nerve_symptom
 from cards.topics.lumbar_puncture.decision.pain import Pain, class_pain
 from cards.topics.lumbar_puncture.decision.problems import Problems
 from cards.topics.lumbar_puncture.decision.punctures import Punctures, find_punctures
 from cards.topics.lumbar_puncture.decision.red_flags import RedFlag, RedFlagRule, RedFlags
 from cards.topics.lumbar_puncture.decision.triage import Basis, Triage, WorkUp
-from cards.topics.lumbar_puncture.settings import ContributorKind
+from cards.topics.lumbar_puncture.settings import UNSPECIFIED, ContributorKind
 
 
 class WhySilent(StrEnum):
@@ -46,6 +46,7 @@ class Assessment:
     record: PatientRecord
     punctures: Punctures
     problems: Problems
+    flag_rule: RedFlagRule
     flags: RedFlags
     escalators: tuple[Escalator, ...]
     is_child: bool
@@ -90,7 +91,8 @@ def assess(triage: Triage, record: PatientRecord, topic: Topic, today: date) -> 
     """Read a record for these orders."""
     punctures = find_punctures(record, triage.words, topic, today)
     problems = Problems(record, triage.words, topic, today)
-    flags = RedFlagRule(problems, punctures, triage.ordered, topic, today).find()
+    flag_rule = RedFlagRule(problems, punctures, triage.ordered, topic, today)
+    flags = flag_rule.find()
     escalators = find_escalators(triage, record, topic)
     pain = class_pain(problems, punctures, escalators, record, topic, today)
     nerve_symptom = find_nerve_symptom(problems, punctures, topic, today)
@@ -107,6 +109,7 @@ def assess(triage: Triage, record: PatientRecord, topic: Topic, today: date) -> 
         record,
         punctures,
         problems,
+        flag_rule,
         flags,
         escalators,
         is_child,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from cards.catalogue import Topic
+from cards.topics.lumbar_puncture.content import LumbarPunctureContent as Topic
 from cards.record.chart_entry import ChartEntry
 from cards.record.patient_record import PatientRecord
 from cards.topics.lumbar_puncture.decision.triage import Triage
@@ -32,7 +32,7 @@ def find_escalators(triage: Triage, record: PatientRecord, topic: Topic) -> tupl
 def _labels(triage: Triage, record: PatientRecord, topic: Topic) -> Iterator[Escalator]:
     settings = topic.service.escalators
     for risk in settings.risks:
-        sources = (*triage.medications, *triage.words, *record.conditions.found)
+        sources = (*triage.medications, *triage.words, *record.section("Condition").matched)
         entry = next((one for one in sources if _holds(one, risk.value_set)), None)
         if entry is not None:
             yield Escalator(risk.label, risk.bleeding, entry)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
-from cards.catalogue import Topic
+from cards.topics.lumbar_puncture.content import LumbarPunctureContent as Topic
 from cards.fhir.dates import DateRange, days_from, exactly
 from cards.record.chart_entry import ChartEntry
 from cards.record.problem import Evidence

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from cards.catalogue import Topic
+from cards.topics.lumbar_puncture.content import LumbarPunctureContent as Topic
 from cards.fhir.draft_orders import DraftOrder
 from cards.fhir.resources import CodeableConcept
 from cards.record.chart_entry import ChartEntry, Standing

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
-from cards.catalogue import Topic
+from cards.topics.lumbar_puncture.content import LumbarPunctureContent as Topic
 from cards.fhir.dates import DateRange, days_from, exactly
 from cards.record.chart_entry import ChartEntry
 from cards.record.patient_record import PatientRecord
@@ -72,7 +72,7 @@ def class_pain(
     settings = topic.service.after_puncture
     problem, on = problems.of(*topic.service.complaints.pain), punctures.last_on
     if not problem.present:
-        why = WhyUnknown.NO_PAIN if record.conditions.obtained else WhyUnknown.CONDITIONS_NOT_READ
+        why = WhyUnknown.NO_PAIN if record.section("Condition").obtained else WhyUnknown.CONDITIONS_NOT_READ
         return Pain(PainClass.UNKNOWN, None, None, (why,))
     baseline = problem.known_before(on)
     new = sorted(problem.new_since(on), key=by_onset)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 
-from cards.catalogue import Topic
+from cards.topics.lumbar_puncture.content import LumbarPunctureContent as Topic
 from cards.fhir.dates import DateRange, exactly, until
 from cards.record.chart_entry import ChartEntry
 from cards.record.patient_record import PatientRecord
@@ -21,7 +21,7 @@ class Problems:
         self._chronic_days = topic.service.after_puncture.chronic_days
         self._puncture = topic.service.orders.lumbar_puncture
         self._entries: dict[str, list[tuple[ChartEntry, bool]]] = {}
-        for entries, is_order in ((record.conditions.found, False), (words, True)):
+        for entries, is_order in ((record.section("Condition").matched, False), (words, True)):
             for entry in entries:
                 for value_set in entry.value_sets:
                     self._entries.setdefault(value_set, []).append((entry, is_order))

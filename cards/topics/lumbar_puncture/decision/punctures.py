@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from cards.catalogue import Topic
+from cards.topics.lumbar_puncture.content import LumbarPunctureContent as Topic
 from cards.fhir.dates import DateRange, days_from, exactly, latest, until
 from cards.fhir.draft_orders import condition_id
 from cards.record.chart_entry import ChartEntry, Standing
@@ -98,7 +98,7 @@ def _puncture(entry: ChartEntry, on: DateRange | None, topic: Topic) -> Puncture
 
 def _recorded_punctures(record: PatientRecord, topic: Topic) -> Iterator[ChartEntry]:
     orders = topic.service.orders
-    for entry in record.procedures.found:
+    for entry in record.section("Procedure").matched:
         certain = {match.value_set for match in entry.matches if match.certain}
         words = " ".join([entry.concept.text or "", *(coding.display or "" for coding in entry.concept.coding)])
         into_spine = orders.unless_into_a_device in certain and not speaks_of_device(words, topic)

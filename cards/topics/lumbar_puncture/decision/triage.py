@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from cards.catalogue import Topic
+from cards.topics.lumbar_puncture.content import LumbarPunctureContent as Topic
 from cards.fhir.draft_orders import DraftOrder, FhirVersion, condition_id
 from cards.fhir.resources import CodeableConcept
 from cards.record.chart_entry import ChartEntry

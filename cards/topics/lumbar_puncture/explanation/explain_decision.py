@@ -1,33 +1,37 @@
-"""What the orders and the chart come to, and why each card came or did not, in plain English.
+"""What the orders and the chart come to in this topic, and why a card did not come, in plain English.
 
-For the developer or analyst who holds the request; no card is written from it. It reads the results of the rule.
+For the developer or analyst who has the request; no card is written from it. It reads the results of the decision.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
-from cards.card import Card
-from cards.catalogue import Topic
 from cards.fhir.dates import Days, days_from, exactly
+from cards.fhir.resources import CodeableConcept
 from cards.record.chart_entry import ChartEntry
 from cards.record.patient_record import PatientRecord
-from cards.topics.lumbar_puncture.decision.assessment import Assessment, WhyQuiet
-from cards.topics.lumbar_puncture.decision.pain import WhyUnknown
-from cards.topics.lumbar_puncture.decision.triage import Triage
+from cards.terminology.value_set import Terminology
+from cards.topic import Fact
+from cards.topics.lumbar_puncture.content import LumbarPunctureContent as Topic
+from cards.topics.lumbar_puncture.decision.assessment import Assessment, WhySilent, counts
+from cards.topics.lumbar_puncture.decision.pain import PainClass, WhyUnknown
 from cards.topics.lumbar_puncture.explanation.explain_chart import (
+    ago,
+    describe_evidence,
+    describe_puncture,
+    describe_roles,
+    load_switched_off,
     name_finding,
     no_puncture,
-    tell_ago,
-    tell_puncture,
-    tell_span,
+    span,
 )
-from cards.topics.lumbar_puncture.explanation.explain_orders import Fact
 
 _UNKNOWN = {
-    WhyUnknown.CONDITIONS_NOT_READ: "the conditions could not be had",
-    WhyUnknown.NO_PAIN: "no active back pain is on record",
+    WhyUnknown.CONDITIONS_NOT_READ: "the conditions were not obtained",
+    WhyUnknown.NO_PAIN: "no back pain is coded or written, in chart or orders",
     WhyUnknown.ONSET_MISSING: "the pain has no onset",
     WhyUnknown.ONSET_IMPRECISE: "its onset is too imprecise",
     WhyUnknown.PUNCTURE_MISSING: "the puncture has no date",
@@ -36,131 +40,139 @@ _UNKNOWN = {
 
 
 @dataclass(frozen=True)
-class Case:
-    """What came of a request. `assessment` None: no order is ours. `cards`, by key; None: the answer is 412."""
+class DecisionExplanation:
+    """Why the cards of a call came or did not."""
 
+    assessment: Assessment
     topic: Topic
-    assessment: Assessment | None
-    cards: Mapping[str, Card] | None
+
+    def roles(self, entry: ChartEntry) -> Sequence[str]:
+        return describe_roles(entry, self.assessment, self.topic)
+
+    def roles_without_match(self, concept: CodeableConcept) -> Sequence[str]:
+        off = self._switched_off.match(concept)
+        return [f"no finding: the kind {match.value_set} is switched off in service.yaml" for match in off]
+
+    @cached_property
+    def _switched_off(self) -> Terminology:
+        return load_switched_off(self.topic)
+
+    def decision(self) -> Iterator[Fact]:
+        assessment, topic = self.assessment, self.topic
+        yield from (("orders", line) for line in _orders(assessment, topic))
+        yield from (("chart", line) for line in _gaps(assessment.record))
+        for puncture in assessment.punctures.all:
+            yield "punctures", f"{_reference(puncture.entry)}: {describe_puncture(puncture, assessment)}"
+        if not assessment.punctures.all:
+            yield "punctures", no_puncture("lumbar puncture", assessment, topic)
+        yield from (("pain", line) for line in _pain(assessment, topic))
+        yield "nerve symptom", _nerve_symptom(assessment, topic)
+        for escalator in assessment.escalators:
+            yield "escalators", escalator.label
+        yield from (("red flags", line) for line in _red_flags(assessment))
+        for finding in assessment.findings:
+            yield "findings", f"{name_finding(finding)}: {_references(finding.entries)}"
+        if not assessment.findings:
+            yield "findings", _none("none", assessment)
+
+    def why_not(self, card_key: str) -> str:
+        return _why_not(card_key, self.assessment, self.topic)
 
 
-def tell_decision(case: Case) -> Iterator[Fact]:
-    """What the orders and the chart come to, with the dates that were compared."""
-    given, topic = case.assessment, case.topic
-    if given is None:
-        yield "orders", "none is ours: the chart is not read"
-        return
-    yield "orders", _tell_orders(given.found)
-    yield from (("chart", line) for line in _tell_gaps(given.record))
-    for puncture in given.punctures.all:
-        yield "punctures", f"{_reference(puncture.entry)}: {tell_puncture(puncture, given)}"
-    if not given.punctures.all:
-        yield "punctures", no_puncture("lumbar puncture", given, topic)
-    yield from (("pain", line) for line in _tell_pain(given, topic))
-    yield "nerve symptom", _tell_nerve_symptom(given, topic)
-    for flag in given.red_flags:
-        yield "red flags", f"{flag.kind.label}: {_references(flag.entries)}"
-    if not given.red_flags:
-        yield "red flags", _none("none counts", given)
-    for finding in given.findings:
-        yield "findings", f"{name_finding(finding)}: {_references(finding.entries)}"
-    if not given.findings:
-        yield "findings", _none("none", given)
-
-
-def _none(words: str, given: Assessment) -> str:
+def _none(words: str, assessment: Assessment) -> str:
     """That there is none; or, where nobody could look, that this is not known."""
-    return words if given.record.conditions.obtained else "not known: the conditions could not be had"
+    if assessment.record.section("Condition").obtained:
+        return words
+    return "not known: the conditions were not obtained"
 
 
-def _tell_orders(found: Triage) -> str:
-    punctures, work_ups = len(found.lumbar_punctures), len(found.work_ups)
-    told = [f"{punctures} for a lumbar puncture{', urgent' * found.urgent}"] if punctures else []
-    if work_ups:
-        other_reason = ", every one for another reason" if found.explained else ""
-        told.append(f"{work_ups} that work{'s' * (work_ups == 1)} up back pain{other_reason}")
-    return "; ".join(told)
+def _orders(assessment: Assessment, topic: Topic) -> Iterator[str]:
+    triage = assessment.triage
+    if triage.lumbar_punctures:
+        count = len(triage.lumbar_punctures)
+        yield f"{count} for a lumbar puncture{', urgent' * triage.urgent}"
+    for work_up in triage.work_ups:
+        is_counted = counts(work_up, assessment.punctures, assessment.problems, topic)
+        yield f"a work-up, {work_up.basis}: {'counts' if is_counted else 'does not count by itself'}"
 
 
-def _tell_gaps(record: PatientRecord) -> Iterator[str]:
+def _gaps(record: PatientRecord) -> Iterator[str]:
     """What of the chart is not known, so that "none" below is not taken for more than it says."""
-    for name, section in (("conditions", record.conditions), ("procedures", record.procedures)):
+    for name, section in (("conditions", record.section("Condition")), ("procedures", record.section("Procedure"))):
         if not section.obtained:
-            yield f"the {name} could not be had"
+            yield f"the {name} were not obtained"
         elif not section.complete:
             yield f"there are more {name} than these"
         if section.unread_count:
-            yield f"{section.unread_count} of the {name} could not be understood"
+            yield f"{section.unread_count} of the {name} could not be read"
 
 
-def _tell_pain(given: Assessment, topic: Topic) -> Iterator[str]:
+def _pain(assessment: Assessment, topic: Topic) -> Iterator[str]:
     """The class of pain, and each pair of dates with the number of days it was measured against."""
-    pain, on, settings = given.pain, given.punctures.last_on, topic.service.after_puncture
-    if given.why_quiet:
-        yield f"not asked for: {_why_quiet(given, topic)}"
+    pain, on, settings = assessment.pain, assessment.punctures.last_on, topic.service.after_puncture
+    if assessment.why_silent_after:
+        yield f"not judged: {_why_silent(assessment, topic)}"
         return
-    why = f" ({', '.join(_UNKNOWN[one] for one in pain.why_unknown)})" if pain.why_unknown else ""
+    why = f" ({', '.join(_UNKNOWN[reason] for reason in pain.why_unknown)})" if pain.why_unknown else ""
     yield f"{pain.pain_class}{why}" + (f": {_reference(pain.entry)}" if pain.entry else "")
-    today = exactly(given.today)
-    if pain.entry and pain.onset and on:
-        began = "it began" if pain.entry.began else "it was recorded"
-        late = f"late onset: more than {settings.late_onset_days}"
-        yield f"{began} on {pain.onset.text}, {_relation(days_from(on, pain.onset))} the puncture ({late})"
+    problem = assessment.problems.of(*topic.service.complaints.pain)
+    for source in problem.present:
+        yield f"{_reference(source.entry)}: {describe_evidence(source, problem, assessment)}"
     if on:
-        yield f"the puncture was {tell_ago(on, given.today)} (expected: up to {settings.expected_days})"
-    if pain.onset:
-        yield f"it has lasted {tell_span(days_from(pain.onset, today))} (chronic: more than {settings.chronic_days})"
+        limits = f"expected: up to {settings.expected_days}, rule out first: up to {settings.rule_out_days}"
+        yield f"the puncture was {ago(on, assessment.today)} ({limits})"
+    if pain.onset and on and pain.pain_class is not PainClass.PRE_EXISTING:
+        yield f"onset {_relation(days_from(on, pain.onset))} the puncture (late onset: more than {settings.late_onset_days})"
+        lasted = span(days_from(pain.onset, exactly(assessment.today)))
+        yield f"it has lasted {lasted} (chronic: more than {settings.chronic_days})"
 
 
-def _tell_nerve_symptom(given: Assessment, topic: Topic) -> str:
-    nerve, days = given.nerve_symptom, topic.service.after_puncture.nerve_symptom_warning_days
+def _nerve_symptom(assessment: Assessment, topic: Topic) -> str:
+    nerve, days = assessment.nerve_symptom, topic.service.after_puncture.nerve_symptom_warning_days
     if nerve is None:
-        return _none("none since a puncture", given)
-    lasts = {True: f"for more than {days} days", False: f"for {days} days at most", None: "nobody knows for how long"}
-    return f"{_references(nerve.entries)}, {lasts[nerve.lasts]}"
+        return _none("none that may be new since a puncture", assessment)
+    lasts = {True: f"for more than {days} days", False: f"for {days} days at most", None: "for an unknown time"}
+    return f"{_references(nerve.entries)}, {lasts[nerve.lasts]}{', began late' * nerve.began_late}"
 
 
-def tell_cards(case: Case) -> Iterator[Fact]:
-    """For each card that the topic has, its summary, or the reason why it stays away."""
-    for key in case.topic.service.cards:
-        card = (case.cards or {}).get(key)
-        if card is None:
-            yield key, f"does not fire: {_why_not(key, case)}"
-            continue
-        offers = ", ".join(one.key for one in card.suggestions)
-        yield key, f"fires ({card.indicator}): “{card.summary}”" + (f" It offers {offers}." if offers else "")
+def _red_flags(assessment: Assessment) -> Iterator[str]:
+    for flag in assessment.red_flags:
+        yield f"{flag.kind.label} ({flag.kind.indicator}): {_references(flag.entries)}"
+    for flag in assessment.flags.long_ago:
+        yield f"{flag.kind.label}: evidence older than {flag.kind.present_days} days, so listed as a finding"
+    if not assessment.red_flags:
+        yield _none("none counts", assessment)
 
 
-def _why_not(key: str, case: Case) -> str:
-    given, topic = case.assessment, case.topic
-    if given is None:
-        return "no order is ours"
-    if case.cards is None:
-        return "412: the procedures could not be had"
-    if given.red_flags:
-        flags = [flag.kind.label for flag in given.red_flags]
+def _why_not(key: str, assessment: Assessment, topic: Topic) -> str:
+    if assessment.red_flags:
+        flags = [flag.kind.label for flag in assessment.red_flags]
         return f"silenced by the red flag{'s' * (len(flags) > 1)} {', '.join(flags)}"
-    told_in = "told in pain-after-puncture" if given.is_pain_told else "told in nerve-symptoms"
     if key == "red-flags":
-        return "no red flag counts" if given.punctures.all else no_puncture("lumbar puncture", given, topic)
+        return "no red flag counts" if assessment.punctures.all else no_puncture("lumbar puncture", assessment, topic)
+    listed_in = "covered in pain-after-puncture" if assessment.shows_pain else "covered in nerve-symptoms"
     if key in ("pain-after-puncture", "nerve-symptoms"):
-        if given.why_quiet:
-            return _why_quiet(given, topic)
-        if key == "nerve-symptoms" and given.nerve_symptom is None:
-            return "no nerve symptom since the puncture"
-        return told_in
-    if not given.found.lumbar_punctures:
+        if assessment.why_silent_after:
+            return _why_silent(assessment, topic)
+        if key == "nerve-symptoms" and assessment.nerve_symptom is None:
+            return "no nerve symptom that may be new since the puncture"
+        return listed_in
+    if not assessment.triage.lumbar_punctures:
         return "no lumbar puncture is ordered"
-    if not given.findings:
-        return "no finding" if given.record.conditions.obtained else "no finding: the conditions could not be had"
-    return told_in if given.are_contributors_told(topic) else "the puncture is urgent: what-to-expect alone"
+    if assessment.why_silent_before:
+        return str(assessment.why_silent_before)
+    if key == "what-to-expect":
+        return "new pain has to be ruled out first"
+    if not assessment.findings:
+        return _none("no finding", assessment)
+    return listed_in if assessment.lists_contributors(topic) else "the puncture is urgent: what-to-expect alone"
 
 
-def _why_quiet(given: Assessment, topic: Topic) -> str:
-    """Why there is nothing to say of what followed a puncture; where there is none, which were seen."""
-    if given.why_quiet is WhyQuiet.NO_PUNCTURE:
-        return no_puncture("completed lumbar puncture", given, topic)
-    return str(given.why_quiet)
+def _why_silent(assessment: Assessment, topic: Topic) -> str:
+    """Why there is nothing to say of what followed a puncture; where there is none, which were looked for."""
+    if assessment.why_silent_after is WhySilent.NO_PUNCTURE:
+        return no_puncture("completed lumbar puncture", assessment, topic)
+    return str(assessment.why_silent_after)
 
 
 def _references(entries: Iterable[ChartEntry]) -> str:
@@ -176,8 +188,8 @@ def _relation(days: Days) -> str:
     if days.least == days.most == 0:
         return "on the day of"
     if days.least >= 0:
-        return f"{tell_span(days)} after"
+        return f"{span(days)} after"
     if days.most <= 0:
-        return f"{tell_span(Days(-days.most, -days.least))} before"
+        return f"{span(Days(-days.most, -days.least))} before"
     before, after = Days(-days.least, -days.least), Days(days.most, days.most)
-    return f"from {tell_span(before)} before to {tell_span(after)} after"
+    return f"from {span(before)} before to {span(after)} after"

@@ -1,0 +1,187 @@
+"""The families of metrics, which cost a call next to nothing, and all series of which exist before the first event.
+
+A label value that is not expected is counted as `other`: so no request adds a series, and an alert sees a counter at 0
+before it rises to 1. Events are added up in memory, and published to prometheus_client, whose files all workers of a
+server share, every second and when metrics are read: that is a fifth of what writing each event there costs.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
+from itertools import product
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, disable_created_metrics
+
+from cards.topic import Topic
+from cds_service.cds_hooks.patient_chart import REASON
+from cds_service.errors import TokenRefusal
+from cds_service.fhir_client.prefetch import State
+from cds_service.fhir_client.read_failure import ReadFailure
+
+NO_HOOK = "none"  # of a call that was refused before its hook was read
+UNIDENTIFIED = "unidentified"
+
+_BUCKETS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
+ANSWERED = ("silent", "cards", "quiet")
+_REFUSED = ("400", "401", "404", "412", "413", "415", "503")
+_STAGES = ("auth", "decode", "triage", "chart", "rule", "ledger", "encode")
+_INDICATORS = ("info", "warning", "critical")
+SHOWN = "shown"
+_CARD_RESULTS = (SHOWN, "quiet-period", "max-cards")
+_TYPES = ("Condition", "Procedure")
+_UNREAD = ("not a resource", "patient not resolved", "no code")
+READ = "read"
+
+disable_created_metrics()  # type: ignore[no-untyped-call]
+
+OTHER = "other"
+Values = tuple[str, ...]
+
+
+class Counters:
+    """Counters of one name, which is without its `_total`. `values`: those of the labels, one tuple for each series.
+
+    Neither thread-safe by itself: whoever adds or publishes holds the lock of the Metrics.
+    """
+
+    def __init__(
+        self, registry: CollectorRegistry, name: str, about: str, labels: Sequence[str], values: Iterable[Values]
+    ) -> None:
+        family = Counter(name, about, labels, registry=registry)
+        self._other = (OTHER,) * len(labels)
+        self._published = {one: family.labels(*one) if one else family for one in (*values, self._other)}
+        self._pending: dict[Values, float] = {}
+
+    def add(self, values: Values, number: float = 1) -> None:
+        """Count one event, or several of a kind."""
+        known = values if values in self._published else self._other
+        self._pending[known] = self._pending.get(known, 0) + number
+
+    def publish(self) -> None:
+        """Tell prometheus_client what was added since."""
+        for values, number in self._pending.items():
+            self._published[values].inc(number)
+        self._pending.clear()
+
+
+class _Histogram(Histogram):
+    """A histogram to which many observations are added in one go: prometheus_client takes them one by one only."""
+
+    def add(self, counts: Sequence[int], seconds: float) -> None:
+        self._sum.inc(seconds)
+        for bucket, count in zip(self._buckets, counts, strict=True):
+            if count:
+                bucket.inc(count)
+
+
+class Durations:
+    """Histograms of one name. `buckets`: their upper bounds in seconds."""
+
+    def __init__(
+        self,
+        registry: CollectorRegistry,
+        name: str,
+        about: str,
+        labels: Sequence[str],
+        values: Iterable[Values],
+        buckets: Sequence[float],
+    ) -> None:
+        family = _Histogram(name, about, labels, registry=registry, buckets=buckets)
+        self._other = (OTHER,) * len(labels)
+        self._bounds = buckets
+        self._published = {one: family.labels(*one) for one in (*values, self._other)}
+        self._counts = {one: [0] * (len(buckets) + 1) for one in self._published}
+        self._seconds = dict.fromkeys(self._published, 0.0)
+
+    def observe(self, values: Values, seconds: float) -> None:
+        """Note one duration."""
+        known = values if values in self._published else self._other
+        self._counts[known][bisect_left(self._bounds, seconds)] += 1
+        self._seconds[known] += seconds
+
+    def publish(self) -> None:
+        """Tell prometheus_client what was observed since."""
+        for values, counts in self._counts.items():
+            if any(counts):
+                self._published[values].add(counts, self._seconds[values])
+                self._counts[values] = [0] * len(counts)
+                self._seconds[values] = 0.0
+
+
+class Families:
+    """Every family that is counted while requests are served, by the name that docs/operations.md explains.
+
+    `clients`: names of clients. `all`: what is to be published.
+    """
+
+    def __init__(self, topic: Topic, clients: Iterable[str]) -> None:
+        self.registry = CollectorRegistry()
+        self.all: list[Counters | Durations] = []
+        clients = tuple(dict.fromkeys((*clients, UNIDENTIFIED)))
+        self._make_calls(topic.service.hooks, clients)
+        self._make_cards(topic.service.cards)
+        self._make_chart(tuple(topic.service.prefetch))
+        self._make_feedback()
+        self._make_events(clients)
+
+    def _make_calls(self, hooks: Iterable[str], clients: Iterable[str]) -> None:
+        known = (*hooks, NO_HOOK)
+        answers = [*product(ANSWERED, ["200"]), *product(["refused"], _REFUSED), ("fault", "500")]
+        calls = [(hook, *answer) for hook in known for answer in answers]
+        self.calls = self._counters("calls", "Hook calls", ("hook", "outcome", "code"), calls)
+        self.client_calls = self._counters(
+            "client_calls", "Hook calls that were answered, with or without cards", ("client",), product(clients)
+        )
+        about = "A hook call whose body has arrived, until its answer is ready"
+        self.durations = self._histograms("call_duration", about, "outcome", (*ANSWERED, "refused", "fault"))
+        self.stages = self._histograms("call_stage_duration", "A stage of a hook call", "stage", _STAGES)
+
+    def _make_cards(self, cards: Iterable[str]) -> None:
+        values = product(cards, _INDICATORS, _CARD_RESULTS)
+        about = "Cards that were shown, or silenced and why"
+        self.cards = self._counters("cards", about, ("card", "indicator", "result"), values)
+
+    def _make_chart(self, keys: tuple[str, ...]) -> None:
+        states = product(keys, map(str, State))
+        self.prefetch = self._counters("prefetch", "Prefetch values by what they told", ("key", "state"), states)
+        results = product((*keys, REASON), (READ, *ReadFailure))
+        self.reads = self._counters("fhir_reads", "Reads from FHIR servers", ("key", "result"), results)
+        about = "A read from a FHIR server, with all its pages"
+        self.read_durations = self._histograms("fhir_read_duration", about, "key", (*keys, REASON))
+        self.resources = self._counters("resources_read", "Resources of charts", ("type",), product(_TYPES))
+        about = "Resources of charts that could not be read"
+        self.skipped = self._counters("resources_skipped", about, ("type", "reason"), product(_TYPES, _UNREAD))
+
+    def _make_feedback(self) -> None:
+        codes = product(("200", *_REFUSED, "500"))
+        self.feedback_requests = self._counters("feedback_requests", "Requests with feedback", ("code",), codes)
+        results = product(("new", "repeated", "unknown_card"))
+        self.feedback = self._counters("feedback_entries", "Feedback entries that were taken", ("result",), results)
+        about = "Feedback entries that were taken, by what became of the card"
+        outcomes = product(("accepted", "overridden"))
+        self.feedback_outcomes = self._counters("feedback_outcomes", about, ("outcome",), outcomes)
+
+    def _make_events(self, clients: Iterable[str]) -> None:
+        reasons = product(TokenRefusal)
+        self.tokens_refused = self._counters("tokens_refused", "Calls refused for their token", ("reason",), reasons)
+        about = "Calls whose cards, and requests whose feedback, did not get into the ledger"
+        self.ledger_failures = self._counters("ledger_failures", about, ("what",), product(("call", "feedback")))
+        refused, fetches = "Requests refused before they had a thread", "Key sets that could not be fetched"
+        self.events = {
+            "not_heard": self._counters("requests_not_heard", refused, ("code",), product(("400", "408", "503"))),
+            "keys_not_fetched": self._counters("key_fetch_failures", fetches, ("client",), product(clients)),
+            "replay_local": self._counters("replay_checks_local", "Tokens checked by one process alone", (), ()),
+            "housekeeping_failed": self._counters("housekeeping_failures", "Chores the database refused", (), ()),
+            "fault": self._counters("faults", "Faults of this service", (), ()),
+        }
+
+    def _counters(self, name: str, about: str, labels: Values, values: Iterable[Values]) -> Counters:
+        family = Counters(self.registry, f"cds_hooks_{name}", about, labels, values)
+        self.all.append(family)
+        return family
+
+    def _histograms(self, name: str, about: str, label: str, values: Iterable[str]) -> Durations:
+        family = Durations(self.registry, f"cds_hooks_{name}_seconds", about, (label,), list(product(values)), _BUCKETS)
+        self.all.append(family)
+        return family

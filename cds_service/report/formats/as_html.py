@@ -1,0 +1,88 @@
+"""The report for a committee: one HTML file with figures, without script, that fetches nothing from anywhere.
+
+Its policy allows one style sheet, by its hash, and nothing else: whatever a client has put into a name stays text.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Collection
+from datetime import date
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from cds_service.report.counting.card_answers import MOST_LISTED, Reason
+from cds_service.report.counting.committee import LOOK_FIRST_RULE
+from cds_service.report.counting.tallies import TOO_FEW, printable, rate
+from cds_service.report.formats import sentences
+from cds_service.report.formats.figures import draw_cards, draw_changes, draw_reasons, draw_weeks
+from cds_service.report.ledger_report import BREAKDOWNS, LedgerReport
+
+MOST_REASONS = 12  # more are summed up in one line; a client may send any code
+_FOLDER = Path(__file__).parent
+
+
+def as_html(report: LedgerReport, wanted: Collection[str] = BREAKDOWNS) -> str:
+    """The whole page. `wanted`: which of the breakdowns get their table or section."""
+    style = (_FOLDER / "page.css").read_text("utf-8")
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    environment = Environment(
+        loader=FileSystemLoader(_FOLDER),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "count": sentences.count,
+        "rate": sentences.rate_with_interval,
+        "ends": sentences.interval,
+        "percent": sentences.percent,
+        "duration": sentences.duration,
+        "day": sentences.day,
+        "moment": sentences.moment,
+        "printable": printable,
+    }
+    reasons, further = _top_reasons(report)
+    return environment.get_template("report.html").render(
+        report=report,
+        wanted=wanted,
+        style=Markup(style),  # noqa: S704 - our own file
+        policy=f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'",
+        figures=_figures(report, wanted, reasons),
+        reasons=reasons,
+        further_reasons=further,
+        caveats=sentences.caveats(report),
+        rule=LOOK_FIRST_RULE,
+        too_few=TOO_FEW,
+        most_listed=MOST_LISTED,
+        share=rate,
+        difference=sentences.difference_with_interval,
+        verdict=sentences.verdict,
+        is_whole_week=report.window.is_whole_week,
+        mondays={group.key[0]: date.fromisoformat(group.key[0]) for group in report.groups.get("week", ())},
+    )
+
+
+def _top_reasons(report: LedgerReport) -> tuple[list[Reason], list[Reason]]:
+    """The reasons that are listed, and those that are only counted."""
+    reasons = report.all_reasons()
+    return list(reasons[:MOST_REASONS]), list(reasons[MOST_REASONS:])
+
+
+def _figures(report: LedgerReport, wanted: Collection[str], reasons: list[Reason]) -> dict[str, Markup]:
+    """The figures that have something to show, as SVG."""
+    drawn = {}
+    if report.total.issued and "week" in wanted:
+        drawn["weeks"] = draw_weeks(report.groups["week"], report.calls_by_day, report.window)
+    if report.total.answered:
+        drawn["cards"] = draw_cards(report.readable_groups("card"), report.total.overridden_of_answered)
+    if reasons:
+        labelled = [(report.words.reason(reason), reason) for reason in reasons]
+        drawn["reasons"] = draw_reasons(labelled, report.total.overridden)
+    if any(one.difference is not None for one in report.changes):
+        drawn["changes"] = draw_changes([(report.card_name(change), change) for change in report.changes])
+    return {name: Markup(svg) for name, svg in drawn.items()}  # noqa: S704 - its texts were escaped as XML

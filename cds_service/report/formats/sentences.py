@@ -1,0 +1,130 @@
+"""Numbers and sentences as a reader meets them, the same in the terminal and in HTML."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+
+from cds_service.report.counting.card_counts import Timing
+from cds_service.report.counting.committee import Change
+from cds_service.report.counting.tallies import Rate, printable
+from cds_service.report.ledger_report import LedgerReport
+
+VERDICTS = {
+    "too-few": "too few to judge",
+    "fell": "fell",
+    "rose": "rose",
+    "unclear": "no clear change",
+}
+
+
+def count(number: int) -> str:
+    """12,345."""
+    return f"{number:,}"
+
+
+def percent(share: float) -> str:
+    """62.3%."""
+    return f"{100 * share:.1f}%"
+
+
+def rate_with_interval(share: Rate | None) -> str:
+    """62.3% (61.9 to 62.7), and whether that is too few to judge; a line breaks before those words only."""
+    if share is None:
+        return "–"
+    return _unbroken(f"{percent(share.value)} ({interval(share)})") + (", too few to judge" if share.too_few else "")
+
+
+def _unbroken(text: str) -> str:
+    return text.replace(" ", "\N{NO-BREAK SPACE}")
+
+
+def interval(share: Rate) -> str:
+    """61.9 to 62.7, in per cent."""
+    return f"{100 * share.low:.1f} to {100 * share.high:.1f}"
+
+
+def duration(seconds: float | None) -> str:
+    """12 s, 3 min, 4.5 h or 2.1 days."""
+    if seconds is None:
+        return "–"
+    if seconds < 120:
+        return _unbroken(f"{seconds:.0f} s")
+    unit, length = ("min", 60) if seconds < 7_200 else ("h", 3_600) if seconds < 172_800 else ("days", 86_400)
+    return _unbroken(f"{seconds / length:.{0 if seconds >= 10 * length else 1}f} {unit}")
+
+
+def points(share: float) -> str:
+    """A difference of rates in percentage points, signed: −6.0."""
+    return f"{100 * share:+.1f}".replace("-", "\N{MINUS SIGN}") if round(1000 * share) else "0.0"
+
+
+def difference_with_interval(change: Change) -> str:
+    """−6.0 (−8.1 to −3.9) percentage points."""
+    if change.difference is None or change.low is None or change.high is None:
+        return "–"
+    return _unbroken(f"{points(change.difference)} ({points(change.low)} to {points(change.high)})")
+
+
+def verdict(change: Change) -> str:
+    """What the difference says, and what to beware of."""
+    said = VERDICTS[change.verdict]
+    if change.verdict in ("fell", "rose") and change.intervals_overlap:
+        said += ", though the intervals of the two rates overlap"
+    if change.side_by_side:
+        said += "; both versions were shown at the same time, so sites may differ, too"
+    return said
+
+
+def caveats(report: LedgerReport) -> list[str]:
+    """What a reader has to know before any number is believed; sentences without markup."""
+    total = report.total
+    said = [
+        "Unanswered does not mean ignored: an EHR need not send feedback. So rates are given over answered cards; over "
+        f"all cards shown they are the least they can be. Cards without an answer: {count(total.unanswered)} of "
+        f"{count(total.issued)}."
+    ]
+    said += [
+        f"{one.client} has never sent any feedback. Cards shown there: {count(one.issued)}."
+        for one in report.mute_clients
+    ]
+    if not report.calls.answered:
+        said.append("No calls were counted in this period, so there is no firing rate.")
+    elif silent := [day for day in report.window.days() if day not in report.calls_by_day]:
+        said.append(f"Days without any call: {count(len(silent))} of {count(len(report.window.days()))}.")
+    told = {
+        _foreign(report): sum(one.cards for one in report.foreign),
+        "Suggestions reported as taken that their card did not offer": sum(one.suggestions for one in report.foreign),
+        **_clocks(report.timing),
+        "Cards due and kept quiet, as their clients ask, which count as not shown": sum(
+            one.cards for one in report.silenced
+        ),
+    }
+    said += [f"{what}: {count(number)}." for what, number in told.items() if number]
+    return [printable(line) for line in said]
+
+
+def _foreign(report: LedgerReport) -> str:
+    who = ", ".join(one.client for one in report.foreign if one.cards)
+    return f"Entries of feedback about cards not known as issued to that client ({who}), in no rate"
+
+
+def _clocks(timing: Timing) -> dict[str, int]:
+    """Answers that contradict each other, and clocks that differ from ours."""
+    return {
+        "Cards both accepted and overridden, which count as accepted": timing.changed,
+        "Cards answered over a minute before they were shown, by the client's clock; their times are left out": (
+            timing.too_early
+        ),
+        "Cards answered up to a minute before they were shown, which counts as at once": timing.at_once,
+        "Cards answered over seven days after they were shown; their times are left out": timing.too_late,
+    }
+
+
+def day(moment: date) -> str:
+    """1 October 2026."""
+    return f"{moment.day} {moment:%B %Y}"
+
+
+def moment(when: datetime) -> str:
+    """1 October 2026, 09:30 UTC."""
+    return f"{day(when)}, {when:%H:%M} UTC"

@@ -1,0 +1,314 @@
+"""Every format of one eventful ledger, of an empty one, and what hostile names do to them: nothing."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from base64 import b64encode
+from collections.abc import Iterator
+from hashlib import sha256
+from html.parser import HTMLParser
+from itertools import pairwise
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+
+from cards.topic import Topic
+from cds_service.report.formats.as_csv import as_csv
+from cds_service.report.formats.as_html import as_html
+from cds_service.report.formats.as_json import as_json
+from cds_service.report.formats.as_table import as_table
+from cds_service.report.ledger_report import BREAKDOWNS, LedgerReport
+from tests.cds_service.report.hand_made import HandMadeLedger, eventful_ledger
+from tests.databases import LiveDatabase
+
+_VOID = {"meta", "br", "link", "img", "input", "hr"}
+
+
+@pytest.fixture
+def report(sqlite_database: LiveDatabase, topic: Topic) -> LedgerReport:
+    """Over the eventful ledger."""
+    return eventful_ledger().report(sqlite_database.open(), topic)
+
+
+@pytest.fixture
+def empty(sqlite_database: LiveDatabase, topic: Topic) -> LedgerReport:
+    """Over a ledger without a row."""
+    return HandMadeLedger().report(sqlite_database.open(), topic)
+
+
+class Page(HTMLParser):
+    """A page read strictly: every tag is closed in its turn. `cells`: the texts of the rows of each captioned table."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.words = ""
+        self.cells: dict[str, list[list[str]]] = {}
+        self._open: list[str] = []
+        self._text: list[str] = []
+        self._caption = ""
+        self.feed(html)
+        self.close()
+        assert self._open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in _VOID:
+            self._open.append(tag)
+        if tag == "tr":
+            self.cells[self._caption].append([])
+        if tag in ("td", "th", "caption"):
+            self._text = []
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self._open.pop() == tag
+        text = "".join(self._text).replace("\N{NO-BREAK SPACE}", " ")
+        if tag == "caption":
+            self._caption = text
+            self.cells[text] = []
+        if tag in ("td", "th"):
+            self.cells[self._caption][-1].append(text)
+
+    def handle_data(self, data: str) -> None:
+        self._text.append(data)
+        self.words += data
+
+
+def told(rate: dict[str, Any] | None) -> str:
+    """A rate of the JSON as the page writes it."""
+    if rate is None:
+        return "–"
+    words = f"{100 * rate['value']:.1f}% ({100 * rate['low']:.1f} to {100 * rate['high']:.1f})"
+    return words + (", too few to judge" if rate["too_few"] else "")
+
+
+def told_tally(row: dict[str, Any]) -> list[str]:
+    """A tally of the JSON as the page writes it, but for its median."""
+    numbers = [f"{row[name]:,}" for name in ("issued", "accepted", "overridden", "unanswered")]
+    of_issued = row["override_rate_of_issued"]
+    return [*numbers, told(row["override_rate"]), f"{100 * of_issued['value']:.1f}%" if of_issued else "–"]
+
+
+def test_html_says_the_numbers_of_the_json(report: LedgerReport) -> None:
+    data = json.loads(as_json(report))
+    page = Page(as_html(report))
+    tables = {
+        "Cards by what became of them": ("card", ("card",)),
+        "Cards by week, from Monday (UTC)": ("week", ("week_start",)),
+        "Cards by client": ("client", ("client",)),
+        "Cards by tenant": ("tenant", ("client", "tenant")),
+        "All cards by content version": ("content-version", ("content_version",)),
+    }
+    for caption, (breakdown, key) in tables.items():
+        rows = [row for row in page.cells[caption][1:] if row[0] != "all"]
+        expected = [[*(row[name] or "–" for name in key), *told_tally(row)] for row in data["by"][breakdown]]
+        assert [row[:-1] for row in rows] == expected
+    reasons = [[one["reason"], f"{one['cards']:,}", told(one["share_of_overridden"])] for one in data["by"]["reason"]]
+    assert page.cells["Reasons for overriding"][1:-1] == reasons
+    suggestions = page.cells["What became of each suggestion"][1:]
+    names = ("offered", "taken", "accepted_without", "overridden", "unanswered")
+    assert [row[:8] for row in suggestions] == [
+        [one["card"], one["suggestion"], *(f"{one[name]:,}" for name in names), told(one["taken_rate"])]
+        for one in data["by"]["suggestion"]
+    ]
+    first = data["look_first"]["cards"][0]
+    assert page.cells["Cards in the order in which to look at them"][1][0] == first["card"]
+    assert f"{100 * data['total']['override_rate']['value']:.1f}%" in page.words
+    assert f"{100 * data['calls']['firing_rate']['value']:.1f}%" in page.words
+    changes = page.cells["Override rates before and after each change"][1:]
+    assert [row[3:5] for row in changes] == [
+        [told(one["before"]["override_rate"]), told(one["after"]["override_rate"])] for one in data["changes"]
+    ]
+
+
+@pytest.mark.parametrize("which", ["report", "empty"])
+def test_html_is_one_file_that_fetches_and_runs_nothing(which: str, request: pytest.FixtureRequest) -> None:
+    html = as_html(request.getfixturevalue(which))
+    page = Page(html)
+    names = {tag for tag, _ in page.tags}
+    assert not names & {"script", "link", "img", "iframe", "object", "embed", "form", "base", "image", "audio", "video"}
+    for _, attributes in page.tags:
+        assert not {name for name in attributes if name.startswith("on")} | ({"style", "src"} & attributes.keys())
+        assert (attributes.get("href") or "#").startswith("#")
+    assert not re.search(r"url\((?!#)|@import", html)
+    policy = {attributes.get("http-equiv"): attributes.get("content") for tag, attributes in page.tags if tag == "meta"}
+    (style,) = re.findall(r"<style>(.*?)</style>", html, re.DOTALL)
+    digest = b64encode(sha256(style.encode()).digest()).decode()
+    assert policy["Content-Security-Policy"] == (
+        f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+    )
+
+
+@pytest.mark.parametrize("which", ["report", "empty"])
+def test_html_can_be_read_by_those_who_do_not_see_it(which: str, request: pytest.FixtureRequest) -> None:
+    """One h1, headings without a gap, a caption and named columns in each table, words for each chart, ids once."""
+    html = as_html(request.getfixturevalue(which))
+    page = Page(html)
+    assert html.lstrip().startswith("<!doctype html>")
+    assert ("html", {"lang": "en"}) in page.tags
+    levels = [int(tag[1]) for tag, _ in page.tags if re.fullmatch("h[1-6]", tag)]
+    assert levels.count(1) == 1
+    assert all(after - before <= 1 for before, after in pairwise(levels))
+    tags = [tag for tag, _ in page.tags]
+    assert tags.count("table") == tags.count("caption") == len(page.cells)
+    assert all(attributes.get("scope") in ("col", "row") for tag, attributes in page.tags if tag == "th")
+    ids = [attributes["id"] for _, attributes in page.tags if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    drawings = [attributes for tag, attributes in page.tags if tag == "svg"]
+    assert all(one["role"] == "img" and set((one["aria-labelledby"] or "").split()) <= set(ids) for one in drawings)
+    assert tags.count("title") == 1 + len(drawings)
+    references = set(re.findall(r"(?:url\(#|href=\"#)([^)\"]+)", html))
+    assert references <= set(ids)
+
+
+def test_figures_are_well_formed_and_take_their_colours_from_the_page(report: LedgerReport) -> None:
+    html = as_html(report)
+    drawings = re.findall(r"<svg.*?</svg>", html, re.DOTALL)
+    assert len(drawings) == 4
+    known = set(re.findall(r"\.((?:fill|stroke)-\w+) \{", html))
+    for drawing in drawings:
+        used = {name for classes in re.findall(r'class="([^"]*)"', drawing) for name in classes.split()}
+        assert used <= known
+        assert "#0" not in re.sub(r'(?:href="|url\()#[^")]+', "", drawing)
+        assert ElementTree.fromstring(drawing).tag.endswith("}svg")  # noqa: S314 - our own
+        assert "<text" in drawing
+
+
+def test_the_same_ledger_gives_the_same_bytes(report: LedgerReport) -> None:
+    assert as_html(report) == as_html(report)
+    assert as_json(report) == as_json(report)
+
+
+def test_what_a_client_named_stays_text(report: LedgerReport) -> None:
+    html = as_html(report)
+    assert "<script" not in html
+    assert "&lt;script&gt;mute&lt;/script&gt; has never sent any feedback. Cards shown there: 9." in html
+
+
+def every_format(report: LedgerReport) -> Iterator[str]:
+    yield as_json(report)
+    yield as_html(report)
+    for breakdown in BREAKDOWNS:
+        yield as_csv(report, breakdown)
+        yield as_table(report, breakdown, 120)
+
+
+def test_no_format_shows_a_comment(report: LedgerReport) -> None:
+    assert not any("nobody may read" in text for text in every_format(report))
+
+
+def test_the_service_is_named_where_there_are_several(
+    report: LedgerReport, sqlite_database: LiveDatabase, topic: Topic
+) -> None:
+    ledger = HandMadeLedger(cards=5_000)
+    ledger.show_many(0, 30, card="watch-out", service="other", content_version="w1")
+    several = ledger.report(sqlite_database.open(), topic)
+    page = Page(as_html(several))
+    assert page.cells["Cards by service"][1][0] == "lumbar-puncture-back-pain"
+    rows = page.cells["Cards by what became of them"]
+    assert (rows[0][:2], ["other", "watch-out"] in [row[:2] for row in rows]) == (["service", "card"], True)
+    assert "lumbar-puncture-back-pain / red-flags" in page.words
+    assert "other / watch-out" in as_table(several, "card", 160)
+    assert "Cards by service" not in as_html(report)
+    assert "lumbar-puncture-back-pain /" not in as_html(report) + as_table(report, "card", 160)
+    assert json.loads(as_json(several))["services"] == ["lumbar-puncture-back-pain", "other"]
+
+
+def test_an_empty_ledger_has_every_format(empty: LedgerReport) -> None:
+    data = json.loads(as_json(empty))
+    assert (data["total"]["issued"], data["total"]["override_rate"], data["calls"]["firing_rate"]) == (0, None, None)
+    assert "no card yet" in as_html(empty)
+    assert "<svg" not in as_html(empty)
+    for breakdown in BREAKDOWNS:
+        assert len(as_csv(empty, breakdown).splitlines()) == 1
+        assert "No calls were counted" in as_table(empty, breakdown, 120)
+
+
+@pytest.mark.parametrize("breakdown", BREAKDOWNS)
+def test_csv_is_one_table_for_a_spreadsheet(breakdown: str, report: LedgerReport) -> None:
+    rows = list(csv.DictReader(io.StringIO(as_csv(report, breakdown))))
+    data = json.loads(as_json(report))["by"][breakdown]
+    assert len(rows) == len(data) > 0
+    column = "card_overridden" if breakdown == "suggestion" else "overridden_cards"
+    counts = "cards" if breakdown == "reason" else "overridden"
+    assert [int(row[column]) for row in rows] == [one[counts] for one in data]
+    assert all(None not in row and None not in row.values() for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("breakdown", "column", "cell"),
+    [
+        pytest.param("tenant", "tenant", "'=HYPERLINK(1)", id="a tenant that is a formula"),
+        pytest.param("reason", "reason", "'=2+2 (urn:x), not offered by the card", id="a reason that is a formula"),
+        pytest.param("reason", "reason_code", "'=2+2", id="a code that is a formula"),
+    ],
+)
+def test_no_cell_of_a_csv_is_computed(breakdown: str, column: str, cell: str, report: LedgerReport) -> None:
+    rows = list(csv.DictReader(io.StringIO(as_csv(report, breakdown))))
+    assert cell in [row[column] for row in rows]
+    assert not any(text.startswith(("=", "+", "-", "@")) for row in rows for text in row.values())
+
+
+def test_the_table_answers_a_committee_first(report: LedgerReport) -> None:
+    """Calls: 100 of 1,300. Overridden: 28 + 10 + 15 + 1 + 1 = 55 of 40 + 40 + 35 + 1 + 1 + 1 = 118."""
+    lines = as_table(report, "card", 160).splitlines()
+    assert [line[:35].rstrip() for line in lines[3:8]] == [
+        "Firing rate    7.7% (6.4 to 9.3) of",
+        "Override rate  46.6% (37.9 to 55.6)",
+        "Top reasons    No reason given (53)",
+        "Look first at  what-to-expect: over",
+        "Red flags      1 overridden of 1 sh",
+    ]
+
+
+def test_a_terminal_is_not_steered_by_a_name(sqlite_database: LiveDatabase, topic: Topic) -> None:
+    ledger = HandMadeLedger()
+    card = ledger.show("confounders", client="evil\x1b[2J", tenant="\x9b31m[bold]")
+    ledger.answer(card, "overridden", reason="\x1b]0;owned\x07", foreign_reason=True)
+    report = ledger.report(sqlite_database.open(), topic)
+    for breakdown in BREAKDOWNS:
+        text = as_table(report, breakdown, 120)
+        assert all(char.isprintable() or char == "\n" for char in text)
+    assert "[bold]" in as_table(report, "tenant", 120)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        pytest.param(
+            "Unanswered does not mean ignored: an EHR need not send feedback.", id="unanswered is not ignored"
+        ),
+        pytest.param("<script>mute</script> has never sent any feedback. Cards shown there: 9.", id="mute clients"),
+        pytest.param("Days without any call: 1 of 31.", id="days without calls"),
+        pytest.param("not known as issued to that client (general), in no rate: 1.", id="feedback about other cards"),
+        pytest.param("as their clients ask, which count as not shown: 1.", id="cards kept quiet"),
+    ],
+)
+def test_terminal_and_page_say_what_to_beware_of(words: str, report: LedgerReport) -> None:
+    assert words in Page(as_html(report)).words
+    assert words in " ".join(as_table(report, "card", 120).split())
+
+
+def test_many_reasons_are_summed_up_in_the_page(sqlite_database: LiveDatabase, topic: Topic) -> None:
+    """A client may send any code: the page lists twelve, JSON and CSV all."""
+    ledger = HandMadeLedger()
+    for number in range(40):
+        ledger.answer(ledger.show(), "overridden", reason=f"code-{number}", foreign_reason=True)
+    report = ledger.report(sqlite_database.open(), topic)
+    rows = Page(as_html(report)).cells["Reasons for overriding"]
+    assert rows[-2][:2] == ["28 further codes", "28"]
+    assert len(as_csv(report, "reason").splitlines()) == 41
+
+
+def test_only_the_breakdowns_that_are_wanted(report: LedgerReport) -> None:
+    assert list(json.loads(as_json(report, ["week", "reason"]))["by"]) == ["week", "reason"]
+    html = as_html(report, ["client"])
+    assert "Cards by client" in html
+    assert "Cards by tenant" not in html
