@@ -1,8 +1,8 @@
 """What is being ordered: the draft orders of a hook call, read tolerantly, and told apart by FHIR version.
 
 Service orders are kept: ServiceRequest (R4, R4B, R5), ProcedureRequest and ReferralRequest (DSTU2, STU3) and
-DiagnosticOrder (DSTU2). Medication orders (MedicationRequest; MedicationOrder in DSTU2) are kept, too, for what they say
-of the patient; other types are passed over in silence (R-2.73).
+DiagnosticOrder (DSTU2). Medication orders (MedicationRequest; MedicationOrder in DSTU2) are kept, too, for
+what they say of the patient; other types are passed over in silence (R-2.73).
 """
 
 from __future__ import annotations

@@ -102,7 +102,9 @@ def read_section(
     chart_entries = (read_chart_entry(readable[at], matches, today) for at, matches in sorted(matches_by_index.items()))
     entries = tuple(entry for entry in chart_entries if entry is not None)
     seen_count = len(readable) + unread["not a resource"] + unread["patient not resolved"]
-    obtained = section.obtained and (seen_count > 0 or not (other_types or failed))  # an error instead of data is no answer
+    obtained = section.obtained and (
+        seen_count > 0 or not (other_types or failed)
+    )  # an error instead of data is no answer
     return SectionRead(entries, seen_count, dict(+unread), obtained, section.complete and not failed)
 
 
@@ -121,7 +123,7 @@ def _reports_error(resource: ChartResource) -> bool:
 
 @dataclass(frozen=True)
 class PatientFacts:
-    """What a Patient resource tells us: its id, the preferred language ("es") and the date of birth, as far as known."""
+    """What a Patient resource says: its id, the preferred language ("es") and the date of birth, as far as known."""
 
     id: str | None
     language: str | None = None

@@ -31,9 +31,9 @@ _CHANGES = frozenset(Change)
 class Evidence:
     """What one source says of a problem: a chart entry, or the reason or words of an order at hand.
 
-    `began`: the onset that this source states, by date or by a duration in its words; bounded by the day on which it was
-    recorded. `recorded`: when it was written down; for an order at hand, today. `since_event`: its words say "since the
-    procedure". `is_over`: abated, resolved, or told as history. `modifiers`: kinds of the lexicon.
+    `began`: the onset that this source states, by date or by a duration in its words, and no later than the day on
+    which it was recorded. `recorded`: when it was written down; for an order at hand, today. `since_event`: its words
+    say "since the procedure". `is_over`: abated, resolved, or history. `modifiers`: kinds of the lexicon.
     """
 
     entry: ChartEntry
@@ -69,7 +69,7 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Problem:
-    """All evidence of one kind of problem in one call. `chronic_days`: how long a problem lasts that is called chronic."""
+    """All evidence of one kind of problem in one call. `chronic_days`: how long what is called chronic has lasted."""
 
     evidence: tuple[Evidence, ...]
     today: date

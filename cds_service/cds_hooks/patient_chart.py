@@ -145,9 +145,7 @@ class ChartReader:
             log.fetch_failures[key] = CodedReason(ReadFailure.OTHER_PATIENT, words)
             return given
 
-    def _patient(
-        self, request: HookRequest, value: PrefetchValue | None, fetched: FetchResult | None
-    ) -> PatientFacts:
+    def _patient(self, request: HookRequest, value: PrefetchValue | None, fetched: FetchResult | None) -> PatientFacts:
         """The facts of the Patient. Raises BadRequest where prefetch holds another one."""
         entries = value.entries if value else ()
         sent = bool(entries)

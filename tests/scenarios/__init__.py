@@ -1,1 +1,1 @@
-"""Charts and orders as clinicians write them, what a careful specialist wants for each, and a verdict on what is answered."""
+"""Charts and orders as clinicians write them, what a specialist wants for each, and a verdict on what is answered."""

@@ -1,4 +1,4 @@
-"""Asks the application about scenarios. `python -m tests.scenarios FILE ...` prints a table by kind and what is not right."""
+"""Asks the application about scenarios. `python -m tests.scenarios` prints a table by kind, and what is not right."""
 
 from __future__ import annotations
 

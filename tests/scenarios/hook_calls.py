@@ -32,7 +32,9 @@ def call_of(scenario: Json, today: date) -> Json:
     """The order-sign or order-select call of a scenario, with its chart in prefetch."""
     writer = _Writer(today)
     orders = [writer.order(order, number) for number, order in enumerate(scenario["orders"], 1)]
-    drafts = orders + [writer.medication(drug, number) for number, drug in enumerate(scenario.get("medications", []), 1)]
+    drafts = orders + [
+        writer.medication(drug, number) for number, drug in enumerate(scenario.get("medications", []), 1)
+    ]
     chart = {
         "conditions": [writer.condition(one, number) for number, one in enumerate(scenario.get("conditions", []), 1)],
         "procedures": [writer.procedure(one, number) for number, one in enumerate(scenario.get("procedures", []), 1)],
@@ -158,7 +160,11 @@ class _Writer:
         system = SYSTEMS.get(code.get("system", ""), code.get("system"))
         if system is not None and ":" not in system:
             system = f"urn:example:{system.lower().replace(' ', '-')}"
-        coding = {"system": system, "code": str(code["code"]) if "code" in code else None, "display": code.get("display")}
+        coding = {
+            "system": system,
+            "code": str(code["code"]) if "code" in code else None,
+            "display": code.get("display"),
+        }
         return {name: value for name, value in coding.items() if value is not None}
 
     def _dates(self, line: Json, names: dict[str, str]) -> Json:

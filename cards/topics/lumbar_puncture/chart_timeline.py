@@ -8,9 +8,9 @@ from datetime import date
 from cards.fhir.dates import until
 from cards.record.chart_entry import ChartEntry, Standing
 from cards.record.patient_record import PatientRecord
+from cards.record.problem import onset_of
 from cards.timeline import Event, EventKind, Timeline, by_date
 from cards.topics.lumbar_puncture.content import LumbarPunctureContent as Topic
-from cards.record.problem import onset_of
 from cards.topics.lumbar_puncture.decision.punctures import Puncture, find_punctures
 
 PUNCTURE = EventKind("lumbar puncture", "triangle", is_moment=True)

@@ -25,6 +25,7 @@ _NUMBERS = Filled(
 )
 _FINDINGS = needs("findings")
 _CONFOUNDER_SUMMARIES = ("summary", "summary-serious", "summary-both")
+_NERVE_SUMMARIES = ("summary", "summary-lasting", "summary-late")
 _UNKNOWN_SUMMARIES = ("no-pain", "conditions-not-read", "onset", "puncture")
 _PHRASES = {
     "name-with-level": "label level",
@@ -78,7 +79,10 @@ def _what_fills(service: Service) -> Mapping[str, tuple[Filled, Mapping[str, Fil
         "what-to-expect": (needs("bleeding not_read"), {"summary": BARE, "summary-not-checked": BARE}),
         "confounders": (needs("contributors serious not_read"), dict.fromkeys(_CONFOUNDER_SUMMARIES, _FINDINGS)),
         "pain-after-puncture": (needs(f"assessment unknown baseline nerve {chart}"), {}),
-        "nerve-symptoms": (needs(f"nerve {chart}"), dict.fromkeys(("summary", "summary-lasting", "summary-late"), _NUMBERS)),
+        "nerve-symptoms": (
+            needs(f"nerve {chart}"),
+            dict.fromkeys(_NERVE_SUMMARIES, _NUMBERS),
+        ),
         "contributors": (_FINDINGS, {}),
         "nerve-irritation": (replace(_NUMBERS, needed=frozenset({"symptoms"})), {}),
         "red-flags": (needs("flags timeline serious not_read"), {"summary": _FINDINGS}),

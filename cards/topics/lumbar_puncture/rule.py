@@ -26,16 +26,15 @@ from __future__ import annotations
 from datetime import date
 
 from cards.card import Card
-from cards.topics.lumbar_puncture.content import LumbarPunctureContent as Topic
 from cards.content.service import INDICATORS
 from cards.record.patient_record import PatientRecord
 from cards.topic import SectionUnobtainable
 from cards.topics.lumbar_puncture.card_writing.after_cards import nerve_symptoms, pain_after_puncture, red_flags
 from cards.topics.lumbar_puncture.card_writing.before_cards import confounders, what_to_expect
-from cards.topics.lumbar_puncture.decision.assessment import Assessment, assess, all_kinds
+from cards.topics.lumbar_puncture.content import LumbarPunctureContent as Topic
+from cards.topics.lumbar_puncture.decision.assessment import Assessment, all_kinds, assess
 from cards.topics.lumbar_puncture.decision.pain import PainClass
 from cards.topics.lumbar_puncture.decision.triage import Basis, Triage
-
 
 _PROCEDURES_NEEDED = (
     "the patient's procedures are needed to judge this order, and could not be had: send them in "
@@ -71,7 +70,11 @@ def _cards(assessment: Assessment, topic: Topic) -> list[Card]:
 def needs_procedures(assessment: Assessment, topic: Topic) -> bool:
     """Whether a puncture in what was not read of the procedures could still call for a card on a work-up."""
     procedures, conditions = assessment.record.section("Procedure"), assessment.record.section("Condition")
-    if (procedures.obtained and procedures.complete) or assessment.punctures.completed or not assessment.triage.work_ups:
+    if (
+        (procedures.obtained and procedures.complete)
+        or assessment.punctures.completed
+        or not assessment.triage.work_ups
+    ):
         return False
     bases = {work_up.basis for work_up in assessment.triage.work_ups if not work_up.states_other_reasons}
     if not bases.isdisjoint({Basis.COMPLAINT, Basis.ITSELF}):

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain, combinations
 
+import msgspec
+
 from cards.card import Coding
 from cards.content import phrases as generic_phrases
 from cards.content import service as generic
@@ -100,9 +102,9 @@ class RedFlagKind(Part):
     name: str = ""
     from_day: int = 0
     within_days: int | None = None
-    beside: list[str] = []
+    beside: list[str] = msgspec.field(default_factory=list)
     with_order: str | None = None
-    known_by: list[str] = []
+    known_by: list[str] = msgspec.field(default_factory=list)
 
     @property
     def key(self) -> str:
@@ -171,7 +173,15 @@ class Service(generic.Service):
     def text_names(self) -> Iterator[str]:
         yield from super().text_names()
         yield from (f"pain-class-{name}" for name in self.after_puncture.classes)
-        yield from ("patient-instruction", "contributors", "nerve-irritation", "referral", "baseline", "bleeding-risk", "stat")
+        yield from (
+            "patient-instruction",
+            "contributors",
+            "nerve-irritation",
+            "referral",
+            "baseline",
+            "bleeding-risk",
+            "stat",
+        )
 
     def terminologies(self) -> Mapping[str, Sequence[str]]:
         """`orders`: also of what an order says of the patient. `levels`: the level of the spine that an entry names."""

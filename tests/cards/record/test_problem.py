@@ -56,9 +56,7 @@ def problem(*evidence: Evidence) -> Problem:
         pytest.param(
             [seen("2024-03"), seen(recorded="2026-11-12")], True, False, id="a later record only repeats an old problem"
         ),
-        pytest.param(
-            [seen("2024-03"), seen("2026-11-12")], True, True, id="a later onset of its own is a new episode"
-        ),
+        pytest.param([seen("2024-03"), seen("2026-11-12")], True, True, id="a later onset of its own is a new episode"),
         pytest.param(
             [seen("2024-03", over=True, ended="2025-01-01"), seen(recorded="2026-11-12")],
             False,
@@ -124,7 +122,9 @@ def test_known_before_and_new_since(evidence: list[Evidence], known: bool, new: 
         ),
         pytest.param([seen(order=True)], ("2026-11-10", "2026-11-30"), id="a reason only: between event and today"),
         pytest.param(
-            [seen("2024"), seen("2026-11-20")], ("2026-11-20", "2026-11-20"), id="an old onset is not that of the episode"
+            [seen("2024"), seen("2026-11-20")],
+            ("2026-11-20", "2026-11-20"),
+            id="an old onset is not that of the episode",
         ),
     ],
 )

@@ -140,7 +140,7 @@ def _baseline(assessment: Assessment, citations: Citations, topic: Topic) -> str
         return ""
     label = topic.service.after_puncture.pain_label
     entries = [source.entry for source in pain.baseline]
-    line = tell_entries(label, entries, value_set_of(entries[0], topic.service.complaints.pain), topic)
+    line = describe_entries(label, entries, _complaint_of(entries[0], topic), topic)
     return topic.texts["baseline"].body({"baseline": Markdown(f"- {line}")}, citations)
 
 
@@ -157,7 +157,7 @@ def _nerve_summary(assessment: Assessment) -> str:
 
 
 def _stat_update(assessment: Assessment, topic: Topic) -> tuple[Suggestion, ...]:
-    """One suggestion that makes every work-up of the session STAT: the client's own drafts, only their priority changed."""
+    """One suggestion that makes every work-up of the session STAT: the client's own drafts, only their priority new."""
     text = topic.texts["stat"].head
     orders = [work_up.order for work_up in assessment.triage.work_ups if work_up.order.priority != "stat"]
     updates = [with_priority(order, "stat") for order in orders]
@@ -196,8 +196,8 @@ def _nerve_irritation(assessment: Assessment, citations: Citations, topic: Topic
     nerve = assessment.nerve_symptom
     if nerve is None:
         return ""
-    settings = topic.service.after_puncture
-    value_set, label = settings.nerve_symptom, settings.nerve_symptom_label
+    label = topic.service.after_puncture.nerve_symptom_label
+    value_set = _complaint_of(nerve.entries[0], topic)
     symptoms = Markdown(f"- {describe_entries(label, nerve.entries, value_set, topic)}")
     return topic.texts["nerve-irritation"].body(_numbers(assessment, topic) | {"symptoms": symptoms}, citations)
 
@@ -243,10 +243,13 @@ def _trace_punctures(assessment: Assessment, topic: Topic) -> tuple[Provenance, 
     )
 
 
+def _complaint_of(entry: ChartEntry, topic: Topic) -> str:
+    """The first value set of complaints that an entry belongs to."""
+    return next(name for name in topic.service.complaints.value_sets if name in entry.value_sets)
+
+
 def _provenance(assessment: Assessment, findings: Sequence[Finding], topic: Topic) -> tuple[Provenance, ...]:
-    settings = topic.service.after_puncture
     pain, nerve = assessment.pain.entry, assessment.nerve_symptom
-    complaints = trace("complaint", [pain], settings.pain, topic) if pain else ()
-    if nerve:
-        complaints += trace("complaint", nerve.entries, settings.nerve_symptom, topic)
+    entries = [*([pain] if pain else []), *(nerve.entries if nerve else ())]
+    complaints = (line for entry in entries for line in trace("complaint", [entry], _complaint_of(entry, topic), topic))
     return (*_trace_punctures(assessment, topic), *complaints, *trace_findings(findings, topic))

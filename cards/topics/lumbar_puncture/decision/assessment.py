@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
-from cards.topics.lumbar_puncture.content import LumbarPunctureContent as Topic
 from cards.fhir.dates import days_from, exactly
 from cards.record.patient_record import PatientRecord
+from cards.topics.lumbar_puncture.content import LumbarPunctureContent as Topic
 from cards.topics.lumbar_puncture.decision.escalators import Escalator, find_escalators
 from cards.topics.lumbar_puncture.decision.findings import Finding, find_contributors
 from cards.topics.lumbar_puncture.decision.nerve_symptoms import NerveSymptom, find_nerve_symptom
@@ -141,7 +141,11 @@ def all_kinds(topic: Topic) -> tuple[str, ...]:
 def _is_child(record: PatientRecord, topic: Topic, today: date) -> bool:
     born = record.birth_date
     adult_years = topic.service.patients.adult_years
-    return born is not None and born.first.year + adult_years >= today.year and not _has_birthday(born.first, adult_years, today)
+    return (
+        born is not None
+        and born.first.year + adult_years >= today.year
+        and not _has_birthday(born.first, adult_years, today)
+    )
 
 
 def _has_birthday(born: date, years: int, today: date) -> bool:
@@ -184,7 +188,7 @@ def _why_silent_before(punctures: Punctures, problems: Problems, topic: Topic, t
 
 
 def _past_flags(flags: RedFlags, findings: Sequence[Finding]) -> Iterator[Finding]:
-    """Red flags whose latest evidence is too long ago: no flags, and nothing to reassure beside. Each stands for itself."""
+    """Red flags whose latest evidence is too long ago: no flags any more, and nothing to reassure beside."""
     listed = {finding.kind.value_set for finding in findings}
     for flag in flags.long_ago:
         entries = tuple(entry for entry in flag.entries if entry.resource_type == "Condition")

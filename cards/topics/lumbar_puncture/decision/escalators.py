@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from cards.topics.lumbar_puncture.content import LumbarPunctureContent as Topic
 from cards.record.chart_entry import ChartEntry
 from cards.record.patient_record import PatientRecord
+from cards.topics.lumbar_puncture.content import LumbarPunctureContent as Topic
 from cards.topics.lumbar_puncture.decision.triage import Triage
 
 
 @dataclass(frozen=True)
 class Escalator:
-    """One reason to look more closely. `label`: as a card names it. `is_bleeding_risk`: it matters before a puncture, too."""
+    """One reason to look more closely. `label`: as a card names it. `is_bleeding_risk`: also said before a puncture."""
 
     label: str
     is_bleeding_risk: bool = False

@@ -96,7 +96,14 @@ def _without_twins(
     return joined
 
 
-_STANDINGS = [Standing.CURRENT, Standing.NOT_RECORDED, Standing.DONE, Standing.RESOLVED, Standing.UNFINISHED, Standing.NOT_DONE]
+_STANDINGS = [
+    Standing.CURRENT,
+    Standing.NOT_RECORDED,
+    Standing.DONE,
+    Standing.RESOLVED,
+    Standing.UNFINISHED,
+    Standing.NOT_DONE,
+]
 
 
 def _worth(entry: ChartEntry) -> tuple[object, ...]:

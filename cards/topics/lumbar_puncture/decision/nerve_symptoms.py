@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
-from cards.topics.lumbar_puncture.content import LumbarPunctureContent as Topic
 from cards.fhir.dates import DateRange, days_from, exactly
 from cards.record.chart_entry import ChartEntry
 from cards.record.problem import Evidence
+from cards.topics.lumbar_puncture.content import LumbarPunctureContent as Topic
 from cards.topics.lumbar_puncture.decision.problems import Problems, by_onset
 from cards.topics.lumbar_puncture.decision.punctures import Punctures
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from cards.topics.lumbar_puncture.content import LumbarPunctureContent as Topic
 from cards.fhir.draft_orders import DraftOrder
 from cards.fhir.resources import CodeableConcept
 from cards.record.chart_entry import ChartEntry, Standing
 from cards.terminology.value_set import Match
+from cards.topics.lumbar_puncture.content import LumbarPunctureContent as Topic
 
 LookedUp = Mapping[str, CodeableConcept]
 
@@ -33,9 +33,7 @@ def read_words(order: DraftOrder, looked_up: LookedUp, topic: Topic) -> Iterator
     for concept, matches in zip(concepts, topic.orders.match_all(concepts), strict=True):
         if matches:
             certain = all(match.certain for match in matches)
-            yield ChartEntry(
-                order.resource_type, order.id, concept, matches, Standing.CURRENT, certain, None, None
-            )
+            yield ChartEntry(order.resource_type, order.id, concept, matches, Standing.CURRENT, certain, None, None)
 
 
 def value_sets_of(concepts: tuple[CodeableConcept, ...], topic: Topic) -> list[Match]:

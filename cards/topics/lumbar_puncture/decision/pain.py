@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
-from cards.topics.lumbar_puncture.content import LumbarPunctureContent as Topic
 from cards.fhir.dates import DateRange, days_from, exactly
 from cards.record.chart_entry import ChartEntry
 from cards.record.patient_record import PatientRecord
 from cards.record.problem import Evidence, Problem
+from cards.topics.lumbar_puncture.content import LumbarPunctureContent as Topic
 from cards.topics.lumbar_puncture.decision.escalators import Escalator
 from cards.topics.lumbar_puncture.decision.problems import Problems, by_onset
 from cards.topics.lumbar_puncture.decision.punctures import Punctures

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 
-from cards.topics.lumbar_puncture.content import LumbarPunctureContent as Topic
 from cards.fhir.dates import DateRange, exactly, until
 from cards.record.chart_entry import ChartEntry
 from cards.record.patient_record import PatientRecord
 from cards.record.problem import Evidence, Problem, began_by_duration, onset_of
 from cards.terminology.value_set import Match
+from cards.topics.lumbar_puncture.content import LumbarPunctureContent as Topic
 
 
 class Problems:

@@ -6,12 +6,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from cards.topics.lumbar_puncture.content import LumbarPunctureContent as Topic
 from cards.fhir.dates import DateRange, days_from, exactly, latest, until
 from cards.fhir.draft_orders import condition_id
 from cards.record.chart_entry import ChartEntry, Standing
 from cards.record.patient_record import PatientRecord
 from cards.record.problem import began_by_duration
+from cards.topics.lumbar_puncture.content import LumbarPunctureContent as Topic
 from cards.topics.lumbar_puncture.decision.triage import speaks_of_device
 
 _MOST_REASONS = 50  # of one puncture; more are no reasons

@@ -6,14 +6,15 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
-from cards.topics.lumbar_puncture.content import LumbarPunctureContent as Topic
 from cards.content.service import INDICATORS
 from cards.fhir.dates import days_from, exactly, until
 from cards.record.chart_entry import ChartEntry
 from cards.record.problem import Evidence, Problem
+from cards.topics.lumbar_puncture.content import LumbarPunctureContent as Topic
 from cards.topics.lumbar_puncture.decision.problems import Problems
 from cards.topics.lumbar_puncture.decision.punctures import Puncture, Punctures
 from cards.topics.lumbar_puncture.settings import FoundDisease, RedFlagKind
+
 
 class Ruling(StrEnum):
     """What the rule says of one kind of red flag and one puncture, and why."""

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from cards.topics.lumbar_puncture.content import LumbarPunctureContent as Topic
 from cards.fhir.draft_orders import DraftOrder, FhirVersion, condition_id
 from cards.fhir.resources import CodeableConcept
 from cards.record.chart_entry import ChartEntry
 from cards.terminology.text_terms import fold
+from cards.topics.lumbar_puncture.content import LumbarPunctureContent as Topic
 from cards.topics.lumbar_puncture.decision.order_words import (
     LookedUp,
     read_words,
@@ -127,8 +127,14 @@ def is_lumbar_puncture(order: DraftOrder, topic: Topic) -> bool:
     """
     settings = topic.service.orders
     matches = [match for found in topic.orders.match_all(order.what) for match in found]
-    punctures = [match for match in matches if match.value_set in (settings.lumbar_puncture, settings.unless_into_a_device)]
-    if not punctures or is_task(order, topic) or any(match.mention and ABOUT in match.mention.modifiers for match in matches):
+    punctures = [
+        match for match in matches if match.value_set in (settings.lumbar_puncture, settings.unless_into_a_device)
+    ]
+    if (
+        not punctures
+        or is_task(order, topic)
+        or any(match.mention and ABOUT in match.mention.modifiers for match in matches)
+    ):
         return False
     certain = [match for match in punctures if match.certain]
     near_misses = [match for match in matches if match.value_set == settings.near_miss and match.certain]
@@ -143,7 +149,9 @@ def is_lumbar_puncture(order: DraftOrder, topic: Topic) -> bool:
 
 def is_task(order: DraftOrder, topic: Topic) -> bool:
     """Whether the category of an order makes it teaching, counseling or another task, and no procedure."""
-    words = (text for one in order.categories for text in (one.text, *(c.display or c.code for c in one.coding)) if text)
+    words = (
+        text for one in order.categories for text in (one.text, *(c.display or c.code for c in one.coding)) if text
+    )
     return any(word in fold(text) for text in words for word in topic.service.orders.task_categories)
 
 

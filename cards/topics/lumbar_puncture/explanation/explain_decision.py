@@ -122,7 +122,8 @@ def _pain(assessment: Assessment, topic: Topic) -> Iterator[str]:
         limits = f"expected: up to {settings.expected_days}, rule out first: up to {settings.rule_out_days}"
         yield f"the puncture was {ago(on, assessment.today)} ({limits})"
     if pain.onset and on and pain.pain_class is not PainClass.PRE_EXISTING:
-        yield f"onset {_relation(days_from(on, pain.onset))} the puncture (late onset: more than {settings.late_onset_days})"
+        limit = f"late onset: more than {settings.late_onset_days}"
+        yield f"onset {_relation(days_from(on, pain.onset))} the puncture ({limit})"
         lasted = span(days_from(pain.onset, exactly(assessment.today)))
         yield f"it has lasted {lasted} (chronic: more than {settings.chronic_days})"
 

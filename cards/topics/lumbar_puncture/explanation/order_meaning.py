@@ -81,7 +81,7 @@ def _why_not_ours(order: DraftOrder, matches: list[Match], topic: Topic) -> str:
     if any(match.value_set == settings.unless_into_a_device for match in certain):
         return f"not a lumbar puncture, because the draft names a reservoir or a pump: {list_matches(certain)}"
     if certain:
-        return f"not ours: its reason or words decide, and they state no complaint and no red flag: {list_matches(certain)}"
+        return f"not ours: it states no complaint and no red flag: {list_matches(certain)}"
     mentioned = sorted({name for concept in order.what for name in topic.orders.mentioned(concept)})
     if mentioned:
         return f"not ours: its words mention {', '.join(mentioned)}, and deny it or doubt it"
