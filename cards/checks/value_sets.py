@@ -12,9 +12,11 @@ from cards.checks.faults import fault_at, load_or_tell, with_line
 from cards.content.files import ContentError, parse_yaml, read_text
 from cards.content.rules import Step
 from cards.content.topic_files import TEXT_TERMS
-from cards.terminology.code_systems import CodeSystem, find_code_system
+from cards.terminology.code_system import CodeSystem
+from cards.terminology.code_systems import find_code_system
 from cards.terminology.text_terms import Phrases, TermsFile
 from cards.terminology.value_set import load_value_set
+from cards.terminology.word_rules import TITLES
 from cards.topic import Topic
 from cards.topic_content import OwnTerms
 
@@ -35,7 +37,7 @@ def find_value_set_faults(topics: Collection[Topic]) -> list[str]:
     for folder in _folders(topics):
         is_shared = any(folder == topic.files.shared_value_sets for topic in topics)
         faults += [*_wordless(files, folder, is_shared=is_shared), *_unused(topics, folder)]
-    faults += [*_missing(topics), *_twofold(files)]
+    faults += [*_missing(topics), *_twofold(files), *_unlisted(topics, files)]
     for topic in topics:
         faults += _contradictory(topic, files)
     faults += _vague(files)
@@ -69,6 +71,25 @@ def _codes(file: Mapping[str, Any]) -> Iterator[tuple[Code, tuple[Step, ...]]]:
             for number, one in enumerate(include.get(kind, [])):
                 code = system.normalise(one[key]) if system else one[key]
                 yield (system, code), ("compose", "include", place, kind, number, key)
+
+
+def _unlisted(topics: Collection[Topic], files: Files) -> Iterator[str]:
+    """Codes that need words of a list that text_terms.yaml does not hold, and lists that no code needs."""
+    for path in dict.fromkeys(topic.files.shared_value_sets / TEXT_TERMS for topic in topics):
+        try:
+            lists = parse_yaml(path, read_text(path), TermsFile).lists
+        except ContentError:
+            return  # one of the faults already
+        needed = {TITLES}
+        for file in files:
+            rules = load_value_set(file).needs_words
+            for (_, code), rule in sorted(rules.items(), key=lambda item: item[0][1]):
+                needed.update(rule.needs, rule.unless)
+                for name in sorted({*rule.needs, *rule.unless} - lists.keys()):
+                    yield fault_at(file, f"{code} needs words of {name!r}, and there is no such list", "compose")
+        if set(_value_set_paths(topics)) == files.keys():
+            spare = sorted(lists.keys() - needed)
+            yield from (fault_at(path, f"no code needs the list {name!r}", "lists", name) for name in spare)
 
 
 def _folders(topics: Iterable[Topic]) -> list[Path]:

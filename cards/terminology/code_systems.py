@@ -1,4 +1,4 @@
-"""The code systems we know: their names in the wild, how a code is written, and when two codes are the same.
+"""The code systems we know, under all their names.
 
 Canonical URIs: https://terminology.hl7.org (THO). Aliases: OIDs registered there, and spellings met in real charts.
 """
@@ -6,89 +6,30 @@ Canonical URIs: https://terminology.hl7.org (THO). Aliases: OIDs registered ther
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass, field
 
-
-class InvalidCode(ValueError):
-    """A code that its own code system would not write so."""
-
-
-@dataclass(frozen=True, eq=False)
-class CodeSystem:
-    """One code system. `by_prefix`: a code means its whole family, as in ICD-10-CM's hierarchy."""
-
-    name: str
-    uri: str
-    aliases: tuple[str, ...]
-    pattern: re.Pattern[str]
-    dotted: bool = False  # the dot is only for the eye
-    dot_after: int = 0  # the dot matters, and a code without one has it after so many characters
-    by_prefix: bool = False
-    has_valid_check_digit: Callable[[str], bool] = field(default=lambda code: True)
-
-    def normalise(self, code: str) -> str:
-        """The one spelling under which codes of this system are compared: no blanks, upper case, dots made equal."""
-        code = code.strip().upper()
-        if self.dotted:
-            return code.replace(".", "").strip()
-        if self.dot_after and len(code) > self.dot_after and code.isdigit():
-            return f"{code[: self.dot_after]}.{code[self.dot_after :]}"
-        return code
-
-    def validate(self, code: str) -> None:
-        """Raise InvalidCode unless the code is written as its system prescribes, check digit included."""
-        if not self.pattern.fullmatch(code):
-            raise InvalidCode(f"{code!r} is not written like a {self.name} code")
-        if not self.has_valid_check_digit(code):
-            raise InvalidCode(f"{code!r} has a wrong {self.name} check digit")
-
-
-def _verhoeff(code: str) -> bool:
-    """SNOMED CT identifiers end in a Verhoeff check digit (SNOMED CT Release File Specification, SCTID)."""
-    check = 0
-    for place, digit in enumerate(reversed(code)):
-        check = _DIHEDRAL[check][_PERMUTATION[place % 8][int(digit)]]
-    return check == 0
-
-
-_DIHEDRAL = [
-    [(a + b) % 5 if a < 5 and b < 5 else (a + b) % 5 + 5 if a < 5 else (a - b) % 5 + 5 if b < 5 else (a - b) % 5
-     for b in range(10)]
-    for a in range(10)
-]  # fmt: skip
-_PERMUTATION = [[0, 1, 2, 3, 4, 5, 6, 7, 8, 9], [1, 5, 7, 6, 2, 8, 3, 0, 9, 4]]
-while len(_PERMUTATION) < 8:
-    _PERMUTATION.append([_PERMUTATION[1][digit] for digit in _PERMUTATION[-1]])
-
-
-def _loinc_mod_10(code: str) -> bool:
-    """LOINC codes end in a mod 10 (Luhn) check digit after the hyphen (LOINC Users' Guide, appendix)."""
-    digits = [int(digit) for digit in code if digit.isdigit()]
-    doubled = [sum(divmod(2 * digit, 10)) for digit in digits[-2::-2]]
-    return (sum(doubled) + sum(digits[-1::-2])) % 10 == 0
-
+from cards.terminology.code_system import (
+    CodeSystem,
+    focus_concepts,
+    has_mod_10_digit,
+    has_verhoeff_digit,
+    icd_9_readings,
+)
+from cards.terminology.icd_10 import ICD_10_FAMILY
 
 SNOMED_CT = CodeSystem(
     "SNOMED CT",
     "http://snomed.info/sct",
     ("http://snomed.info", "2.16.840.1.113883.6.96"),
     re.compile(r"[1-9]\d{5,17}"),
-    has_valid_check_digit=_verhoeff,
-)
-ICD_10_CM = CodeSystem(
-    "ICD-10-CM",
-    "http://hl7.org/fhir/sid/icd-10-cm",
-    ("http://hl7.org/fhir/sid/icd-10-us", "2.16.840.1.113883.6.90"),
-    re.compile(r"[A-TV-Z]\d[0-9A-Z](\.[0-9A-Z]{1,4})?"),
-    dotted=True,
-    by_prefix=True,
+    split=focus_concepts,
+    has_valid_check_digit=has_verhoeff_digit,
 )
 ICD_10_PCS = CodeSystem(
     "ICD-10-PCS",
     "http://www.cms.gov/Medicare/Coding/ICD10",
     ("http://hl7.org/fhir/sid/icd-10-pcs", "http://www.icd10data.com/icd10pcs", "2.16.840.1.113883.6.4"),
-    re.compile(r"[0-9A-HJ-NP-Z]{7}"),
+    re.compile(r"[0-9A-HJ-NP-Z]{3,7}"),
+    by_prefix=True,
 )
 ICD_9_CM = CodeSystem(
     "ICD-9-CM",
@@ -96,11 +37,12 @@ ICD_9_CM = CodeSystem(
     (
         "http://hl7.org/fhir/sid/icd-9-cm/procedure",
         "http://hl7.org/fhir/sid/icd-9-cm/diagnosis",
+        "http://terminology.hl7.org/CodeSystem/icd9cm",
         "2.16.840.1.113883.6.103",
         "2.16.840.1.113883.6.104",
     ),
-    re.compile(r"\d\d(\.\d{1,2})?"),
-    dot_after=2,  # of a procedure, the only codes we hold: 03.31 is a spinal tap, 033.1 is whooping cough
+    re.compile(r"\d\d(\.\d{1,2})?|(\d{3}|V\d\d)(\.\d{1,2})?|E\d{3}(\.\d)?"),
+    split=icd_9_readings,
 )
 CPT = CodeSystem("CPT", "http://www.ama-assn.org/go/cpt", ("2.16.840.1.113883.6.12",), re.compile(r"\d{4}[0-9A-Z]"))
 LOINC = CodeSystem(
@@ -108,11 +50,42 @@ LOINC = CodeSystem(
     "http://loinc.org",
     ("2.16.840.1.113883.6.1",),
     re.compile(r"\d{1,7}-\d"),
-    has_valid_check_digit=_loinc_mod_10,
+    has_valid_check_digit=has_mod_10_digit,
 )
-OPCS_4 = CodeSystem("OPCS-4", "https://fhir.hl7.org.uk/Id/opcs-4", (), re.compile(r"[A-Z]\d\d(\.\d)?"), dotted=True)
+OPCS_4 = CodeSystem(
+    "OPCS-4",
+    "https://fhir.hl7.org.uk/Id/opcs-4",
+    (),
+    re.compile(r"[A-Z]\d\d(\.\d)?"),
+    dotted=True,
+    by_prefix=True,
+)
+OPS = CodeSystem(
+    "OPS",
+    "http://fhir.de/CodeSystem/bfarm/ops",
+    ("http://fhir.de/CodeSystem/dimdi/ops",),
+    re.compile(r"\d-\d{2}[0-9a-z](\.[0-9a-z]{1,3})?"),
+    dotted=True,
+    by_prefix=True,
+)
+EBM = CodeSystem("EBM", "http://fhir.de/CodeSystem/kbv/ebm", (), re.compile(r"\d{5}[A-Z]?"))
+CCAM = CodeSystem(
+    "CCAM",
+    "https://smt.esante.gouv.fr/terminologie-ccam",
+    ("1.2.250.1.213.2.5",),
+    re.compile(r"[A-Z]{4}\d{3}"),
+)
+CCI = CodeSystem(
+    "CCI",
+    "http://cihi.ca/fhir/CodeSystem/cihi-cci",
+    (),
+    re.compile(r"\d\.[A-Z]{2}\.\d{2}(\.[A-Z0-9^-]+)?"),
+    dotted=True,
+    by_prefix=True,
+)
+ACHI = CodeSystem("ACHI", "urn:oid:1.2.36.1.2001.1005", (), re.compile(r"\d{5}-\d{2}"))  # URI UNVERIFIED
 
-CODE_SYSTEMS = (SNOMED_CT, ICD_10_CM, ICD_10_PCS, ICD_9_CM, CPT, LOINC, OPCS_4)
+CODE_SYSTEMS = (SNOMED_CT, *ICD_10_FAMILY, ICD_10_PCS, ICD_9_CM, CPT, LOINC, OPCS_4, OPS, EBM, CCAM, CCI, ACHI)
 
 
 def fold_uri(uri: str) -> str:

@@ -11,6 +11,8 @@ from itertools import islice
 
 import msgspec
 
+from cards.terminology.word_rules import WordLists
+
 _CLAUSE_END = re.compile(r"[.;]\s|\n")
 # Bounds on one text, so that no chart can be slow on purpose: what is longer is a letter, not the name of a problem.
 _LONGEST_TEXT = 1_000  # characters
@@ -46,6 +48,7 @@ class TermsFile(msgspec.Struct, rename="kebab", forbid_unknown_fields=True, froz
 
     guards: Guards
     terms: dict[str, Phrases]
+    lists: dict[str, list[str]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +74,7 @@ class TextTerms:
     def __init__(self, file: TermsFile, only: Iterable[str]) -> None:
         """`only`: the value sets to look for."""
         wanted = {name: file.terms[name] for name in only if name in file.terms}
+        self.lists = WordLists(file.lists)
         self._triggers = frozenset(word for terms in wanted.values() for word in _triggers(terms))
         self._terms = {name: _either(_phrases(terms)) for name, terms in wanted.items()}
         self._rejects = {name: _words(terms.reject) for name, terms in wanted.items() if terms.reject}

@@ -1,46 +1,51 @@
 """Value sets: FHIR R4 ValueSet files in, membership by system and code (or guarded words) out.
 
-What we read of a ValueSet (https://hl7.org/fhir/R4/valueset.html): `compose.include` with listed concepts, or with the
-one filter `concept is-a X` in a code system whose codes are families by prefix. Anything else is refused at load, not
-guessed at. A set without `compose` lives by its words alone. A site adds its own codes to a set by a file of the same
-name (docs/site-codes.md); only there may a code system be one that we do not know.
+What we read of a ValueSet (https://hl7.org/fhir/R4/valueset.html): `compose.include` and `compose.exclude` with listed
+concepts, or with the one filter `concept is-a X` in a code system whose codes are families by prefix. Anything else is
+refused at load, not guessed at. The longest number decides: a family excluded within one that is included is out. A
+code that needs words carries the extension WORDS. A set without `compose` lives by its words alone. A site adds its own
+codes to a set by a file of the same name (docs/site-codes.md); only there may a code system be one we do not know.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
 from cards.content.files import ContentError, line_of, read_text
 from cards.fhir.resources import CodeableConcept, Coding, ResourceCode, read_codings
 from cards.fhir.tolerant_reading import ABSENT
+from cards.terminology.code_system import CodeSystem, InvalidCode
 from cards.terminology.code_systems import (
     CODE_SYSTEMS,
-    ICD_10_CM,
     ICD_10_PCS,
-    CodeSystem,
-    InvalidCode,
     find_code_system,
     fold_uri,
     local_code_system,
 )
-from cards.terminology.text_terms import TextTerms
+from cards.terminology.icd_10 import ICD_10_CM
+from cards.terminology.text_terms import TextTerms, fold
+from cards.terminology.word_rules import WordRule
+
+WORDS = "urn:lumbar-puncture-back-pain:counts-with-words"
 
 
 class _Concept(msgspec.Struct):
     code: str
     display: str | None = None
+    extension: list[dict[str, Any]] = []
 
 
 class _Filter(msgspec.Struct):
     property: str
     op: str
     value: str
+    extension: list[dict[str, Any]] = []
 
 
 class _Include(msgspec.Struct):
@@ -52,7 +57,7 @@ class _Include(msgspec.Struct):
 
 class _Compose(msgspec.Struct, frozen=True):
     include: list[_Include] = []
-    exclude: list[msgspec.Raw] = []
+    exclude: list[_Include] = []
 
 
 class _ValueSetFile(msgspec.Struct, rename="camel"):
@@ -64,15 +69,24 @@ class _ValueSetFile(msgspec.Struct, rename="camel"):
     compose: _Compose = _Compose()
 
 
+Codes = Mapping[CodeSystem, frozenset[str]]
+SystemCode = tuple[CodeSystem, str]
+
+
 @dataclass(frozen=True)
 class ValueSet:
-    """One value set: its members by code system, normalised; `families` match by prefix."""
+    """One value set: its members by code system, normalised; `families` match by prefix, `excluded` are out of them.
+
+    `needs_words`: members, codes or families, that say too little by themselves.
+    """
 
     id: str
     version: str
     title: str
-    codes: dict[CodeSystem, frozenset[str]]
-    families: frozenset[str]
+    codes: Codes
+    families: Codes = field(default_factory=dict)
+    excluded: Codes = field(default_factory=dict)
+    needs_words: Mapping[SystemCode, WordRule] = field(default_factory=dict)
 
 
 _URIS = {system.name: system.uri for system in CODE_SYSTEMS}
@@ -102,49 +116,106 @@ def load_value_set(path: Path, *, local: bool = False) -> ValueSet:
         raise ContentError(path, str(cause)) from None
     if file.resource_type != "ValueSet" or file.id != path.stem:
         raise ContentError(path, "resourceType must be ValueSet, and id the name of the file", 1)
-    if file.compose.exclude or any(include.value_set for include in file.compose.include):
-        raise ContentError(path, "exclude and include.valueSet are not read: list codes", line_of(text, '"compose"'))
+    both = (*file.compose.include, *file.compose.exclude)
+    if any(include.value_set for include in both):
+        raise ContentError(path, "include.valueSet is not read: list codes", line_of(text, '"compose"'))
     if local and not file.compose.include:
         raise ContentError(path, "compose.include holds no codes: list them there", 1)
+    codes, families, needs_words = _read_codes(file.compose.include, path, text, local=local)
+    no_codes, no_families, _ = _read_codes(file.compose.exclude, path, text, local=local)
+    return ValueSet(file.id, file.version, file.title, codes, families, _merged(no_codes, no_families), needs_words)
+
+
+def _read_codes(
+    includes: Iterable[_Include], path: Path, text: str, *, local: bool
+) -> tuple[Codes, Codes, dict[SystemCode, WordRule]]:
+    """Listed codes, families, and which of both need words. Raises ContentError."""
     codes: dict[CodeSystem, set[str]] = {}
-    families: set[str] = set()
-    for include in file.compose.include:
+    families: dict[CodeSystem, set[str]] = {}
+    rules: dict[SystemCode, WordRule] = {}
+    for include in includes:
         system = find_code_system(include.system) or (local_code_system(include.system) if local else None)
         if system is None or not include.concept + include.filter:
             what = f"an include needs a known code system and codes: {include.system}"
             raise ContentError(path, what, line_of(text, include.system))
-        codes.setdefault(system, set()).update(system.normalise(concept.code) for concept in include.concept)
         for only in include.filter:
             if not system.by_prefix or (only.property, only.op) != ("concept", "is-a") or len(include.filter) > 1:
-                what = f"only one filter `concept is-a`, only in ICD-10-CM: {only.value}"
+                what = f"only one filter `concept is-a`, only in a code system of families: {only.value}"
                 raise ContentError(path, what, line_of(text, f'"{only.value}"'))
-            families.add(system.normalise(only.value))
-        for code in (*(concept.code for concept in include.concept), *(only.value for only in include.filter)):
+        members = [(concept.code, concept.extension, codes) for concept in include.concept]
+        members += [(only.value, only.extension, families) for only in include.filter]
+        for code, extensions, kind in members:
+            line = line_of(text, f'"{code}"')
             try:
                 system.validate(code)
-            except InvalidCode as cause:
-                raise ContentError(path, str(cause), line_of(text, f'"{code}"')) from None
-    frozen = {system: frozenset(members) for system, members in codes.items() if members}
-    return ValueSet(file.id, file.version, file.title, frozen, frozenset(families))
+                rule = _word_rule(extensions)
+            except (InvalidCode, msgspec.ValidationError) as cause:
+                raise ContentError(path, f"{code}: {cause}", line) from None
+            kind.setdefault(system, set()).add(system.normalise(code))
+            if rule:
+                rules[system, system.normalise(code)] = rule
+    return _frozen(codes), _frozen(families), rules
+
+
+def _word_rule(extensions: Iterable[Mapping[str, Any]]) -> WordRule | None:
+    """What the extension WORDS of a code says. Raises msgspec.ValidationError where it says something else."""
+    for extension in extensions:
+        if extension.get("url") == WORDS:
+            said: dict[str, list[str]] = {"needs": [], "unless": [], "otherwise": []}
+            for part in extension.get("extension", ()):
+                if part.get("url") not in said:
+                    raise msgspec.ValidationError(f"{part.get('url')!r} is none of needs, unless, otherwise")
+                said[part["url"]].append(part.get("valueCode"))
+            raw = {"needs": said["needs"], "unless": said["unless"], "otherwise": (said["otherwise"] or ["none"])[0]}
+            return msgspec.convert(raw, WordRule)
+    return None
+
+
+def _frozen(codes: Mapping[CodeSystem, Iterable[str]]) -> Codes:
+    return {system: frozenset(members) for system, members in codes.items()}
+
+
+def _merged(first: Codes, second: Codes) -> Codes:
+    systems = {*first, *second}
+    return {system: first.get(system, frozenset()) | second.get(system, frozenset()) for system in systems}
 
 
 def with_local_codes(ours: ValueSet, local: ValueSet) -> ValueSet:
     """A value set of ours and a site's own codes for it, as one; the version names both."""
-    systems = {*ours.codes, *local.codes}
-    codes = {one: ours.codes.get(one, frozenset()) | local.codes.get(one, frozenset()) for one in systems}
-    version = f"{ours.version}+{local.version}"
-    return ValueSet(ours.id, version, ours.title, codes, ours.families | local.families)
+    return ValueSet(
+        ours.id,
+        f"{ours.version}+{local.version}",
+        ours.title,
+        _merged(ours.codes, local.codes),
+        _merged(ours.families, local.families),
+        _merged(ours.excluded, local.excluded),
+        {**ours.needs_words, **local.needs_words},
+    )
+
+
+class _Member(NamedTuple):
+    """One code or family in one value set; `is_out`: excluded from a larger family of it."""
+
+    value_set: str
+    rule: WordRule | None
+    is_out: bool
 
 
 class _Judgement(NamedTuple):
-    """What codings say by themselves; `words`: what they display where we do not know their code system."""
+    """What codings say by themselves.
+
+    `pending`: matches whose codes need words. `words`: displays where we do not know the code system. `displays`: all.
+    """
 
     matches: tuple[Match, ...]
+    pending: tuple[tuple[Match, WordRule], ...]
     words: str
+    displays: str
     says_something: bool
 
 
-_NOTHING = _Judgement((), "", False)
+_NOTHING = _Judgement((), (), "", "", False)
+_LONGEST_TEXT = 1_000  # characters of what stands beside a code
 _LONGEST_KEPT = 1_000  # bytes of codings; longer ones are rare, and would make the cache as large as whoever sends them
 
 
@@ -153,22 +224,34 @@ class Terminology:
 
     def __init__(self, value_sets: Iterable[ValueSet], terms: TextTerms) -> None:
         self.value_sets = {value_set.id: value_set for value_set in value_sets}
-        self._codes: dict[CodeSystem, dict[str, tuple[str, ...]]] = {system: {} for system in CODE_SYSTEMS}
+        self._codes: dict[CodeSystem, dict[str, tuple[_Member, ...]]] = {system: {} for system in CODE_SYSTEMS}
+        self._families: dict[CodeSystem, dict[str, tuple[_Member, ...]]] = {system: {} for system in CODE_SYSTEMS}
         self._local: dict[str, CodeSystem] = {}
-        self._families: dict[str, tuple[str, ...]] = {}
-        for name, value_set in self.value_sets.items():
-            for system, members in value_set.codes.items():
-                index = self._codes.setdefault(system, {})
-                if system not in CODE_SYSTEMS:
-                    self._local[fold_uri(system.uri)] = system
-                for code in members:
-                    index[code] = (*index.get(code, ()), name)
-            for family in value_set.families:
-                self._families[family] = (*self._families.get(family, ()), name)
+        for value_set in self.value_sets.values():
+            kinds = ((value_set.codes, self._codes, False), (value_set.families, self._families, False),
+                     (value_set.excluded, self._families, True))  # fmt: skip
+            for members, index, is_out in kinds:
+                self._add(value_set, members, index, is_out=is_out)
         self._terms = terms
         # The same few thousand codings come back in chart after chart; caches are bounded, and codes alone name nobody.
         self._look_up = lru_cache(maxsize=16_384)(self._value_sets_of)
         self._judge_kept = lru_cache(maxsize=16_384)(self._judge_raw)
+
+    def _add(
+        self,
+        value_set: ValueSet,
+        members: Codes,
+        index: dict[CodeSystem, dict[str, tuple[_Member, ...]]],
+        *,
+        is_out: bool,
+    ) -> None:
+        for system, codes in members.items():
+            if system not in CODE_SYSTEMS:
+                self._local[fold_uri(system.uri)] = system
+            of_system = index.setdefault(system, {})
+            for code in codes:
+                member = _Member(value_set.id, value_set.needs_words.get((system, code)), is_out)
+                of_system[code] = (*of_system.get(code, ()), member)
 
     def match(self, concept: CodeableConcept) -> tuple[Match, ...]:
         """Every value set that one concept belongs to."""
@@ -199,17 +282,36 @@ class Terminology:
         found: dict[int, tuple[Match, ...]] = {}
         places, texts = [], []
         silent_count = 0
-        for place, ((matches, words, says_something), text) in enumerate(judged):
+        refused: dict[int, frozenset[str]] = {}
+        for place, (judgement, text) in enumerate(judged):
+            matches, words = judgement.matches, judgement.words
+            if judgement.pending:
+                matches, refused[place] = self._with_words(judgement, text)
             if matches:
                 found[place] = matches
             elif text or words:
                 places.append(place)
                 texts.append(f"{text}; {words}" if text and words else text or words)
-            elif not says_something:
+            elif not judgement.says_something:
                 silent_count += 1
         for number, terms in self._terms.find_in_each(texts):
-            found[places[number]] = tuple(Match(term.value_set, None, None, term.certain) for term in terms)
+            out = refused.get(places[number], frozenset())
+            terms = [term for term in terms if term.value_set not in out]
+            if terms:
+                found[places[number]] = tuple(Match(term.value_set, None, None, term.certain) for term in terms)
         return found, silent_count
+
+    def _with_words(self, judgement: _Judgement, text: str | None) -> tuple[tuple[Match, ...], frozenset[str]]:
+        """The matches of codings whose codes need words; and the value sets that the words beside them rule out."""
+        matches, out = list(judgement.matches), set()
+        folded = fold(f"{judgement.displays}; {text or ''}"[:_LONGEST_TEXT])
+        for match, rule in judgement.pending:
+            certain = self._terms.lists.certainty(rule, folded)
+            if certain is None:
+                out.add(match.value_set)
+            else:
+                matches.append(replace(match, certain=certain))
+        return tuple(matches), frozenset(out)
 
     def _judge_codes(self, codes: Iterable[ResourceCode | None]) -> Iterator[tuple[_Judgement, str | None]]:
         judge = self._judge_kept
@@ -227,33 +329,61 @@ class Terminology:
 
     def _judge(self, codings: Sequence[Coding]) -> _Judgement:
         found: list[Match] = []
+        pending: list[tuple[Match, WordRule]] = []
         words: list[str] = []
         for coding in codings:
             by_code = self._look_up(coding.system, coding.code)
             if by_code is not None:
-                found += by_code
+                found += (match for match, rule in by_code if rule is None)
+                pending += ((match, rule) for match, rule in by_code if rule is not None)
             elif coding.display:
                 words.append(coding.display)
-        return _Judgement(tuple(found), "; ".join(words), any(coding.code or coding.display for coding in codings))
+        says_something = any(coding.code or coding.display for coding in codings)
+        displays = "; ".join(coding.display for coding in codings if coding.display) if pending else ""
+        return _Judgement(tuple(found), tuple(pending), "; ".join(words), displays, says_something)
 
-    def _value_sets_of(self, system_uri: str | None, code: str | None) -> tuple[Match, ...] | None:
-        """The value sets that hold a code; None where its code system is not known."""
+    def _value_sets_of(
+        self, system_uri: str | None, code: str | None
+    ) -> tuple[tuple[Match, WordRule | None], ...] | None:
+        """The value sets that hold a code, each with the words it needs; None where its code system is not known."""
         system = find_code_system(system_uri)
         if system is None:
             return self._local_value_sets_of(system_uri, code)
-        normal = system.normalise(code or "")
-        if system is ICD_10_CM and normal[:1].isdigit():
-            system = ICD_10_PCS  # no ICD-10-CM code begins with a digit: a procedure code under the wrong system
-        names = dict.fromkeys(self._codes[system].get(normal, ()))
-        if system.by_prefix:
-            for length in range(3, len(normal) + 1):
-                names |= dict.fromkeys(self._families.get(normal[:length], ()))
-        return tuple(Match(name, system.name, (code or "").strip()) for name in names)
+        members: dict[str, _Member] = {}
+        for reading in system.readings(code or ""):
+            # no ICD-10-CM code begins with a digit: a procedure code under the wrong system
+            of = ICD_10_PCS if system is ICD_10_CM and reading[:1].isdigit() else system
+            for member in self._members_of(of, reading):
+                members.setdefault(member.value_set, member)
+        written = (code or "").strip()
+        return tuple(
+            (Match(member.value_set, system.name, written), member.rule)
+            for member in members.values()
+            if not member.is_out
+        )
 
-    def _local_value_sets_of(self, system_uri: str | None, code: str | None) -> tuple[Match, ...] | None:
+    def _members_of(self, system: CodeSystem, code: str) -> Iterator[_Member]:
+        """What lists say of a normalised code, the longest number first, and of equal ones the code's own system."""
+        lists = [system]
+        moved: tuple[str, ...] = ()
+        while (base := lists[-1].base) is not None:
+            moved += lists[-1].moved
+            if base.base is None and code.startswith(moved):
+                break
+            lists.append(base)
+        for one in lists:
+            yield from self._codes[one].get(code, ())
+        if system.by_prefix:
+            for length in range(len(code), 2, -1):
+                for one in lists:
+                    yield from self._families[one].get(code[:length], ())
+
+    def _local_value_sets_of(
+        self, system_uri: str | None, code: str | None
+    ) -> tuple[tuple[Match, WordRule | None], ...] | None:
         """As above, in a site's own code system; None for a code that the site did not list, whose words then count."""
         system = self._local.get(fold_uri(system_uri)) if system_uri and self._local else None
-        names = self._codes[system].get(system.normalise(code or "")) if system else None
-        if system is None or not names:
+        members = self._codes[system].get(system.normalise(code or "")) if system else None
+        if system is None or not members:
             return None
-        return tuple(Match(name, system.name, (code or "").strip()) for name in names)
+        return tuple((Match(member.value_set, system.name, (code or "").strip()), member.rule) for member in members)

@@ -169,6 +169,7 @@ class Service(generic.Service):
     lp_finds: PunctureFinds
     escalators: EscalatorSettings
     contributors: list[ContributorKind]
+    prepared_value_sets: list[str] = []
 
     def text_names(self) -> Iterator[str]:
         yield from super().text_names()
@@ -206,7 +207,8 @@ class Service(generic.Service):
         yield from (name for flag in self.red_flags for name in flag.known_by)
 
     def value_sets(self) -> frozenset[str]:
-        return super().value_sets().union(kind.value_set for kind in self.contributors)
+        kinds = (kind.value_set for kind in self.contributors)
+        return super().value_sets().union(kinds, self.prepared_value_sets)
 
     def exclusive(self) -> Iterator[Exclusive]:
         """Orders and their near misses, two red flags. Contributors may share a code: the first kind counts."""

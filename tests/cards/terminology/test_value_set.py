@@ -10,7 +10,8 @@ import pytest
 
 from cards.content.files import ContentError
 from cards.fhir.resources import CodeableConcept, Coding
-from cards.terminology.code_systems import ICD_10_CM, SNOMED_CT
+from cards.terminology.code_systems import SNOMED_CT
+from cards.terminology.icd_10 import ICD_10_CM
 from cards.terminology.text_terms import Guards, Phrases, TermsFile, TextTerms
 from cards.terminology.value_set import Match, Terminology, load_value_set
 from cards.topic import Topic
@@ -41,7 +42,7 @@ def names(matches: tuple[Match, ...]) -> set[str]:
 def test_listed_codes_and_families_are_read_normalised(tmp_path: Path) -> None:
     value_set = load_value_set(write(tmp_path, LISTED, FAMILY))
     assert value_set.codes == {SNOMED_CT: frozenset({"18347007"})}
-    assert value_set.families == {"M480"}
+    assert value_set.families == {ICD_10_CM: frozenset({"M480"})}
     assert (value_set.id, value_set.version, value_set.title) == ("some", "1", "Some")
 
 
@@ -94,7 +95,7 @@ def test_a_file_without_codes_lives_by_its_words_alone(tmp_path: Path) -> None:
         value_set = load_value_set(path)
         terms = TextTerms(TermsFile(GUARDS, {"some": Phrases(en=["red apple"], es=[])}), ["some"])
         terminology = Terminology([value_set], terms)
-        assert (value_set.codes, value_set.families) == ({}, frozenset())
+        assert (value_set.codes, value_set.families) == ({}, {})
         assert terminology.match(concept((SNOMED, "18347007", None), text="a red apple")) == (
             Match("some", None, None),
         )

@@ -47,9 +47,9 @@ def codes() -> list[tuple[str, str]]:
         for system, members in value_set.codes.items()
     ]
     families = [
-        ("http://hl7.org/fhir/sid/icd-10-cm", sorted(one.families)[0])
-        for one in content().chart.value_sets.values()
-        if one.families
+        (system.uri, sorted(members)[0])
+        for value_set in content().chart.value_sets.values()
+        for system, members in value_set.families.items()
     ]
     return [*known, *families, ("http://snomed.info/sct", "195967001"), ("urn:local", "X")]
 
