@@ -13,20 +13,18 @@ from datetime import date
 from pathlib import Path
 from typing import ClassVar, Self
 
-import msgspec
-
-from cards.content.files import ContentError, line_of, parse_yaml, read_text
+from cards.content.files import ContentError, is_content, line_of, parse_yaml, read_text
 from cards.content.phrases import PageWords, Phrases, SectionNotes
 from cards.content.rules import ContentRules
 from cards.content.service import Service
 from cards.content.texts import Text, load_text
-from cards.content.topic_files import TEXT_TERMS, TopicFiles
+from cards.content.topic_files import TopicFiles
 from cards.fhir.draft_orders import DraftOrder
 from cards.order_catalogue import OrderCatalogue
 from cards.record.patient_record import PatientRecord
+from cards.terminology.lexicon import Lexicon
+from cards.terminology.lexicon_files import LexiconContent, load_lexicon
 from cards.terminology.site_codes import load_site_codes
-from cards.terminology.text_terms import Phrases as Terms
-from cards.terminology.text_terms import TermsFile, TextTerms
 from cards.terminology.value_set import Terminology, ValueSet, load_value_set, with_local_codes
 from cards.timeline import Timeline
 
@@ -61,13 +59,13 @@ class TopicContent:
         service = _load_service(files, cls.service_shape)
         known = {name for names in service.terminologies().values() for name in names}
         local = load_site_codes(local_value_sets, known, service, files) if local_value_sets else {}
-        terms = load_text_terms(files)
+        words = load_words(files)
         topic = cls(
             files,
             service,
             parse_yaml(files.phrases(), read_text(files.phrases()), cls.phrases_shape),
             {name: load_text(files.text(name)) for name in service.text_names()},
-            {name: load_terminology(files, names, terms, local) for name, names in service.terminologies().items()},
+            {name: load_terminology(files, names, words, local) for name, names in service.terminologies().items()},
             {page: _load_pages(files, page, service) for page in service.page_names()},
             {language: _load_page_words(files, language) for language in service.patient_languages},
             _version(files, service, local_value_sets, local),
@@ -110,28 +108,18 @@ class TopicContent:
         return Timeline(today)
 
 
-class OwnTerms(msgspec.Struct, forbid_unknown_fields=True):
-    """The text_terms.yaml of a topic's own value sets; the guards are those of the shared file."""
-
-    terms: dict[str, Terms]
-
-
-def load_text_terms(files: TopicFiles) -> TermsFile:
-    """The words of the shared value sets and of the topic's own. Raises ContentError."""
-    path, own = files.shared_value_sets / TEXT_TERMS, files.own_value_sets / TEXT_TERMS
-    shared = parse_yaml(path, read_text(path), TermsFile)
-    if not own.exists():
-        return shared
-    return msgspec.structs.replace(shared, terms=shared.terms | parse_yaml(own, read_text(own), OwnTerms).terms)
+def load_words(files: TopicFiles) -> LexiconContent:
+    """The shared words and those of the topic's own. Raises ContentError."""
+    return load_lexicon(files.lexicon)
 
 
 def load_terminology(
-    files: TopicFiles, names: Sequence[str], terms: TermsFile, local: Mapping[str, ValueSet]
+    files: TopicFiles, names: Sequence[str], words: LexiconContent, local: Mapping[str, ValueSet]
 ) -> Terminology:
     """These value sets and their words; `local`: a site's own codes, by value set. Raises ContentError."""
     sets = [load_value_set(files.value_set(name)) for name in dict.fromkeys(names)]
     merged = [with_local_codes(ours, local[ours.id]) if ours.id in local else ours for ours in sets]
-    return Terminology(merged, TextTerms(terms, [ours.id for ours in sets]))
+    return Terminology(merged, Lexicon(words, [ours.id for ours in sets]))
 
 
 def _load_service(files: TopicFiles, shape: type[Service]) -> Service:
@@ -160,7 +148,8 @@ def _load_page_words(files: TopicFiles, language: str) -> PageWords:
 def _version(files: TopicFiles, service: Service, site: Path | None, local: Mapping[str, ValueSet]) -> str:
     """A hash over the names and texts of all content, so that neither the place of a file nor its line ends matter."""
     paths = {path for path in files.own() if path != files.vignettes}
-    paths |= {files.value_set(name) for name in service.value_sets()} | {files.shared_value_sets / TEXT_TERMS}
+    paths |= {files.value_set(name) for name in service.value_sets()}
+    paths |= {path for path in files.shared_lexicon.iterdir() if is_content(path)}
     named = {f"{path.parent.name}/{path.name}": path for path in paths}
     if site:
         named |= {f"site/{name}": site / f"{name}.json" for name in local}

@@ -9,16 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from cards.checks.faults import fault_at, load_or_tell, with_line
-from cards.content.files import ContentError, parse_yaml, read_text
+from cards.content.files import ContentError, read_text
 from cards.content.rules import Step
-from cards.content.topic_files import TEXT_TERMS
 from cards.terminology.code_system import CodeSystem
 from cards.terminology.code_systems import find_code_system
-from cards.terminology.text_terms import Phrases, TermsFile
+from cards.terminology.lexicon_files import find_lexicon_faults, load_lexicon
 from cards.terminology.value_set import load_value_set
 from cards.terminology.word_rules import TITLES
 from cards.topic import Topic
-from cards.topic_content import OwnTerms
 
 Code = tuple[CodeSystem | None, str]
 Files = Mapping[Path, dict[str, Any]]
@@ -35,8 +33,8 @@ def find_value_set_faults(topics: Collection[Topic]) -> list[str]:
         if load_or_tell(faults, path, load_value_set):
             files[path] = json.loads(read_text(path))
     for folder in _folders(topics):
-        is_shared = any(folder == topic.files.shared_value_sets for topic in topics)
-        faults += [*_wordless(files, folder, is_shared=is_shared), *_unused(topics, folder)]
+        faults += _unused(topics, folder)
+    faults += _wordless(topics, files)
     faults += [*_missing(topics), *_twofold(files), *_unlisted(topics, files)]
     for topic in topics:
         faults += _contradictory(topic, files)
@@ -74,12 +72,11 @@ def _codes(file: Mapping[str, Any]) -> Iterator[tuple[Code, tuple[Step, ...]]]:
 
 
 def _unlisted(topics: Collection[Topic], files: Files) -> Iterator[str]:
-    """Codes that need words of a list that text_terms.yaml does not hold, and lists that no code needs."""
-    for path in dict.fromkeys(topic.files.shared_value_sets / TEXT_TERMS for topic in topics):
-        try:
-            lists = parse_yaml(path, read_text(path), TermsFile).lists
-        except ContentError:
+    """Codes that need words of a list that the lexicon does not hold, and lists that no code needs."""
+    for folders in dict.fromkeys(topic.files.lexicon for topic in topics):
+        if any(find_lexicon_faults(folders)):
             return  # one of the faults already
+        lists = dict(load_lexicon(folders).beside_codes)
         needed = {TITLES}
         for file in files:
             rules = load_value_set(file).needs_words
@@ -88,8 +85,9 @@ def _unlisted(topics: Collection[Topic], files: Files) -> Iterator[str]:
                 for name in sorted({*rule.needs, *rule.unless} - lists.keys()):
                     yield fault_at(file, f"{code} needs words of {name!r}, and there is no such list", "compose")
         if set(_value_set_paths(topics)) == files.keys():
+            path = folders[0] / "code-words.yaml"
             spare = sorted(lists.keys() - needed)
-            yield from (fault_at(path, f"no code needs the list {name!r}", "lists", name) for name in spare)
+            yield from (fault_at(path, f"no code needs the list {name!r}", "beside-codes", name) for name in spare)
 
 
 def _folders(topics: Iterable[Topic]) -> list[Path]:
@@ -103,29 +101,17 @@ def _value_set_paths(topics: Iterable[Topic]) -> list[Path]:
     return [path for folder in _folders(list(topics)) for path in sorted(folder.glob("*.json"))]
 
 
-def _wordless(files: Files, folder: Path, *, is_shared: bool) -> Iterator[str]:
-    """Sets of one folder that nothing can belong to, and words of no set; the shared folder must have words."""
-    path = folder / TEXT_TERMS
-    try:
-        terms = _read_terms(path, TermsFile if is_shared else OwnTerms) if is_shared or path.exists() else {}
-    except ContentError as fault:
-        yield with_line(fault, path)
-        return
-    for value_set, file in files.items():
-        words = terms.get(value_set.stem)
-        if (
-            value_set.parent == folder
-            and not any(_codes(file))
-            and not (words and words.en + words.es + words.patterns)
-        ):
-            yield fault_at(value_set, "neither codes nor, in text_terms.yaml, words: nothing can belong to it")
-    for name in terms:
-        if not (folder / f"{name}.json").exists():
-            yield fault_at(path, f"there is no value set {name!r}", "terms", name)
-
-
-def _read_terms(path: Path, shape: type[TermsFile] | type[OwnTerms]) -> Mapping[str, Phrases]:
-    return parse_yaml(path, read_text(path), shape).terms
+def _wordless(topics: Iterable[Topic], files: Files) -> Iterator[str]:
+    """What keeps words from being loaded; sets that nothing can belong to, and words of no set."""
+    for folders in dict.fromkeys(topic.files.lexicon for topic in topics):
+        faults = [str(fault) for fault in find_lexicon_faults(folders)]
+        yield from faults
+        if faults:
+            continue
+        names = load_lexicon(folders).concept_names
+        for value_set, file in files.items():
+            if not any(_codes(file)) and value_set.stem not in names:
+                yield fault_at(value_set, "neither codes nor, in the lexicon, words: nothing can belong to it")
 
 
 def _unused(topics: Collection[Topic], folder: Path) -> Iterator[str]:

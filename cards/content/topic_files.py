@@ -9,7 +9,7 @@ from pathlib import Path
 from cards.content.files import is_content
 
 SHARED_VALUE_SETS = Path(__file__).parents[1] / "value_sets"
-TEXT_TERMS = "text_terms.yaml"
+SHARED_LEXICON = Path(__file__).parents[1] / "lexicon"
 
 
 @dataclass(frozen=True)
@@ -18,6 +18,7 @@ class TopicFiles:
 
     folder: Path
     shared_value_sets: Path = SHARED_VALUE_SETS
+    shared_lexicon: Path = SHARED_LEXICON
 
     @property
     def service(self) -> Path:
@@ -30,6 +31,12 @@ class TopicFiles:
     @property
     def own_value_sets(self) -> Path:
         return self.folder / "value_sets"
+
+    @property
+    def lexicon(self) -> tuple[Path, ...]:
+        """The folders of words: what topics share, then the topic's own where it has some."""
+        own = self.folder / "lexicon"
+        return (self.shared_lexicon, own) if own.is_dir() else (self.shared_lexicon,)
 
     def text(self, name: str, language: str = "en") -> Path:
         return self.folder / "text" / f"{name}.{language}.md"
@@ -50,11 +57,12 @@ class TopicFiles:
     def all(self) -> Iterator[Path]:
         """Every content file that a clinician may change, vignettes and all shared value sets included."""
         yield from self.own()
-        yield from filter(is_content, self.shared_value_sets.iterdir())
+        for place in (self.shared_value_sets, self.shared_lexicon):
+            yield from filter(is_content, place.iterdir())
 
     def own(self) -> Iterator[Path]:
         """The content files in the folder of the topic, vignettes included."""
         folder = self.folder
-        for place in (folder, folder / "text", folder / "patient_pages", self.own_value_sets):
+        for place in (folder, folder / "text", folder / "patient_pages", self.own_value_sets, folder / "lexicon"):
             if place.is_dir():
                 yield from filter(is_content, place.iterdir())

@@ -77,7 +77,9 @@ class ChartEntry:
         """Why this belongs to a value set, by its longest code, for codings have no order. None: it does not."""
         matches = [match for match in self.matches if match.value_set == value_set]
         return min(
-            matches, key=lambda match: (match.code_system or "", -len(match.code or ""), match.code or ""), default=None
+            matches,
+            key=lambda match: (match.code is None, match.code_system or "", -len(match.code or ""), match.code or ""),
+            default=None,
         )
 
     @property

@@ -24,12 +24,15 @@ from cards.terminology.code_system import CodeSystem, InvalidCode
 from cards.terminology.code_systems import (
     CODE_SYSTEMS,
     ICD_10_PCS,
+    SNOMED_CT,
     find_code_system,
     fold_uri,
     local_code_system,
 )
 from cards.terminology.icd_10 import ICD_10_CM
-from cards.terminology.text_terms import TextTerms, fold
+from cards.terminology.lexicon import Lexicon
+from cards.terminology.mention import Assertion, Mention
+from cards.terminology.tokens import fold
 from cards.terminology.word_rules import WordRule
 
 WORDS = "urn:lumbar-puncture-back-pain:counts-with-words"
@@ -94,12 +97,21 @@ _URIS = {system.name: system.uri for system in CODE_SYSTEMS}
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """Why a concept belongs to a value set: a coding of it, or (code None) words that say so."""
+    """Why a concept belongs to a value set: a coding of it, or (code None) a mention in its words.
+
+    `certain`: by code, or by words that say without doubt that it is there.
+    """
 
     value_set: str
     code_system: str | None
     code: str | None
     certain: bool = True
+    mention: Mention | None = None
+
+    @property
+    def is_past(self) -> bool:
+        """Whether words say that it is over."""
+        return self.mention is not None and self.mention.assertion is Assertion.PAST
 
     @property
     def system_uri(self) -> str | None:
@@ -202,19 +214,20 @@ class _Member(NamedTuple):
 
 
 class _Judgement(NamedTuple):
-    """What codings say by themselves.
+    """What codings say by themselves, by code and by the words they display.
 
-    `pending`: matches whose codes need words. `words`: displays where we do not know the code system. `displays`: all.
+    `pending`: matches whose codes need words. `was_read`: whether a code or a display says enough to judge by.
     """
 
     matches: tuple[Match, ...]
     pending: tuple[tuple[Match, WordRule], ...]
-    words: str
-    displays: str
-    says_something: bool
+    by_words: tuple[Match, ...]
+    displays: tuple[str, ...]
+    was_read: bool
 
 
-_NOTHING = _Judgement((), (), "", "", False)
+_NOTHING = _Judgement((), (), (), (), False)
+_COUNTED = (Assertion.PRESENT, Assertion.SUSPECTED, Assertion.PAST)  # what counts as a match, the strongest first
 _LONGEST_TEXT = 1_000  # characters of what stands beside a code
 _LONGEST_KEPT = 1_000  # bytes of codings; longer ones are rare, and would make the cache as large as whoever sends them
 
@@ -222,7 +235,7 @@ _LONGEST_KEPT = 1_000  # bytes of codings; longer ones are rare, and would make 
 class Terminology:
     """Many value sets as one index: a concept is looked up once, and all value sets that hold it answer."""
 
-    def __init__(self, value_sets: Iterable[ValueSet], terms: TextTerms) -> None:
+    def __init__(self, value_sets: Iterable[ValueSet], lexicon: Lexicon) -> None:
         self.value_sets = {value_set.id: value_set for value_set in value_sets}
         self._codes: dict[CodeSystem, dict[str, tuple[_Member, ...]]] = {system: {} for system in CODE_SYSTEMS}
         self._families: dict[CodeSystem, dict[str, tuple[_Member, ...]]] = {system: {} for system in CODE_SYSTEMS}
@@ -232,7 +245,7 @@ class Terminology:
                      (value_set.excluded, self._families, True))  # fmt: skip
             for members, index, is_out in kinds:
                 self._add(value_set, members, index, is_out=is_out)
-        self._terms = terms
+        self._lexicon = lexicon
         # The same few thousand codings come back in chart after chart; caches are bounded, and codes alone name nobody.
         self._look_up = lru_cache(maxsize=16_384)(self._value_sets_of)
         self._judge_kept = lru_cache(maxsize=16_384)(self._judge_raw)
@@ -260,13 +273,17 @@ class Terminology:
     def mentioned(self, concept: CodeableConcept) -> frozenset[str]:
         """Every value set that a concept so much as speaks of, by code or in words, be it to deny or to doubt it."""
         words = [concept.text, *(coding.display for coding in concept.coding)]
-        by_words = (name for text in words if text for name in self._terms.mentioned_in(text))
+        by_words = (mention.concept for text in words if text for mention in self._lexicon.read(text))
         return frozenset(match.value_set for match in self.match(concept)).union(by_words)
 
-    def match_all(self, concepts: Sequence[CodeableConcept]) -> list[tuple[Match, ...]]:
-        """For each concept, every value set it belongs to: all codings count; words only where no code does.
+    def is_readable(self, concept: CodeableConcept) -> bool:
+        """Whether there are words, or a code that says enough by itself."""
+        return bool(concept.text) or self._judge(concept.coding).was_read
 
-        The words are the concept's text, and the display of codings whose code system we do not know.
+    def match_all(self, concepts: Sequence[CodeableConcept]) -> list[tuple[Match, ...]]:
+        """For each concept, every value set it belongs to: all codings count, and all words, text and displays.
+
+        What the words deny, say of the family or tell as a risk is left out.
         """
         found, _ = self._sift((self._judge(concept.coding), concept.text) for concept in concepts)
         return [found.get(place, ()) for place in range(len(concepts))]
@@ -274,39 +291,44 @@ class Terminology:
     def sift(self, codes: Iterable[ResourceCode | None]) -> tuple[dict[int, tuple[Match, ...]], int]:
         """The same for what resources are about: by place, those that belong to a value set; nearly none do.
 
-        And how many there are with neither a code nor a word to judge by.
+        And how many could not be read: no words, and no code, or one that may mean anything.
         """
         return self._sift(self._judge_codes(codes))
 
     def _sift(self, judged: Iterable[tuple[_Judgement, str | None]]) -> tuple[dict[int, tuple[Match, ...]], int]:
         found: dict[int, tuple[Match, ...]] = {}
         places, texts = [], []
-        silent_count = 0
+        unread_count = 0
         refused: dict[int, frozenset[str]] = {}
         for place, (judgement, text) in enumerate(judged):
-            matches, words = judgement.matches, judgement.words
+            matches, by_words = judgement.matches, judgement.by_words
             if judgement.pending:
-                matches, refused[place] = self._with_words(judgement, text)
-            if matches:
+                matches, out = self._with_words(judgement, text)
+                refused[place] = out
+                by_words = tuple(match for match in by_words if match.value_set not in out)
+            if matches or by_words:
+                found[place] = matches + by_words
+            if text:
+                if text not in judgement.displays:
+                    places.append(place)
+                    texts.append(text)
+            elif not judgement.was_read:
+                unread_count += 1
+        for number, mentions in self._lexicon.read_each(texts):
+            place = places[number]
+            before = found.get(place, ())
+            mentioned = [*(match.mention for match in before if match.mention), *mentions]
+            by_words = _matches_of(mentioned, refused.get(place, frozenset()))
+            if matches := tuple(match for match in before if match.mention is None) + by_words:
                 found[place] = matches
-            elif text or words:
-                places.append(place)
-                texts.append(f"{text}; {words}" if text and words else text or words)
-            elif not judgement.says_something:
-                silent_count += 1
-        for number, terms in self._terms.find_in_each(texts):
-            out = refused.get(places[number], frozenset())
-            terms = [term for term in terms if term.value_set not in out]
-            if terms:
-                found[places[number]] = tuple(Match(term.value_set, None, None, term.certain) for term in terms)
-        return found, silent_count
+        return found, unread_count
 
     def _with_words(self, judgement: _Judgement, text: str | None) -> tuple[tuple[Match, ...], frozenset[str]]:
         """The matches of codings whose codes need words; and the value sets that the words beside them rule out."""
         matches, out = list(judgement.matches), set()
-        folded = fold(f"{judgement.displays}; {text or ''}"[:_LONGEST_TEXT])
+        folded = fold("; ".join([*judgement.displays, text or ""])[:_LONGEST_TEXT])
         for match, rule in judgement.pending:
-            certain = self._terms.lists.certainty(rule, folded)
+            certain = self._lexicon.beside_codes.certainty(rule, folded)
             if certain is None:
                 out.add(match.value_set)
             else:
@@ -330,17 +352,18 @@ class Terminology:
     def _judge(self, codings: Sequence[Coding]) -> _Judgement:
         found: list[Match] = []
         pending: list[tuple[Match, WordRule]] = []
-        words: list[str] = []
+        displays: dict[str, None] = {}
+        was_read = False
         for coding in codings:
             by_code = self._look_up(coding.system, coding.code)
             if by_code is not None:
                 found += (match for match, rule in by_code if rule is None)
                 pending += ((match, rule) for match, rule in by_code if rule is not None)
-            elif coding.display:
-                words.append(coding.display)
-        says_something = any(coding.code or coding.display for coding in codings)
-        displays = "; ".join(coding.display for coding in codings if coding.display) if pending else ""
-        return _Judgement(tuple(found), tuple(pending), "; ".join(words), displays, says_something)
+            if coding.display:
+                displays[coding.display] = None
+            was_read = was_read or bool(coding.display) or _was_read(coding, by_code)
+        mentions = [mention for _, each in self._lexicon.read_each(tuple(displays)) for mention in each]
+        return _Judgement(tuple(found), tuple(pending), _matches_of(mentions), tuple(displays), was_read)
 
     def _value_sets_of(
         self, system_uri: str | None, code: str | None
@@ -387,3 +410,23 @@ class Terminology:
         if system is None or not members:
             return None
         return tuple((Match(member.value_set, system.name, (code or "").strip()), member.rule) for member in members)
+
+
+def _was_read(coding: Coding, by_code: Sequence[object] | None) -> bool:
+    """Whether a code says enough: one of SNOMED CT that we do not hold may be anything below a concept of ours."""
+    if not coding.code or by_code is None:
+        return False
+    return bool(by_code) or find_code_system(coding.system) is not SNOMED_CT
+
+
+def _matches_of(mentions: Iterable[Mention], but: frozenset[str] = frozenset()) -> tuple[Match, ...]:
+    """One match for each concept that is mentioned as present, suspected or past; of several mentions the strongest."""
+    strongest: dict[str, Mention] = {}
+    for mention in mentions:
+        if mention.assertion in _COUNTED and mention.concept not in but:
+            other = strongest.get(mention.concept)
+            if other is None or _COUNTED.index(mention.assertion) < _COUNTED.index(other.assertion):
+                strongest[mention.concept] = mention
+    return tuple(
+        Match(name, None, None, mention.assertion is Assertion.PRESENT, mention) for name, mention in strongest.items()
+    )

@@ -12,14 +12,14 @@ from cards.content.files import ContentError
 from cards.fhir.resources import CodeableConcept, Coding
 from cards.terminology.code_systems import SNOMED_CT
 from cards.terminology.icd_10 import ICD_10_CM
-from cards.terminology.text_terms import Guards, Phrases, TermsFile, TextTerms
+from cards.terminology.lexicon import Lexicon
+from cards.terminology.lexicon_files import ConceptEntry, LexiconContent
 from cards.terminology.value_set import Match, Terminology, load_value_set
 from cards.topic import Topic
 from tests.charts import ICD_10_CM as ICD_10_CM_URI
 from tests.charts import SNOMED
 
-NO_GUARDS = Guards([], [], [], [])
-GUARDS = Guards(["no"], ["gone"], ["maybe"], ["?"])
+NO_WORDS = Lexicon(LexiconContent())
 LISTED = {"system": SNOMED, "concept": [{"code": "18347007"}]}
 FAMILY = {"system": ICD_10_CM_URI, "filter": [{"property": "concept", "op": "is-a", "value": "M48.0"}]}
 
@@ -93,12 +93,12 @@ def test_a_file_without_codes_lives_by_its_words_alone(tmp_path: Path) -> None:
     for without in (file, file | {"compose": {}}, file | {"compose": {"include": []}}):
         path.write_text(json.dumps(without), encoding="utf-8")
         value_set = load_value_set(path)
-        terms = TextTerms(TermsFile(GUARDS, {"some": Phrases(en=["red apple"], es=[])}), ["some"])
-        terminology = Terminology([value_set], terms)
+        lexicon = Lexicon(LexiconContent((ConceptEntry("some", "en", ["red apple"]),)))
+        terminology = Terminology([value_set], lexicon)
         assert (value_set.codes, value_set.families) == ({}, {})
-        assert terminology.match(concept((SNOMED, "18347007", None), text="a red apple")) == (
-            Match("some", None, None),
-        )
+        (match,) = terminology.match(concept((SNOMED, "18347007", None), text="a red apple"))
+        assert (match.value_set, match.code_system, match.code, match.certain) == ("some", None, None, True)
+        assert match.mention is not None
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,7 @@ def test_a_file_that_is_not_json_is_refused(tmp_path: Path, content: bytes) -> N
 
 def test_an_icd_10_cm_code_that_is_listed_by_itself_belongs_to_the_value_set(tmp_path: Path) -> None:
     listed = {"system": ICD_10_CM_URI, "concept": [{"code": "M48.061"}]}
-    terminology = Terminology([load_value_set(write(tmp_path, listed))], TextTerms(TermsFile(NO_GUARDS, {}), []))
+    terminology = Terminology([load_value_set(write(tmp_path, listed))], NO_WORDS)
     assert names(terminology.match(concept((ICD_10_CM_URI, "M48.061", None)))) == {"some"}
 
 
@@ -132,14 +132,14 @@ def test_an_icd_10_cm_code_that_is_listed_by_itself_belongs_to_the_value_set(tmp
 )
 def test_a_family_holds_itself_and_its_descendants(tmp_path: Path, code: str, belongs: bool) -> None:
     """clinical.md 2, rules 1 and 3."""
-    terminology = Terminology([load_value_set(write(tmp_path, FAMILY))], TextTerms(TermsFile(NO_GUARDS, {}), []))
+    terminology = Terminology([load_value_set(write(tmp_path, FAMILY))], NO_WORDS)
     found = terminology.match(concept((ICD_10_CM_URI, code, None)))
     assert found == ((Match("some", ICD_10_CM.name, code.strip()),) if belongs else ())
 
 
 def test_a_code_that_two_value_sets_list_belongs_to_both(tmp_path: Path) -> None:
     sets = [load_value_set(write(tmp_path, LISTED, FAMILY, name=name)) for name in ("one", "two")]
-    terminology = Terminology(sets, TextTerms(TermsFile(NO_GUARDS, {}), []))
+    terminology = Terminology(sets, NO_WORDS)
     assert names(terminology.match(concept((SNOMED, "18347007", None)))) == {"one", "two"}
     assert names(terminology.match(concept((ICD_10_CM_URI, "M48.06", None)))) == {"one", "two"}
 

@@ -9,7 +9,7 @@ from enum import StrEnum
 from cards.fhir.draft_orders import DraftOrder, FhirVersion, condition_id
 from cards.fhir.resources import CodeableConcept
 from cards.record.chart_entry import ChartEntry
-from cards.terminology.text_terms import fold
+from cards.terminology.tokens import fold
 from cards.topics.lumbar_puncture.content import LumbarPunctureContent as Topic
 from cards.topics.lumbar_puncture.decision.order_words import (
     LookedUp,

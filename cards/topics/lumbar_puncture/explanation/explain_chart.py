@@ -15,7 +15,7 @@ from cards.record.chart_entry import ChartEntry, Standing
 from cards.record.patient_record import PatientRecord, SectionRead
 from cards.record.problem import Evidence, Problem
 from cards.terminology.value_set import Terminology
-from cards.topic_content import load_terminology, load_text_terms
+from cards.topic_content import load_terminology, load_words
 from cards.topics.lumbar_puncture.content import LumbarPunctureContent as Topic
 from cards.topics.lumbar_puncture.decision.assessment import Assessment
 from cards.topics.lumbar_puncture.decision.findings import Finding, find_contributors
@@ -27,7 +27,7 @@ from cards.topics.lumbar_puncture.settings import UNSPECIFIED, RedFlagKind
 def load_switched_off(topic: Topic) -> Terminology:
     """The value sets of the kinds of finding that service.yaml switches off, with which no chart is compared."""
     names = [kind.value_set for kind in topic.service.contributors if not kind.enabled]
-    return load_terminology(topic.files, names, load_text_terms(topic.files), {})
+    return load_terminology(topic.files, names, load_words(topic.files), {})
 
 
 def describe_roles(entry: ChartEntry, assessment: Assessment, topic: Topic) -> list[str]:

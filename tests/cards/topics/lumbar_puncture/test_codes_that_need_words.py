@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from cards.content.files import parse_yaml, read_text
+from cards.content.topic_files import SHARED_LEXICON
 from cards.fhir.resources import CodeableConcept, Coding
-from cards.terminology.text_terms import TermsFile, TextTerms, fold
+from cards.terminology.lexicon import Lexicon
+from cards.terminology.lexicon_files import load_lexicon
+from cards.terminology.tokens import fold
 from cards.terminology.value_set import Terminology, load_value_set
 from tests.content import VALUE_SETS
 
@@ -17,14 +19,13 @@ SCT = "http://snomed.info/sct"
 CPT = "http://www.ama-assn.org/go/cpt"
 OPCS = "https://fhir.hl7.org.uk/Id/opcs-4"
 CCAM = "https://smt.esante.gouv.fr/terminologie-ccam"
-PATH = VALUE_SETS / "text_terms.yaml"
 
 
 @pytest.fixture(scope="module")
 def codes() -> Terminology:
     """Every value set, and of the words only those that codes need."""
-    terms = TextTerms(parse_yaml(PATH, read_text(PATH), TermsFile), [])
-    return Terminology([load_value_set(path) for path in sorted(VALUE_SETS.glob("*.json"))], terms)
+    lexicon = Lexicon(load_lexicon([SHARED_LEXICON]), [])
+    return Terminology([load_value_set(path) for path in sorted(VALUE_SETS.glob("*.json"))], lexicon)
 
 
 def certainty(codes: Terminology, system: str, code: str, words: str, name: str) -> bool | None:
@@ -124,5 +125,5 @@ def test_the_display_of_a_code_counts_as_words_beside_it(codes: Terminology) -> 
 
 
 def test_words_of_the_lists_are_written_as_they_are_compared() -> None:
-    lists = parse_yaml(PATH, read_text(PATH), TermsFile).lists
-    assert [word for words in lists.values() for word in words if fold(word) != word] == []
+    lists = load_lexicon([SHARED_LEXICON]).beside_codes
+    assert [word for _, words in lists for word in words if fold(word) != word] == []

@@ -7,7 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cards.fhir.resources import CodeableConcept
-from cards.terminology.text_terms import Guards, Phrases, TermsFile, TextTerms, fold
+from cards.terminology.lexicon import Lexicon
+from cards.terminology.lexicon_files import ConceptEntry, LexiconContent
+from cards.terminology.tokens import fold
 from cards.topic import Topic
 
 few = settings(max_examples=100, deadline=None)
@@ -154,9 +156,9 @@ def test_case_and_accents_are_folded(one: str, other: str) -> None:
 
 
 def test_only_the_value_sets_asked_for_are_looked_for() -> None:
-    phrases = {name: Phrases(en=["red apple"], es=[]) for name in ("wanted", "other")}
-    terms = TextTerms(TermsFile(Guards(["no"], ["gone"], ["maybe"], ["?"]), phrases), ["wanted", "without phrases"])
-    assert [match.value_set for match in terms.find("a red apple")] == ["wanted"]
+    entries = tuple(ConceptEntry(name, "en", ["red apple"]) for name in ("wanted", "other"))
+    lexicon = Lexicon(LexiconContent(entries), ["wanted", "without phrases"])
+    assert [mention.concept for mention in lexicon.read("a red apple")] == ["wanted"]
 
 
 @few

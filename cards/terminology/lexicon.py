@@ -1,0 +1,218 @@
+"""The engine that reads words: which concepts a text names, and what it says of each (Mention).
+
+Concepts are found by phrases, by patterns, and by words that need others beside them; `scopes` then decides what is
+said of each. Everything that is clinical is data: cards/lexicon.
+"""
+
+from __future__ import annotations
+
+import re
+import string
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from cards.terminology.durations import DurationReader
+from cards.terminology.lexicon_files import ConceptEntry, LexiconContent, ListEntry
+from cards.terminology.mention import Mention
+from cards.terminology.neighbors import Found
+from cards.terminology.phrase_index import PhraseIndex
+from cards.terminology.scopes import ScopeReader
+from cards.terminology.sentences import SentenceReader, Sentences
+from cards.terminology.tokens import Tokens, fold_lines, tokenize, words_of
+from cards.terminology.word_rules import WordLists
+
+_SEPARATORS = bytes.maketrans(string.punctuation.encode(), b" " * len(string.punctuation))
+_MOST_CANDIDATES = 100  # in one text
+_FARTHEST = 10  # words between a word and what it needs beside it in the same sentence
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """An entry of the lexicon with its lists by number."""
+
+    entry: ConceptEntry
+    needs: frozenset[int]
+    refuses: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True)
+class _Listed:
+    """A list of words by its number; `upper`: its words count in capitals only."""
+
+    number: int
+    upper: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Pattern:
+    expression: re.Pattern[str]
+    words: frozenset[str]
+    wanted: _Wanted
+
+
+_Candidate = tuple[_Wanted, int, int]
+_ListHit = tuple[int, int, int]  # the number of the list, the first token, and the one behind the last
+
+
+class Lexicon:
+    """Reads texts for a number of concepts."""
+
+    def __init__(self, content: LexiconContent, only: Iterable[str] | None = None) -> None:
+        """`only`: the concepts to look for; all of them where it is left out."""
+        names = content.concept_names if only is None else content.concept_names & frozenset(only)
+        self.beside_codes = WordLists(dict(content.beside_codes))
+        self._lists: dict[object, int] = {}
+        self._phrases: PhraseIndex[_Wanted | _Listed] = PhraseIndex()
+        self._list_patterns: list[tuple[re.Pattern[str], int]] = []
+        self._patterns: list[_Pattern] = []
+        self._triggers: set[bytes] = set()
+        for listed in content.lists:
+            self._add_list(listed)
+        for entry in content.concepts:
+            if entry.concept in names:
+                self._add_concept(entry)
+        self._scopes = ScopeReader(content, names)
+        self._sentences = SentenceReader(content)
+        self._durations = DurationReader(content.durations)
+
+    def read(self, text: str) -> tuple[Mention, ...]:
+        """All mentions in the order of the text, denied ones too; at most LONGEST_TEXT characters are read."""
+        folded = _separated([text])
+        return () if self._triggers.isdisjoint(folded.split()) else self._read(text)
+
+    def read_each(self, texts: Sequence[str]) -> Iterator[tuple[int, tuple[Mention, ...]]]:
+        """The texts that mention something, each with its place: nearly none of the thousand texts of a chart."""
+        folded = _separated(texts)
+        triggers = self._triggers.intersection(folded.split())
+        if not triggers:
+            return
+        for place, line in enumerate(folded.split(b"\n")):
+            if not triggers.isdisjoint(line.split()):
+                mentions = self._read(texts[place])
+                if mentions:
+                    yield place, mentions
+
+    def _read(self, text: str) -> tuple[Mention, ...]:
+        tokens = tokenize(text)
+        candidates, listed = self._find(tokens)
+        candidates += self._found_by_pattern(tokens)
+        if not candidates:
+            return ()
+        listed += self._listed_by_pattern(tokens)
+        candidates.sort(key=lambda one: (one[1], -one[2]))
+        words = self._scopes.find_words(tokens)
+        phrases = [(first, last) for _, first, last in candidates] + [(word.first, word.last) for word in words]
+        sentences = self._sentences.split(tokens, phrases)
+        found = [_found(one, listed, sentences) for one in candidates[:_MOST_CANDIDATES]]
+        named = _longest([one for one in found if one is not None])
+        return self._scopes.read(tokens, sentences, named, words, self._durations.find(tokens)) if named else ()
+
+    def _find(self, tokens: Tokens) -> tuple[list[_Candidate], list[_ListHit]]:
+        """Every phrase of a concept, and every word of a list."""
+        candidates: list[_Candidate] = []
+        listed: list[_ListHit] = []
+        for meaning, first, last in self._phrases.find(tokens.words):
+            if isinstance(meaning, _Listed):
+                if not meaning.upper or tokens.original(first, last).isupper():
+                    listed.append((meaning.number, first, last))
+            elif meaning.entry.case == "any" or tokens.original(first, last).isupper():
+                candidates.append((meaning, first, last))
+        return candidates, listed
+
+    def _found_by_pattern(self, tokens: Tokens) -> Iterator[_Candidate]:
+        held = frozenset(tokens.words)
+        for pattern in self._patterns:
+            if not pattern.words.isdisjoint(held):
+                for first, last in tokens.places(pattern.expression):
+                    if pattern.wanted.entry.case == "any" or tokens.original(first, last).isupper():
+                        yield pattern.wanted, first, last
+
+    def _listed_by_pattern(self, tokens: Tokens) -> Iterator[_ListHit]:
+        for expression, number in self._list_patterns:
+            yield from ((number, first, last) for first, last in tokens.places(expression))
+
+    def _add_list(self, listed: ListEntry) -> None:
+        number = self._lists.setdefault(listed.list_, len(self._lists))
+        for phrase in listed.phrases:
+            self._phrases.add(phrase, _Listed(number, upper=listed.case == "upper"))
+        if listed.pattern:
+            self._list_patterns.append((_whole_words(listed.pattern), number))
+
+    def _add_concept(self, entry: ConceptEntry) -> None:
+        needs = frozenset([*(self._lists[name] for name in entry.needs), *self._unnamed(entry.needs_words)])
+        refuses = frozenset([*(self._lists[name] for name in entry.not_), *self._unnamed(entry.not_words)])
+        wanted = _Wanted(entry, needs, refuses)
+        for phrase in entry.phrases:
+            self._phrases.add(phrase, wanted)
+            self._triggers.add(max(words_of(phrase), key=len).encode())
+        if entry.pattern:
+            held = frozenset(word for one in entry.pattern_words for word in words_of(one))
+            self._patterns.append(_Pattern(_whole_words(entry.pattern), held, wanted))
+            self._triggers.update(word.encode() for word in held)
+
+    def _unnamed(self, words: Sequence[str]) -> Iterator[int]:
+        """The number of a list that an entry spells out."""
+        if not words:
+            return
+        key = tuple(words)
+        if key not in self._lists:
+            number = self._lists[key] = len(self._lists)
+            for phrase in words:
+                self._phrases.add(phrase, _Listed(number))
+        yield self._lists[key]
+
+
+def _found(candidate: _Candidate, listed: Sequence[_ListHit], sentences: Sentences) -> Found | None:
+    """A candidate, if what its entry needs stands beside it and nothing that the entry refuses.
+
+    Where both stand in reach, the nearer decides; both count where they are joined: "numbness of hands and feet".
+    """
+    wanted, first, last = candidate
+    reach = wanted.entry.within
+    limit = reach if isinstance(reach, int) else _FARTHEST if wanted.needs and reach == "sentence" else None
+    needed: list[tuple[int, int, int]] = []
+    refused: list[tuple[int, int, int]] = []
+    for number, *span in listed:
+        if number in wanted.needs or number in wanted.refuses:
+            distance = sentences.distance((first, last), (span[0], span[1]), reach)
+            if distance is not None and (limit is None or distance <= limit):
+                (needed if number in wanted.needs else refused).append((distance, span[0], span[1]))
+    if wanted.needs and not needed:
+        return None
+    if refused:
+        if not needed:
+            return None
+        nearest, against = min(needed), min(refused)
+        if nearest[0] >= against[0] and not sentences.are_joined(nearest[1:], against[1:]):
+            return None
+    tail = min(needed)[2] if needed else last
+    return Found(wanted.entry, first, last, max(tail, last))
+
+
+def _separated(texts: Sequence[str]) -> bytes:
+    """All texts folded at once, one a line, signs as blanks. As bytes, which takes a third of the time."""
+    return fold_lines(texts).encode(errors="replace").translate(_SEPARATORS)
+
+
+def _longest(candidates: Sequence[Found]) -> list[Found]:
+    """Of overlapping words of one concept the longest; of what a longer phrase hides nothing."""
+    hidden = [(one.first, one.last, one.entry.hides) for one in candidates if one.entry.hides]
+    kept: list[Found] = []
+    last_of: dict[str, Found] = {}
+    for one in candidates:
+        name = one.entry.concept
+        before = last_of.get(name)
+        if before is not None and one.first < before.last:
+            if one.last - one.first <= before.last - before.first:
+                continue
+            kept.remove(before)
+        if any(first <= one.first and one.last <= last and name in names for first, last, names in hidden):
+            continue
+        last_of[name] = one
+        kept.append(one)
+    return kept
+
+
+def _whole_words(pattern: str) -> re.Pattern[str]:
+    """Whole words only. Lookarounds instead of \\b, because a match may end in ")" or begin with "?"."""
+    return re.compile(rf"(?<!\w)(?:{pattern})(?!\w)")

@@ -1,0 +1,279 @@
+"""The files of cards/lexicon: how clinicians write, as a clinician edits it. Loading is strict, by file and line.
+
+cards/lexicon/README.md explains every key.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+import yaml
+
+from cards.content.files import ContentError, is_content, parse_yaml, read_text
+from cards.terminology.tokens import words_of
+
+Language = Literal["any", "en", "es", "pt", "fr", "de", "it", "nl"]
+Case = Literal["any", "upper"]
+
+
+class _Part(msgspec.Struct, rename="kebab", forbid_unknown_fields=True):
+    """A part of a file: kebab-case keys, unknown ones refused."""
+
+
+class ConceptEntry(_Part):
+    """Words that name a concept, and what has to stand beside them or must not."""
+
+    concept: str
+    language: Language
+    phrases: list[str] = []
+    pattern: str | None = None
+    pattern_words: list[str] = []
+    needs: list[str] = []
+    needs_words: list[str] = []
+    not_: list[str] = msgspec.field(name="not", default=[])
+    not_words: list[str] = []
+    within: int | Literal["sentence", "text"] = "sentence"
+    case: Case = "any"
+    hides: list[str] = []
+
+
+class ListEntry(_Part):
+    """Words that other entries name under `needs` and `not`."""
+
+    list_: str = msgspec.field(name="list")
+    language: Language
+    phrases: list[str] = []
+    pattern: str | None = None
+    case: Case = "any"
+
+
+class ModifierEntry(_Part):
+    """Words that say something of a mention beside them: `kind` is an assertion or the name of a modifier."""
+
+    kind: str
+    language: Language
+    phrases: list[str]
+    side: Literal["before", "after", "any", "answer"] = "any"
+    reach: Literal["one", "joined", "series", "list"] = "list"
+    of: list[str] = []
+    adjacent: bool = False
+    case: Case = "any"
+
+
+class EnderEntry(_Part):
+    """Words that end the reach of a modifier: always, later (not right behind it), or behind a comma only."""
+
+    language: Language
+    phrases: list[str]
+    when: Literal["always", "later", "after-comma"] = "always"
+
+
+class Durations(_Part):
+    """How durations are written; README.md explains each key."""
+
+    units: dict[str, list[str]]
+    numbers: dict[str, tuple[int, int]]
+    introduced_by: list[str]
+    followed_by: list[str]
+    never_after: list[str]
+    never_before: list[str]
+    moments: dict[str, tuple[int, int]]
+
+
+class LexiconFile(_Part):
+    """One file of the lexicon; every key may be left out."""
+
+    concepts: list[ConceptEntry] = []
+    lists: list[ListEntry] = []
+    modifiers: list[ModifierEntry] = []
+    enders: list[EnderEntry] = []
+    small_words: dict[str, list[str]] = {}
+    concept_kinds: dict[str, list[str]] = {}
+    durations: Durations | None = None
+    beside_codes: dict[str, list[str]] = {}
+
+
+SMALL_WORDS = ("and", "or", "filler", "links", "abbreviations")
+CONCEPT_KINDS = ("procedures", "diagnoses")
+
+
+@dataclass(frozen=True)
+class LexiconContent:
+    """All files of the lexicon as one."""
+
+    concepts: tuple[ConceptEntry, ...] = ()
+    lists: tuple[ListEntry, ...] = ()
+    modifiers: tuple[ModifierEntry, ...] = ()
+    enders: tuple[EnderEntry, ...] = ()
+    small_words: frozenset[tuple[str, str]] = frozenset()
+    concept_kinds: frozenset[tuple[str, str]] = frozenset()
+    durations: Durations | None = None
+    beside_codes: tuple[tuple[str, tuple[str, ...]], ...] = ()
+
+    @property
+    def concept_names(self) -> frozenset[str]:
+        """Every concept that has words."""
+        return frozenset(entry.concept for entry in self.concepts)
+
+    def small(self, kind: str) -> frozenset[str]:
+        """The small words of one kind."""
+        return frozenset(word for of, word in self.small_words if of == kind)
+
+    def of_kind(self, kind: str) -> frozenset[str]:
+        """The concepts of one kind: procedures, diagnoses."""
+        return frozenset(concept for of, concept in self.concept_kinds if of == kind)
+
+
+def load_lexicon(folders: Sequence[Path]) -> LexiconContent:
+    """Every file of these folders. Raises ContentError at the first fault."""
+    for fault in find_lexicon_faults(folders):
+        raise fault
+    return _merge([_read(path) for path in _paths(folders)])
+
+
+def find_lexicon_faults(folders: Sequence[Path]) -> Iterator[ContentError]:
+    """Everything that keeps the lexicon from being loaded, by file and line."""
+    files: dict[Path, LexiconFile] = {}
+    for path in _paths(folders):
+        try:
+            files[path] = _read(path)
+        except ContentError as fault:
+            yield fault
+    if not files:
+        yield ContentError(folders[0], "there is no file of words in this folder")
+    lists = {entry.list_ for file in files.values() for entry in file.lists}
+    concepts = {entry.concept for file in files.values() for entry in file.concepts}
+    for path, file in files.items():
+        yield from _faults_of(path, file, lists, concepts)
+    yield from _repeated(files)
+    if sum(file.durations is not None for file in files.values()) > 1:
+        yield ContentError(folders[0], "only one file may hold durations")
+
+
+def _paths(folders: Sequence[Path]) -> list[Path]:
+    return [path for folder in folders for path in sorted(folder.glob("*.yaml")) if is_content(path)]
+
+
+def _read(path: Path) -> LexiconFile:
+    return parse_yaml(path, read_text(path), LexiconFile)
+
+
+def _merge(files: list[LexiconFile]) -> LexiconContent:
+    durations = [file.durations for file in files if file.durations]
+    return LexiconContent(
+        tuple(entry for file in files for entry in file.concepts),
+        tuple(entry for file in files for entry in file.lists),
+        tuple(entry for file in files for entry in file.modifiers),
+        tuple(entry for file in files for entry in file.enders),
+        frozenset((kind, word) for file in files for kind, words in file.small_words.items() for word in words),
+        frozenset((kind, name) for file in files for kind, names in file.concept_kinds.items() for name in names),
+        durations[0] if durations else None,
+        tuple((name, tuple(words)) for file in files for name, words in file.beside_codes.items()),
+    )
+
+
+def _faults_of(path: Path, file: LexiconFile, lists: set[str], concepts: set[str]) -> Iterator[ContentError]:
+    """What the entries of one file name that is not there, and patterns that cannot be compiled."""
+    lines = _Lines(path)
+    for place, entry in enumerate(file.concepts):
+        line = partial(lines.of, "concepts", place)
+        for name in (*entry.needs, *entry.not_):
+            if name not in lists:
+                yield ContentError(
+                    path, f"{entry.concept} needs or refuses {name!r}, and no list has this name", line()
+                )
+        for name in entry.hides:
+            if name not in concepts:
+                yield ContentError(path, f"{entry.concept} hides {name!r}, and no concept has this name", line())
+        if not entry.phrases and not entry.pattern:
+            yield ContentError(path, f"{entry.concept}: an entry needs phrases or a pattern", line())
+        if entry.pattern and not entry.pattern_words:
+            yield ContentError(path, f"{entry.concept}: a pattern needs pattern-words, one of which it holds", line())
+        yield from _word_faults(path, entry.concept, entry.phrases + entry.not_words + entry.needs_words, line)
+        yield from _pattern_faults(path, entry.concept, entry.pattern, line)
+    for place, listed in enumerate(file.lists):
+        line = partial(lines.of, "lists", place)
+        yield from _word_faults(path, listed.list_, listed.phrases, line)
+        yield from _pattern_faults(path, listed.list_, listed.pattern, line)
+    for place, modifier in enumerate(file.modifiers):
+        line = partial(lines.of, "modifiers", place)
+        yield from _word_faults(path, modifier.kind, modifier.phrases, line)
+        for name in modifier.of:
+            if name not in concepts:
+                yield ContentError(path, f"{modifier.kind} is said of {name!r}, and no concept has this name", line())
+    for kinds, known in ((file.small_words, SMALL_WORDS), (file.concept_kinds, CONCEPT_KINDS)):
+        for kind in kinds:
+            if kind not in known:
+                yield ContentError(path, f"{kind!r} is none of {', '.join(known)}", lines.of(kind))
+
+
+def _word_faults(path: Path, name: str, phrases: list[str], line: Callable[[], int]) -> Iterator[ContentError]:
+    for phrase in phrases:
+        if not words_of(phrase):
+            yield ContentError(path, f"{name}: a phrase without a word: {phrase!r}", line())
+
+
+def _pattern_faults(path: Path, name: str, pattern: str | None, line: Callable[[], int]) -> Iterator[ContentError]:
+    if pattern is None:
+        return
+    try:
+        re.compile(pattern)
+    except re.error as cause:
+        yield ContentError(path, f"{name}: the pattern does not compile: {cause}", line())
+    else:
+        if re.search(r"[*+}]\??\)[*+]", pattern):
+            yield ContentError(path, f"{name}: a repeat within a repeat can take forever: give it a limit", line())
+
+
+def _repeated(files: dict[Path, LexiconFile]) -> Iterator[ContentError]:
+    """A phrase that stands twice for one concept, list or modifier under the same conditions."""
+    seen: set[Any] = set()
+    for path, file in files.items():
+        lines = _Lines(path)
+        entries: list[tuple[str, int, str, Any, list[str]]] = []
+        for place, entry in enumerate(file.concepts):
+            entries.append(
+                ("concepts", place, entry.concept, (entry.language, entry.case, *entry.needs), entry.phrases)
+            )
+        for place, listed in enumerate(file.lists):
+            entries.append(("lists", place, listed.list_, (listed.language, listed.case), listed.phrases))
+        for place, modifier in enumerate(file.modifiers):
+            where = (modifier.language, modifier.side, modifier.case, *modifier.of)
+            entries.append(("modifiers", place, modifier.kind, where, modifier.phrases))
+        for section, place, name, under, phrases in entries:
+            for phrase in phrases:
+                key = (section, name, under, words_of(phrase))
+                if key in seen:
+                    yield ContentError(path, f"{name}: {phrase!r} stands twice", lines.of(section, place))
+                seen.add(key)
+
+
+class _Lines:
+    """The lines of a file's entries."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    @cached_property
+    def _root(self) -> yaml.Node | None:
+        return yaml.compose(read_text(self._path), Loader=yaml.SafeLoader)
+
+    def of(self, *steps: str | int) -> int:
+        """The line, from 1, of the deepest node that these steps lead to."""
+        node, line = self._root, 1
+        for step in steps:
+            if isinstance(node, yaml.MappingNode):
+                pair = next((pair for pair in node.value if pair[0].value == step), None)
+                if pair is None:
+                    break
+                line, node = pair[0].start_mark.line + 1, pair[1]
+            elif isinstance(node, yaml.SequenceNode) and isinstance(step, int):
+                node = node.value[step]
+                line = node.start_mark.line + 1
+        return line

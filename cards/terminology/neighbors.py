@@ -1,0 +1,282 @@
+"""One text while its scopes are decided: what stands beside, before and behind what."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from cards.fhir.dates import Days
+from cards.terminology.durations import Duration
+from cards.terminology.lexicon_files import ConceptEntry, EnderEntry, ModifierEntry
+from cards.terminology.mention import Assertion
+from cards.terminology.sentences import Sentences
+from cards.terminology.tokens import Tokens
+
+_JOINED = 5  # words at most between two things that "and" joins
+_BEHIND = 4  # words at most between a thing and what is said behind it
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A concept by its tokens; `tail`: behind the word it needs, if that follows ("weakness of both legs")."""
+
+    entry: ConceptEntry
+    first: int
+    last: int
+    tail: int
+
+    @property
+    def span(self) -> tuple[int, int]:
+        return self.first, self.last
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A modifier or an ender by its tokens."""
+
+    entry: ModifierEntry | EnderEntry
+    first: int
+    last: int
+
+
+@dataclass(slots=True)
+class Draft:
+    """A mention in the making; `reasons`: the tokens that decided something of it."""
+
+    found: Found
+    assertion: Assertion | None = None
+    modifiers: set[str] = field(default_factory=set)
+    began: Days | None = None
+    lies_back: bool = False
+    since: str | None = None
+    reasons: list[tuple[int, int]] = field(default_factory=list)
+
+    @property
+    def concept(self) -> str:
+        return self.found.entry.concept
+
+    @property
+    def first(self) -> int:
+        return self.found.first
+
+    @property
+    def last(self) -> int:
+        return self.found.last
+
+    @property
+    def has_onset(self) -> bool:
+        """Whether the text says when it began."""
+        return self.began is not None or self.since is not None
+
+
+class Neighbors:
+    """The drafts, modifiers and durations of one text by where they stand."""
+
+    def __init__(
+        self,
+        tokens: Tokens,
+        sentences: Sentences,
+        drafts: Sequence[Draft],
+        words: Sequence[Word],
+        durations: Sequence[Duration],
+        filler: frozenset[str],
+    ) -> None:
+        self.words, self._glued = tokens.words, tokens.glued
+        self._sentence, self._chunk = sentences.sentence, sentences.chunk
+        self._connectors, self._filler = sentences.connectors, filler
+        self.drafts = drafts
+        spans = [(one.first, one.last) for one in words] + [(one.first, one.last) for one in durations]
+        self._covered = {place for first, last in spans for place in range(first, last)}
+
+    def is_inside(self, word: Word) -> bool:
+        """Whether the words are part of a longer name: "no perianal sensation"."""
+        return any(
+            one.first <= word.first and word.last <= one.last and word.last - word.first < one.last - one.first
+            for one in self.drafts
+        )
+
+    def in_order(self, words: Sequence[Word]) -> Iterator[Word | Draft]:
+        """Modifiers, enders and drafts as they stand."""
+        placed: list[Word | Draft] = [*words, *self.drafts]
+        yield from sorted(placed, key=lambda one: (one.first, isinstance(one, Draft)))
+
+    def same_sentence(self, one: int, other: int) -> bool:
+        """Whether two tokens stand in one sentence."""
+        return self._sentence[one] == self._sentence[other]
+
+    def is_adjacent(self, last: int, first: int) -> bool:
+        """Whether nothing but filler stands between a token's end and a later token."""
+        if first < last or (
+            last < len(self.words) and not self.same_sentence(last - 1, min(first, len(self.words) - 1))
+        ):
+            return False
+        return all(word in self._filler for word in self.words[last:first])
+
+    def commas(self, last: int, first: int) -> int:
+        """The commas, brackets and dashes between two places."""
+        return self._chunk[first] - self._chunk[last - 1]
+
+    def has_dash(self, last: int, first: int) -> bool:
+        """Whether a dash between blanks stands between two places."""
+        return any(self.words[at] == "-" and not self._glued[at] for at in range(last, first))
+
+    def words_since_break(self, last: int, first: int) -> int:
+        """The words between two places since the last comma or connector there."""
+        count = 0
+        for word in self.words[last:first]:
+            count = 0 if word in self._connectors or word in ",():" else count + 1
+        return count
+
+    def holds(self, last: int, first: int, wanted: frozenset[str]) -> bool:
+        """Whether one of these words stands between two places."""
+        return not wanted.isdisjoint(self.words[last:first])
+
+    def beside(self, first: int, last: int, drafts: Sequence[Draft]) -> list[Draft]:
+        """What a duration or a modifier at these tokens is said of: the nearest in its chunk, and what is joined to it.
+
+        Where its chunk holds nothing else, what stands before the chunk, else behind it.
+        """
+        chunk = self._chunk[first]
+        near = [one for one in drafts if self._chunk[one.first] == chunk]
+        before = max((one for one in near if one.last <= first), key=lambda one: one.last, default=None)
+        after = min((one for one in near if one.first >= last), key=lambda one: one.first, default=None)
+        if before is None and after is None:
+            if not self._is_bare(first):
+                return []
+            earlier = [one for one in drafts if one.last <= first and self.same_sentence(one.first, first)]
+            later = [one for one in drafts if one.first >= last and self.same_sentence(one.first, first)]
+            before = max(earlier, key=lambda one: one.last, default=None)
+            after = min(later, key=lambda one: one.first, default=None) if before is None else None
+        if before is not None and after is not None:
+            is_next = after.first - last <= 1
+            after, before = (
+                (after, None) if is_next or after.first - last < first - before.found.tail else (None, before)
+            )
+        target = before or after
+        return self.group(target, drafts, forward=before is None) if target else []
+
+    def group(self, target: Draft, drafts: Sequence[Draft], *, forward: bool) -> list[Draft]:
+        """A mention with those on the same words, and those that connectors join to it, forward or backward."""
+        grouped = [one for one in drafts if one.first < target.last and target.first < one.last]
+        ordered = sorted(drafts, key=lambda one: one.first, reverse=not forward)
+        edge = target
+        for one in ordered:
+            left, right = (edge, one) if forward else (one, edge)
+            if one in grouped or left.last > right.first:
+                continue
+            gap = self.words[left.last : right.first]
+            joined = len(gap) <= _JOINED and any(word in self._connectors for word in gap)
+            if not joined or self.commas(left.last, right.first):
+                break
+            grouped += [
+                other for other in drafts if other.first < one.last and one.first < other.last and other not in grouped
+            ]
+            edge = one
+        return grouped
+
+    def before(self, place: int, drafts: Sequence[Draft]) -> list[Draft]:
+        """The last mention before a place in its chunk, or before the chunk where that begins there, and its group."""
+        earlier = [one for one in drafts if one.last <= place and self.same_sentence(one.first, place)]
+        target = max(earlier, key=lambda one: one.last, default=None)
+        if target is None:
+            return []
+        if self._chunk[target.first] != self._chunk[place] and not self._is_bare_until(place):
+            return []
+        return self.group(target, drafts, forward=False)
+
+    def all_after(self, place: int, drafts: Sequence[Draft]) -> list[Draft]:
+        """Every mention behind a place in its sentence."""
+        return [one for one in drafts if one.first >= place and self.same_sentence(one.first, place - 1)]
+
+    def next_after(self, word: Word, drafts: Sequence[Draft], *, adjacent: bool) -> list[Draft]:
+        """The next mention behind a word, in its sentence."""
+        later = self.all_after(word.last, drafts)
+        target = min(later, key=lambda one: one.first, default=None)
+        if target is None or (adjacent and not self.is_adjacent(word.last, target.first)):
+            return []
+        return self.group(target, drafts, forward=True)
+
+    def next_before(self, word: Word, drafts: Sequence[Draft], *, adjacent: bool) -> list[Draft]:
+        """The last mention shortly before a word, no comma between."""
+        earlier = [one for one in drafts if one.last <= word.first and self.same_sentence(one.first, word.first)]
+        target = max(earlier, key=lambda one: one.last, default=None)
+        if target is None or word.first - target.last > _BEHIND:
+            return []
+        between = self.words[target.last : word.first]
+        if "," in between or "(" in between or not self._connectors.isdisjoint(between):
+            return []
+        if adjacent and not self.is_adjacent(target.last, word.first):
+            return []
+        return self.group(target, drafts, forward=False)
+
+    def stands_before(self, word: Word, links: frozenset[str]) -> bool:
+        """Whether an assertion is said of what follows it, and not of what stands before it."""
+        side = word.entry.side if isinstance(word.entry, ModifierEntry) else "before"
+        if side == "answer":
+            return not self._is_answer(word)
+        if side != "any":
+            return side == "before"
+        follows = bool(self.all_after(word.last, self.drafts))
+        hangs_left = self._glued[word.first] and word.first > 0
+        hangs_right = word.last < len(self.words) and self._glued[word.last]
+        if self.words[word.first] == "?":
+            return follows and (hangs_right or not hangs_left)
+        if not self.said_before(word, links, over_commas=False):
+            return follows
+        next_to = [one for one in self.drafts if one.first >= word.last and self.is_adjacent(word.last, one.first)]
+        return bool(next_to) and isinstance(word.entry, ModifierEntry) and word.entry.kind == Assertion.SUSPECTED
+
+    def said_before(self, word: Word, links: frozenset[str], *, over_commas: bool) -> list[Draft]:
+        """What a word behind a mention is said of: nothing but links between them, or a comma and nothing else."""
+        earlier = [one for one in self.drafts if one.last <= word.first and self.same_sentence(one.first, word.first)]
+        if over_commas:
+            return earlier
+        target = max(earlier, key=lambda one: one.last, default=None)
+        if target is None:
+            return []
+        start = min(max(target.last, target.found.tail), word.first)
+        between = [(at, self.words[at]) for at in range(start, word.first) if at not in self._covered]
+        if any(one == "," for _, one in between) and not self._is_bare(word.first):
+            return []
+        if not all(one in links or one in self._filler or one in ",-:=(" for _, one in between):
+            return []
+        return self.group(target, self.drafts, forward=False)
+
+    def _is_answer(self, word: Word) -> bool:
+        """Whether a word answers a field: "Fever: no", and not "Plan: no fever"."""
+        if not word.first or self.words[word.first - 1] not in ":=":
+            return False
+        if not any(max(one.last, one.found.tail) == word.first - 1 for one in self.drafts):
+            return False
+        if (
+            word.last >= len(self.words)
+            or not self.same_sentence(word.first, word.last)
+            or self.words[word.last] in ",;.)"
+        ):
+            return True
+        later = min((one for one in self.drafts if one.first >= word.last), key=lambda one: one.first, default=None)
+        end = max(later.last, later.found.tail) if later else 0
+        return later is not None and self.words[end : end + 1] in ([":"], ["="])
+
+    def _is_bare(self, place: int) -> bool:
+        """Whether the chunk of a token holds nothing but modifiers, durations and filler."""
+        chunk = self._chunk[place]
+        first = place
+        while first and self._chunk[first - 1] == chunk:
+            first -= 1
+        last = place
+        while last + 1 < len(self.words) and self._chunk[last + 1] == chunk:
+            last += 1
+        return all(self._is_small(at) for at in range(first, last + 1))
+
+    def _is_bare_until(self, place: int) -> bool:
+        """Whether the chunk of a token holds nothing but modifiers, durations and filler before it."""
+        while place and self._chunk[place - 1] == self._chunk[place]:
+            place -= 1
+            if not self._is_small(place):
+                return False
+        return True
+
+    def _is_small(self, at: int) -> bool:
+        word = self.words[at]
+        return at in self._covered or word in self._filler or word in self._connectors or not word.isalnum()

@@ -1,0 +1,262 @@
+"""What a text says of the concepts it names: denied, suspected, of the past, how bad, since when.
+
+The words are data (cards/lexicon/modifiers.yaml); here is how far they reach, in the manner of NegEx and ConText
+(Chapman et al., J Biomed Inform 2001;34:301; Harkema et al., J Biomed Inform 2009;42:839).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from cards.terminology.durations import Duration
+from cards.terminology.lexicon_files import EnderEntry, LexiconContent, ModifierEntry
+from cards.terminology.mention import Assertion, Mention
+from cards.terminology.neighbors import Draft, Found, Neighbors, Word
+from cards.terminology.phrase_index import PhraseIndex
+from cards.terminology.sentences import Sentences
+from cards.terminology.tokens import Tokens
+
+_ASSERTIONS = {str(one): one for one in Assertion}
+_NO_MODIFIER = "none"  # words that look like a modifier and are none: "not only"
+_SINCE = "since"
+_NO_TAGS = frozenset({*_ASSERTIONS, _SINCE, _NO_MODIFIER})
+_STRONGER = (Assertion.FAMILY, Assertion.HYPOTHETICAL)  # "risk of", with a denial or a past behind it, stays what it is
+_CHANGES = frozenset({"severe", "new", "acute", "worse"})  # behind a comma they say that a thing is there
+_ENDER_BEHIND = 2  # words: "denies that he has fever" denies the fever
+_FARTHEST = 8  # words without a comma between a modifier, or the last thing it reached, and the next
+
+
+@dataclass(slots=True)
+class _Reach:
+    """The modifier that governs what follows, and how far it has come."""
+
+    word: Word
+    entry: ModifierEntry
+    assertion: Assertion
+    at: int  # the token behind the modifier, or behind the last thing it reached
+    count: int = 0
+    last_first: int = -1
+    last_last: int = -1
+
+
+class ScopeReader:
+    """Decides what a text says of the concepts found in it."""
+
+    def __init__(self, content: LexiconContent, names: Iterable[str]) -> None:
+        """`names`: the concepts that are looked for."""
+        wanted = frozenset(names)
+        self._words: PhraseIndex[ModifierEntry | EnderEntry] = PhraseIndex()
+        entries: list[ModifierEntry | EnderEntry] = [*content.modifiers, *content.enders]
+        for entry in entries:
+            if not isinstance(entry, ModifierEntry) or not entry.of or not wanted.isdisjoint(entry.of):
+                for phrase in entry.phrases:
+                    self._words.add(phrase, entry)
+        self._or = content.small("or")
+        self._filler = content.small("filler")
+        self._links = content.small("links")
+        self._procedures = content.of_kind("procedures")
+        self._diagnoses = content.of_kind("diagnoses")
+
+    def find_words(self, tokens: Tokens) -> list[Word]:
+        """The modifiers and enders of a text, the longest of those that overlap."""
+        kept: list[Word] = []
+        end = 0
+        span = (-1, -1)
+        for entry, first, last in self._words.find(tokens.words):
+            if (first, last) != span and first < end:
+                continue
+            if (
+                isinstance(entry, ModifierEntry)
+                and entry.case == "upper"
+                and not tokens.original(first, last).isupper()
+            ):
+                continue
+            kept.append(Word(entry, first, last))
+            end, span = last, (first, last)
+        return kept
+
+    def read(
+        self,
+        tokens: Tokens,
+        sentences: Sentences,
+        named: Sequence[Found],
+        words: Sequence[Word],
+        durations: Sequence[Duration],
+    ) -> tuple[Mention, ...]:
+        """The mentions of a text, in its order."""
+        drafts = [Draft(one) for one in named]
+        text = Neighbors(tokens, sentences, drafts, words, durations, self._filler)
+        free = [word for word in words if not text.is_inside(word)]
+        self._attach_since(text, free)
+        _attach_durations(text, durations)
+        self._attach_tags(text, words)
+        self._govern(text, free)
+        self._look_back(text, free)
+        return tuple(self._mention(draft, tokens) for draft in drafts)
+
+    def _mention(self, draft: Draft, tokens: Tokens) -> Mention:
+        assertion = draft.assertion or Assertion.PRESENT
+        is_over = draft.lies_back and (draft.began is None or draft.began.most > 0)
+        if draft.concept in self._procedures and assertion is Assertion.PRESENT and is_over:
+            assertion = Assertion.PAST
+        because = tuple(dict.fromkeys(tokens.original(first, last) for first, last in sorted(set(draft.reasons))))
+        return Mention(
+            draft.concept,
+            assertion,
+            frozenset(draft.modifiers),
+            draft.began,
+            draft.since,
+            tokens.starts[draft.first],
+            tokens.ends[draft.last - 1],
+            because,
+        )
+
+    def _attach_since(self, text: Neighbors, words: Sequence[Word]) -> None:
+        """ "since LP", "2 days post LP": the procedure is past, and what stands beside it began since."""
+        events = [one for one in text.drafts if one.concept in self._procedures]
+        others = [one for one in text.drafts if one.concept not in self._procedures]
+        for word in words if events else ():
+            if not isinstance(word.entry, ModifierEntry) or word.entry.kind != _SINCE:
+                continue
+            event = next((one for one in events if text.is_adjacent(word.last, one.first)), None)
+            if event is None:
+                continue
+            event.assertion = Assertion.PAST
+            event.reasons.append((word.first, word.last))
+            targets = text.before(word.first, others)
+            if not targets and word.entry.reach != "one":
+                targets = text.all_after(event.last, others)
+            for one in targets:
+                one.since = event.concept
+                one.reasons.append((word.first, event.last))
+
+    def _attach_tags(self, text: Neighbors, words: Sequence[Word]) -> None:
+        """How bad, how it changes, which side: to the nearest mention of its chunk."""
+        for word in words:
+            entry = word.entry
+            if (
+                not isinstance(entry, ModifierEntry)
+                or entry.kind in _ASSERTIONS
+                or entry.kind in (_SINCE, _NO_MODIFIER)
+            ):
+                continue
+            fitting = [one for one in text.drafts if not entry.of or one.concept in entry.of]
+            for one in self._tagged(text, word, entry, fitting):
+                one.modifiers.add(entry.kind)
+                one.reasons.append((word.first, word.last))
+
+    def _tagged(self, text: Neighbors, word: Word, entry: ModifierEntry, fitting: Sequence[Draft]) -> list[Draft]:
+        inside = [one for one in fitting if one.first <= word.first and word.last <= one.last]
+        if inside:
+            return inside
+        if entry.side == "any" and not entry.adjacent and not entry.of:
+            return text.beside(word.first, word.last, fitting)
+        found: list[Draft] = []
+        if entry.side != "after":
+            found += text.next_after(word, fitting, adjacent=entry.adjacent)
+        if entry.side != "before" and not found:
+            found += text.next_before(word, fitting, adjacent=entry.adjacent)
+        return found
+
+    def _govern(self, text: Neighbors, words: Sequence[Word]) -> None:
+        """Left to right: what stands before a mention and reaches it."""
+        reach: _Reach | None = None
+        for event in text.in_order(words):
+            if reach is not None and not text.same_sentence(event.first, reach.word.first):
+                reach = None
+            if isinstance(event, Draft):
+                if reach is not None and not self._extend(text, reach, event):
+                    reach = None
+            elif isinstance(event.entry, EnderEntry):
+                if reach is not None and _ends(text, event, event.entry, reach):
+                    reach = None
+            elif event.entry.kind in _ASSERTIONS and text.stands_before(event, self._links):
+                reach = self._begin(text, reach, event, event.entry)
+
+    def _begin(self, text: Neighbors, reach: _Reach | None, word: Word, entry: ModifierEntry) -> _Reach:
+        """A new modifier governs, unless the one before it stands right beside it: "denies history of"."""
+        assertion = _ASSERTIONS[entry.kind]
+        if reach is not None and reach.count == 0 and text.is_adjacent(reach.word.last, word.first):
+            denied = reach.assertion is Assertion.DENIED and assertion is not Assertion.HYPOTHETICAL
+            if denied or reach.assertion in _STRONGER:
+                reach.at = word.last
+                return reach
+        elif reach is not None and reach.assertion in _STRONGER and text.commas(reach.word.last, word.first) == 0:
+            reach.at = word.last
+            return reach
+        return _Reach(word, entry, assertion, word.last)
+
+    def _extend(self, text: Neighbors, reach: _Reach, draft: Draft) -> bool:
+        """Whether the modifier reaches this mention; if so it is said of it."""
+        if _overlaps(draft, reach):
+            self._say(draft, reach)
+            return True
+        if not self._reaches(text, reach, draft):
+            return False
+        self._say(draft, reach)
+        reach.count += 1
+        reach.at = max(reach.at, draft.last)
+        reach.last_first, reach.last_last = draft.first, draft.last
+        return True
+
+    def _reaches(self, text: Neighbors, reach: _Reach, draft: Draft) -> bool:
+        commas = text.commas(reach.at, draft.first)
+        kind = reach.entry.reach
+        if text.words_since_break(reach.at, draft.first) > _FARTHEST or text.has_dash(reach.at, draft.first):
+            return False
+        if kind == "one":
+            return reach.count == 0 and commas == 0
+        if kind == "joined":
+            return commas == 0
+        if commas and not text.holds(reach.at, draft.first, self._or):
+            if draft.has_onset:
+                return False
+            if kind == "series" and not _CHANGES.isdisjoint(draft.modifiers):
+                return False
+        if commas and reach.assertion is Assertion.SUSPECTED:
+            return draft.concept in self._diagnoses
+        return True
+
+    def _say(self, draft: Draft, reach: _Reach) -> None:
+        if draft.assertion is None or reach.assertion is not Assertion.PAST:
+            draft.assertion = reach.assertion
+        draft.reasons.append((reach.word.first, reach.word.last))
+
+    def _look_back(self, text: Neighbors, words: Sequence[Word]) -> None:
+        """What stands behind a mention: "fever: denied", "CES ruled out", "Scoliosis, family history"."""
+        for word in words:
+            entry = word.entry
+            if not isinstance(entry, ModifierEntry) or entry.kind not in _ASSERTIONS or entry.side == "before":
+                continue
+            if text.stands_before(word, self._links):
+                continue
+            for one in text.said_before(word, self._links, over_commas=entry.reach == "list"):
+                if one.assertion in _STRONGER:
+                    continue
+                one.assertion = _ASSERTIONS[entry.kind]
+                one.reasons.append((word.first, word.last))
+
+
+def _attach_durations(text: Neighbors, durations: Sequence[Duration]) -> None:
+    for duration in durations:
+        for one in text.beside(duration.first, duration.last, text.drafts):
+            if one.began is None:
+                one.began = duration.days
+                one.lies_back = one.lies_back or duration.is_past
+                one.reasons.append((duration.first, duration.last))
+
+
+def _ends(text: Neighbors, word: Word, entry: EnderEntry, reach: _Reach) -> bool:
+    """Whether an ender ends the reach of a modifier here."""
+    if entry.when == "always":
+        return True
+    before = text.words[word.first - 1 : word.first]
+    if entry.when == "after-comma":
+        return before in ([","], ["-"], ["("]) or (before == ["and"] and text.words[word.first - 2] == ",")
+    return reach.count > 0 or text.commas(reach.at, word.first) > 0 or word.first - reach.at > _ENDER_BEHIND
+
+
+def _overlaps(draft: Draft, reach: _Reach) -> bool:
+    """Whether a mention stands on the same words as the last one reached: one phrase may name two concepts."""
+    return reach.count > 0 and draft.first < reach.last_last and reach.last_first < draft.last
