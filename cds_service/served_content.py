@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 
@@ -15,7 +16,7 @@ def whole_topic(value_sets_dir: Path | None) -> Topic:
     return load_topic(local_value_sets=value_sets_dir, drafts=True)
 
 
-def served_topic(settings: Settings) -> Topic:
-    """The content as these settings have it served. Raises ContentError."""
+def served_topics(settings: Settings) -> Mapping[str, Topic]:
+    """The content as these settings have it served, by the id of the service. Raises ContentError."""
     topic = whole_topic(settings.value_sets_dir)
-    return topic if settings.draft_translations else without_drafts(topic)
+    return {topic.service.id: topic if settings.draft_translations else without_drafts(topic)}

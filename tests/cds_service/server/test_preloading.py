@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from cds_service.served_content import served_topic, whole_topic
+from cards.catalogue import Topic
+from cds_service.served_content import served_topics, whole_topic
 from cds_service.settings.settings import Settings
 
 
@@ -77,15 +78,20 @@ def test_the_first_call_waits_for_no_model(tmp_path: Path) -> None:
     assert run(_LAST_CALLS, tmp_path).splitlines() == ["[]", "True"]
 
 
+def content(settings: Settings) -> Topic:
+    (topic,) = served_topics(settings).values()
+    return topic
+
+
 def test_content_is_read_once_by_a_process() -> None:
     assert whole_topic(None) is whole_topic(None)
-    shown, drafts = served_topic(Settings()), served_topic(Settings(draft_translations=True))
+    shown, drafts = content(Settings()), content(Settings(draft_translations=True))
     assert drafts is whole_topic(None)
     assert shown.chart is drafts.chart
     assert shown.version == drafts.version
 
 
 def test_a_translation_that_awaits_review_is_served_only_where_that_is_asked_for() -> None:
-    shown, drafts = served_topic(Settings()), served_topic(Settings(draft_translations=True))
+    shown, drafts = content(Settings()), content(Settings(draft_translations=True))
     assert all(set(pages) == {"en"} for pages in shown.patient_pages.values())
     assert all(set(pages) == {"en", "es"} for pages in drafts.patient_pages.values())
