@@ -12,13 +12,20 @@ from cds_service.errors import BodyTooLarge, ServiceError
 from cds_service.steps import run_steps
 
 _SERVICES = "cds_services"
+_ROUTES = (  # what there is, for whoever lists the addresses of the application; then everything else below it
+    ("/cds-services", ["GET"]),
+    ("/cds-services/<service_id>", ["POST"]),
+    ("/cds-services/<service_id>/feedback", ["POST"]),
+    ("/cds-services", None),
+    ("/cds-services/<path:other>", None),
+)
 
 
 def open_door(app: Flask, services: Services) -> None:
     """Let HookCall answer every request to /cds-services and below, whatever its method."""
     app.extensions[_SERVICES] = services
-    for path in ("/cds-services", "/cds-services/<path:_>"):
-        app.url_map.add(Rule(path, endpoint="cds_hooks"))
+    for path, methods in _ROUTES:
+        app.url_map.add(Rule(path, endpoint="cds_hooks", methods=methods))
 
     @app.endpoint("cds_hooks")
     def answer(**_: str) -> Response:

@@ -37,11 +37,11 @@ class Cors:
             yield from _preflight(request)
 
     def _allowed_origins(self, origin: str) -> tuple[str, ...]:
-        """The origin of the request, if its pages may read the answer; without an origin, all that may."""
+        """The origin of the request, if its pages may read the answer; a request without one is from no page."""
         if self._origins is None:
             return (origin or "*",)
         if not origin:
-            return self._origins
+            return self._origins[:1]
         return (origin,) if origin.casefold() in map(str.casefold, self._origins) else ()
 
 
