@@ -9,7 +9,6 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -24,6 +23,7 @@ from sqlalchemy import Table, select
 
 from cds_service.storage.database import Database
 from cds_service.storage.database_url import parse_database_url
+from tests.server_process import free_port
 
 _INSTALL = "no PostgreSQL server is installed; `apt-get install postgresql` adds these tests"
 _OWNER = "postgres"  # the user it runs as where the tests run as root, whom it refuses
@@ -51,8 +51,7 @@ class PostgresqlServer:
             owner = pwd.getpwnam(_OWNER)
             os.chown(self._folder, owner.pw_uid, owner.pw_gid)
             self._owner = {"user": owner.pw_uid, "group": owner.pw_gid, "extra_groups": []}
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self._port = free.getsockname()[1]
+        self._port = free_port()
         arguments = ["--pgdata", "data", "--username", _OWNER, "--auth", "trust", "--encoding", "UTF8", "--no-sync"]
         self._run("initdb", *arguments, "--no-locale", stdout=subprocess.DEVNULL).wait(_START_S)
         self._has_template = False

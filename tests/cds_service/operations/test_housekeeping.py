@@ -19,7 +19,8 @@ from cds_service.storage.schema import CALL_COUNT, SEEN_TOKEN
 from tests.charts import SERVICE, hook_call, order
 from tests.conftest import NOW
 from tests.databases import LiveDatabase
-from tests.killable_server import ask, killable_server
+from tests.killable_server import killable_server
+from tests.server_process import ask
 
 HANGS_S = 20
 NOW_S = int(NOW.timestamp())

@@ -15,7 +15,8 @@ from cds_service.operations.metrics_folder import metrics_folder
 from tests.charts import SERVICE, hook_call, order
 from tests.databases import LiveDatabase
 from tests.exposition import samples_in
-from tests.killable_server import ask, killable_server
+from tests.killable_server import killable_server
+from tests.server_process import ask
 
 PATIENCE_S = 30
 WORKERS = """

@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import select
 import socket
-import subprocess
-import sys
 import threading
-import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from http.client import HTTPResponse
@@ -21,20 +17,21 @@ import pytest
 
 from cds_service.server.body_buffering import Buffered
 from tests.charts import SERVICE, hook_call
+from tests.server_process import COMMAND, ServerProcess, environment, free_port, listens
 
-COMMAND = Path(sys.executable).with_name("cds-service")
 MOST_BYTES, THREADS = 20_000, 4
 PATIENCE = 30.0  # no verdict on speed: an answer that is not there by then does not come
 ORIGIN = "https://ehr.example.org"
 CALL = json.dumps(hook_call()).encode()
 
 
-class Served:
+class Served(ServerProcess):
     """`cds-service serve` with few threads and small bodies."""
 
-    def __init__(self, process: subprocess.Popen[bytes], port: int) -> None:
-        self.process = process
-        self.port = port
+    def __init__(self, folder: Path) -> None:
+        self.port = free_port()
+        command = [COMMAND, "serve", "--port", self.port, "--threads", THREADS, "--max-body-bytes", MOST_BYTES]
+        super().__init__(command, folder / "log", environment(), lambda: listens(self.port), folder=folder)
 
     def connect(self) -> socket.socket:
         connection = socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE)
@@ -72,33 +69,12 @@ def assert_outcome(response: HTTPResponse, status: int, code: str) -> None:
 
 @contextmanager
 def running(folder: Path) -> Iterator[Served]:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    environment = {name: text for name, text in os.environ.items() if not name.startswith("CDS_")}
-    flags = ["--port", str(port), "--threads", str(THREADS), "--max-body-bytes", str(MOST_BYTES)]
-    with (folder / "said").open("w") as said:
-        process = subprocess.Popen([COMMAND, "serve", *flags], cwd=folder, env=environment, stdout=said, stderr=said)  # noqa: S603
-    served = Served(process, port)
+    served = Served(folder)
     try:
-        wait_until_it_listens(served)
+        served.start()
         yield served
     finally:
-        if process.poll() is None:
-            process.terminate()
-        process.wait(PATIENCE)
-
-
-def wait_until_it_listens(served: Served) -> None:
-    until = time.monotonic() + PATIENCE
-    while time.monotonic() < until:
-        assert served.process.poll() is None, "the server ended by itself"
-        try:
-            served.connect().close()
-        except OSError:
-            time.sleep(0.05)
-        else:
-            return
-    raise AssertionError("the server does not listen")
+        served.end()
 
 
 @pytest.fixture(scope="module")
@@ -224,8 +200,9 @@ def test_a_connection_serves_one_call_after_the_other(served: Served) -> None:
 def test_a_server_that_is_told_to_stop_does_not_wait_for_slow_clients(tmp_path: Path) -> None:
     with running(tmp_path) as one, many(lambda: one.begin("Content-Length: 1000", body=b"{"), 20):
         assert one.call()[0] == 200
+        assert one.process
         one.process.terminate()
-        assert one.process.wait(PATIENCE) == 0
+        assert one.wait() == 0
 
 
 SCOPE = {
