@@ -30,6 +30,7 @@ _OWNER = "postgres"  # the user it runs as where the tests run as root, whom it 
 _TEMPLATE = "with_every_table"
 _START_S = 60
 _NUMBERS = count(1)
+KINDS = ["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)]  # of a database; one of them has to be started
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -232,7 +233,7 @@ def postgresql_database(postgresql: PostgresqlServer) -> Iterator[LiveDatabase]:
     postgresql.drop(name)
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=KINDS)
 def database(request: pytest.FixtureRequest) -> LiveDatabase:
     """A database with every table and no row: the same test on SQLite and on PostgreSQL."""
     live: LiveDatabase = request.getfixturevalue(f"{request.param}_database")

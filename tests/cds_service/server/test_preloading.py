@@ -48,6 +48,7 @@ def run(code: str, folder: Path) -> str:
         ),
     ],
 )
+@pytest.mark.slow
 def test_what_is_not_used_is_not_loaded(code: str, absent: str, tmp_path: Path) -> None:
     loaded = run(f"{code}; import sys; print(*sorted({{name.partition('.')[0] for name in sys.modules}}))", tmp_path)
     assert "cds_service" in loaded.split()
@@ -73,6 +74,7 @@ print("fhir.resources.R4B.operationoutcome" in before)
 """
 
 
+@pytest.mark.slow
 def test_the_first_call_waits_for_no_model(tmp_path: Path) -> None:
     """Every kind of resource that we author has been made once before a worker is forked."""
     assert run(_LAST_CALLS, tmp_path).splitlines() == ["[]", "True"]

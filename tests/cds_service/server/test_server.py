@@ -19,7 +19,10 @@ from tests.server_process import COMMAND, ask, free_port
 
 PATIENCE_S = 60.0
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the workers of a process are found in /proc")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.platform != "linux", reason="the workers of a process are found in /proc"),
+]
 
 
 def wait_until(holds: Callable[[], bool]) -> None:

@@ -98,6 +98,7 @@ def chunked(body: bytes, size: int) -> bytes:
     return b"".join(b"%x\r\n%b\r\n" % (len(piece), piece) for piece in pieces) + b"0\r\n\r\n"
 
 
+@pytest.mark.slow
 def test_many_more_slow_bodies_than_threads_keep_nobody_from_an_answer(served: Served) -> None:
     with many(lambda: served.begin("Content-Length: 1000", body=b"{"), 300):
         for _ in range(5):
@@ -105,6 +106,7 @@ def test_many_more_slow_bodies_than_threads_keep_nobody_from_an_answer(served: S
             assert (status, len(body["cards"])) == (200, 1)
 
 
+@pytest.mark.slow
 def test_a_body_that_never_ends_is_a_408_and_a_head_that_never_ends_a_closed_connection(served: Served) -> None:
     """Both wait at once, for both take the server's ten seconds."""
     with (
@@ -118,6 +120,7 @@ def test_a_body_that_never_ends_is_a_408_and_a_head_that_never_ends_a_closed_con
         assert silent.recv(1) == b""
 
 
+@pytest.mark.slow
 def test_slow_heads_keep_nobody_from_an_answer(served: Served) -> None:
     def slow_head() -> socket.socket:
         connection = served.connect()
@@ -128,6 +131,7 @@ def test_slow_heads_keep_nobody_from_an_answer(served: Served) -> None:
         assert served.call()[0] == 200
 
 
+@pytest.mark.slow
 def test_clients_that_vanish_amid_their_bodies_leave_room_for_others(served: Served) -> None:
     """All that they sent together is more than a process holds at once."""
     for _ in range(3):
@@ -137,6 +141,7 @@ def test_clients_that_vanish_amid_their_bodies_leave_room_for_others(served: Ser
     assert 200 in statuses
 
 
+@pytest.mark.slow
 def test_bodies_that_together_are_more_than_the_process_holds_are_refused_until_there_is_room(served: Served) -> None:
     """32 of the largest size are held; of 33 that all but end, one is told to come again."""
     with many(lambda: served.begin(f"Content-Length: {MOST_BYTES}", body=b"x" * (MOST_BYTES - 1)), 33) as holders:
@@ -161,6 +166,7 @@ def test_bodies_that_together_are_more_than_the_process_holds_are_refused_until_
         pytest.param("Transfer-Encoding: chunked", b"ffffff\r\n" + b"x" * 2 * MOST_BYTES, id="in one endless chunk"),
     ],
 )
+@pytest.mark.slow
 def test_a_body_that_is_too_large_is_a_413_that_its_sender_can_read(served: Served, header: str, body: bytes) -> None:
     """Even where the sender has not looked for an answer before all was sent."""
     with closing(served.begin(header, body=body)) as connection:
@@ -168,6 +174,7 @@ def test_a_body_that_is_too_large_is_a_413_that_its_sender_can_read(served: Serv
 
 
 @pytest.mark.parametrize("size", [1, 7, 100_000], ids=["a byte at a time", "in small chunks", "in one chunk"])
+@pytest.mark.slow
 def test_a_chunked_body_is_as_good_as_any(served: Served, size: int) -> None:
     with closing(served.begin("Transfer-Encoding: chunked", body=chunked(CALL, size))) as connection:
         response = answer(connection)
@@ -181,12 +188,14 @@ def test_a_chunked_body_is_as_good_as_any(served: Served, size: int) -> None:
         pytest.param("Content-Length: 1000", b"{", id="less than was said"),
     ],
 )
+@pytest.mark.slow
 def test_a_body_that_breaks_off_is_a_400(served: Served, header: str, body: bytes) -> None:
     with closing(served.begin(header, body=body)) as connection:
         connection.shutdown(socket.SHUT_WR)
         assert_outcome(answer(connection), 400, "structure")
 
 
+@pytest.mark.slow
 def test_a_connection_serves_one_call_after_the_other(served: Served) -> None:
     with closing(served.begin(f"Content-Length: {len(CALL)}", body=CALL)) as connection:
         assert b"cards" in answer(connection).read()
@@ -197,6 +206,7 @@ def test_a_connection_serves_one_call_after_the_other(served: Served) -> None:
         assert int(response.headers["Content-Length"]) > 0
 
 
+@pytest.mark.slow
 def test_a_server_that_is_told_to_stop_does_not_wait_for_slow_clients(tmp_path: Path) -> None:
     with running(tmp_path) as one, many(lambda: one.begin("Content-Length: 1000", body=b"{"), 20):
         assert one.call()[0] == 200

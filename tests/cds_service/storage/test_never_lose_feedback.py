@@ -30,6 +30,8 @@ from tests.databases import LiveDatabase, PostgresqlServer
 from tests.killable_server import Client, KillableServer, feedback_from, killable_server
 from tests.server_process import ask
 
+pytestmark = pytest.mark.slow
+
 CLIENTS = 6
 LONGEST_S = 0.6  # from the first answer of a server to its end
 SEED = 20_261_122
