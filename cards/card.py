@@ -57,10 +57,10 @@ class Suggestion:
 
 @dataclass(frozen=True)
 class Provenance:
-    """One chart entry that a card speaks of, for machines: why it is there. `resource`: "Condition/1" or its type.
+    """A chart entry that a card is based on, for machines. `resource`: "Condition/1", or its type if it has no id.
 
-    `role`: contributor, serious, complaint, puncture or red-flag. `date`: onset or performed, else recorded, as the
-    chart has it. `system` and `code` are None where words were recognised.
+    `role`: the part it plays in the decision, in a word of the topic. `date`: onset or performed, else recorded, as in
+    the chart. `system` and `code` are None where words were recognized.
     """
 
     role: str
@@ -76,8 +76,8 @@ class Provenance:
 class Card:
     """One card (R-4.20 to R-4.34). `key` names it within its service; `detail` is GitHub-flavoured Markdown.
 
-    `content_version`, `provenance` and `classification` (the class of pain, if any) travel in its `extension`.
-    `always_shown`: no client's wish for quiet may silence it.
+    `content_version`, `provenance` and `classification` (a word of the topic, if any) are sent in its `extension`.
+    `always_shown`: no setting of a client may suppress it.
     """
 
     key: str

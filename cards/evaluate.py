@@ -1,4 +1,4 @@
-"""The only door to `cards`: which orders are ours to speak about, and which cards a record then calls for.
+"""The only door to `cards`: which orders a topic speaks about, and which cards a record then calls for.
 
 Pure: same input, same cards.
 """
@@ -9,35 +9,34 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 
 from cards.card import Card
-from cards.catalogue import Topic
 from cards.fhir.draft_orders import DraftOrder
 from cards.fhir.resources import CodeableConcept
 from cards.record.patient_record import PatientRecord
-from cards.topics.lumbar_puncture import rule
-from cards.topics.lumbar_puncture.decision import triage as first_look
-from cards.topics.lumbar_puncture.decision.triage import Triage
-from cards.topics.lumbar_puncture.rule import ProceduresUnobtainable
+from cards.topic import SectionUnobtainable, Topic, Triage
 
-_NOTHING: Mapping[str, CodeableConcept] = {}
+_NONE_LOOKED_UP: Mapping[str, CodeableConcept] = {}
 
-__all__ = ["ProceduresUnobtainable", "Triage", "evaluate", "reasons_to_look_up", "triage"]
+__all__ = ["SectionUnobtainable", "Triage", "evaluate", "reasons_to_look_up", "triage"]
 
 
 def reasons_to_look_up(topic: Topic, orders: Sequence[DraftOrder]) -> tuple[str, ...]:
-    """References to the Conditions that have to be known before `triage` can tell; nearly always none."""
-    return first_look.reasons_to_look_up(orders, topic)
+    """References to the Conditions that `triage` needs to know; usually none."""
+    return topic.reasons_to_look_up(orders)
 
 
 def triage(
-    topic: Topic, orders: Sequence[DraftOrder], looked_up: Mapping[str, CodeableConcept] = _NOTHING
+    topic: Topic, orders: Sequence[DraftOrder], looked_up: Mapping[str, CodeableConcept] = _NONE_LOOKED_UP
 ) -> Triage | None:
-    """What of these orders the topic speaks about, and which prefetch keys that needs; None means silence."""
-    return first_look.triage(orders, topic, looked_up)
+    """Which of these orders the topic speaks about, and which prefetch keys that needs; None: there is no card.
 
-
-def evaluate(topic: Topic, found: Triage, record: PatientRecord, today: date) -> tuple[Card, ...]:
-    """The cards for orders that are ours, most urgent first.
-
-    Raises ProceduresUnobtainable where a work-up order cannot be judged without the procedures.
+    `looked_up`: the Conditions of `reasons_to_look_up`, by reference, as far as they could be read.
     """
-    return rule.decide(found, record, topic, today)
+    return topic.triage(orders, looked_up)
+
+
+def evaluate(topic: Topic, triage: Triage, record: PatientRecord, today: date) -> tuple[Card, ...]:
+    """The cards for the orders of a triage, most urgent first.
+
+    Raises SectionUnobtainable where they cannot be judged without a section of the chart that is missing.
+    """
+    return topic.decide(triage, record, today)

@@ -14,8 +14,9 @@ from datetime import date
 from typing import Any, Protocol
 
 from cards.card import Card
+from cards.content.phrases import PageWords, Phrases, SectionNotes
 from cards.content.rules import ContentRules
-from cards.content.service import PageWords, Phrases, SectionNotes, Service
+from cards.content.service import Service
 from cards.content.texts import Text
 from cards.content.topic_files import TopicFiles
 from cards.fhir.draft_orders import DraftOrder, FhirVersion
@@ -89,11 +90,8 @@ class Verdict:
     offers: tuple[str, ...] = ()
 
 
-class Topic(Protocol):
-    """One clinical question, served as one CDS service.
-
-    Call `reasons_to_look_up`, `triage` and `decide` through `cards.evaluate`.
-    """
+class Content(Protocol):
+    """The content of a topic: settings, words and value sets."""
 
     @property
     def service(self) -> Service:
@@ -134,6 +132,13 @@ class Topic(Protocol):
     @property
     def section_notes(self) -> Mapping[str, SectionNotes]:
         """What a card says of a section of the chart that was not read, by key of the prefetch."""
+
+
+class Topic(Content, Protocol):
+    """One clinical question, served as one CDS service.
+
+    Call `reasons_to_look_up`, `triage` and `decide` through `cards.evaluate`.
+    """
 
     @property
     def rules(self) -> ContentRules:

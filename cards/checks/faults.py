@@ -10,10 +10,10 @@ from typing import TypeVar
 import yaml
 
 from cards.content.files import ContentError, parse_yaml, read_text
+from cards.content.rules import Step
 from cards.content.texts import Text
 
 T = TypeVar("T")
-Step = str | int
 
 _CITATION = re.compile(r"\[([a-z0-9-]+)\](?!\()")
 

@@ -9,9 +9,11 @@ from pathlib import Path
 
 from cards.checks.faults import body_lines, citations, fault_at, load_words
 from cards.checks.reading_grade import find_hard_reading
-from cards.checks.texts import BARE, find_missing_heads, find_placeholder_faults, find_text_faults
+from cards.checks.texts import find_missing_heads, find_placeholder_faults, find_text_faults
 from cards.content.files import ContentError
-from cards.content.service import PageWords, Service
+from cards.content.phrases import PageWords
+from cards.content.placeholders import BARE
+from cards.content.service import Service
 from cards.content.texts import Text
 
 _HEAD = ("title", "reviewed-on", "language", "status")

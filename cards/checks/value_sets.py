@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
-from itertools import combinations
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from cards.catalogue import VALUE_SETS, chart_value_sets, order_value_sets
-from cards.checks.faults import Step, fault_at, load_or_tell, with_line
+from cards.checks.faults import fault_at, load_or_tell, with_line
 from cards.content.files import ContentError, parse_yaml, read_text
-from cards.content.service import Service
+from cards.content.rules import Step
+from cards.content.topic_files import TEXT_TERMS
 from cards.terminology.code_systems import CodeSystem, find_code_system
-from cards.terminology.text_terms import TermsFile
+from cards.terminology.text_terms import Phrases, TermsFile
 from cards.terminology.value_set import load_value_set
+from cards.topic import Topic
+from cards.topic_content import OwnTerms
 
 Code = tuple[CodeSystem | None, str]
 Files = Mapping[Path, dict[str, Any]]
@@ -24,26 +25,31 @@ _COMMENT = "http://hl7.org/fhir/StructureDefinition/valueset-concept-comments"
 _ORIGIN = re.compile(r"(?:UN)?VERIFIED: \S.*")
 
 
-def find_value_set_faults(service: Service, folder: Path = VALUE_SETS) -> list[str]:
+def find_value_set_faults(topics: Collection[Topic]) -> list[str]:
     """Every fault of the value sets and their words, one line each; a file that cannot be loaded hides no other."""
     faults: list[str] = []
-    files: dict[Path, dict[str, Any]] = {}
-    for path in sorted(folder.glob("*.json")):
+    files: dict[Path, Any] = {}
+    for path in _value_set_paths(topics):
         if load_or_tell(faults, path, load_value_set):
             files[path] = json.loads(read_text(path))
-    faults += [*_wordless(files, folder), *_misused(service, folder), *_twofold(files)]
-    faults += [*_contradictory(service, files), *_vague(files)]
-    is_whole = {path.stem for path in files} >= _used(service)  # else the origin of a code may stand in what is missing
-    return [*faults, *(_unseen(files) if is_whole else ())]
+    for folder in _folders(topics):
+        is_shared = any(folder == topic.files.shared_value_sets for topic in topics)
+        faults += [*_wordless(files, folder, is_shared=is_shared), *_unused(topics, folder)]
+    faults += [*_missing(topics), *_twofold(files)]
+    for topic in topics:
+        faults += _contradictory(topic, files)
+    faults += _vague(files)
+    is_whole = all(topic.files.value_set(name) in files for topic in topics for name in topic.service.value_sets())
+    return [*faults, *(_unseen(files) if is_whole else ())]  # else the origin of a code may stand in what is missing
 
 
-def find_invalid_value_sets(folder: Path = VALUE_SETS) -> list[str]:
+def find_invalid_value_sets(topics: Iterable[Topic]) -> list[str]:
     """The value sets that are not valid FHIR R4, with the reason. Slow: it loads fhir.resources."""
     from fhir.resources.R4B.valueset import ValueSet
     from pydantic import ValidationError
 
     faults = []
-    for path in sorted(folder.glob("*.json")):
+    for path in _value_set_paths(topics):
         try:
             ValueSet.model_validate(json.loads(read_text(path)))
         except ValidationError as cause:
@@ -65,35 +71,57 @@ def _codes(file: Mapping[str, Any]) -> Iterator[tuple[Code, tuple[Step, ...]]]:
                 yield (system, code), ("compose", "include", place, kind, number, key)
 
 
-def _wordless(files: Files, folder: Path) -> Iterator[str]:
-    """Sets that nothing can belong to, and words of no set."""
-    path = folder / "text_terms.yaml"
+def _folders(topics: Iterable[Topic]) -> list[Path]:
+    """Every folder with value sets: what topics share first, then those of single topics."""
+    shared = [topic.files.shared_value_sets for topic in topics]
+    own = [topic.files.own_value_sets for topic in topics if topic.files.own_value_sets.is_dir()]
+    return list(dict.fromkeys([*shared, *own]))
+
+
+def _value_set_paths(topics: Iterable[Topic]) -> list[Path]:
+    return [path for folder in _folders(list(topics)) for path in sorted(folder.glob("*.json"))]
+
+
+def _wordless(files: Files, folder: Path, *, is_shared: bool) -> Iterator[str]:
+    """Sets of one folder that nothing can belong to, and words of no set. The shared folder must have a file of words."""
+    path = folder / TEXT_TERMS
     try:
-        terms = parse_yaml(path, read_text(path), TermsFile).terms
+        terms = _read_terms(path, TermsFile if is_shared else OwnTerms) if is_shared or path.exists() else {}
     except ContentError as fault:
         yield with_line(fault, path)
         return
-    for one, file in files.items():
-        words = terms.get(one.stem)
-        if not any(_codes(file)) and not (words and words.en + words.es + words.patterns):
-            yield fault_at(one, "neither codes nor, in text_terms.yaml, words: nothing can belong to it")
+    for value_set, file in files.items():
+        words = terms.get(value_set.stem)
+        if (
+            value_set.parent == folder
+            and not any(_codes(file))
+            and not (words and words.en + words.es + words.patterns)
+        ):
+            yield fault_at(value_set, "neither codes nor, in text_terms.yaml, words: nothing can belong to it")
     for name in terms:
         if not (folder / f"{name}.json").exists():
             yield fault_at(path, f"there is no value set {name!r}", "terms", name)
 
 
-def _used(service: Service) -> set[str]:
-    kinds = (kind.value_set for kind in service.contributors)  # those that are switched off, too
-    return {*order_value_sets(service), *chart_value_sets(service), *service.levels.values(), *kinds}
+def _read_terms(path: Path, shape: type[TermsFile] | type[OwnTerms]) -> Mapping[str, Phrases]:
+    return parse_yaml(path, read_text(path), shape).terms
 
 
-def _misused(service: Service, folder: Path) -> Iterator[str]:
-    used = _used(service)
-    there = {path.stem: path for path in folder.glob("*.json")}
-    what = "no order, contributor, level, symptom, red flag or referral of service.yaml uses this value set"
-    yield from (fault_at(there[name], what) for name in sorted(there.keys() - used))
-    missing = sorted(used - there.keys())
-    yield from (fault_at(folder / f"{name}.json", "service.yaml uses it, and the file is missing") for name in missing)
+def _unused(topics: Collection[Topic], folder: Path) -> Iterator[str]:
+    """Value sets of a folder that no topic uses; of the shared folder only where every topic beside it is loaded."""
+    beside = {path.parent for path in folder.parent.glob("topics/*/service.yaml")}
+    if beside <= {topic.files.folder for topic in topics}:
+        used = {topic.files.value_set(name) for topic in topics for name in topic.service.value_sets()}
+        for path in sorted(folder.glob("*.json")):
+            if path not in used:
+                yield fault_at(path, "no service.yaml uses this value set")
+
+
+def _missing(topics: Iterable[Topic]) -> Iterator[str]:
+    for topic in topics:
+        for path in sorted(topic.files.value_set(name) for name in topic.service.value_sets()):
+            if not path.exists():
+                yield fault_at(path, "service.yaml uses it, and the file is missing")
 
 
 def _twofold(files: Files) -> Iterator[str]:
@@ -105,23 +133,19 @@ def _twofold(files: Files) -> Iterator[str]:
             seen.add(code)
 
 
-def _contradictory(service: Service, files: Files) -> Iterator[str]:
-    """Codes in two sets that cannot both hold: an order and its near misses, two red flags.
-
-    Contributors may share a code: an entry that fits several is told under the first.
-    """
-    codes = {path.stem: (path, dict(_codes(file))) for path, file in files.items()}
-    near_miss, reasons = service.orders.near_miss, service.orders.work_up_reasons
-    orders = [name for name in dict.fromkeys(order_value_sets(service)) if name not in (near_miss, *reasons)]
-    flags = [flag.value_set for flag in service.red_flags]
-    pairs = [(near_miss, name, "no order can be both") for name in orders]
-    pairs += [(later, flag, "give it to one of these red flags") for flag, later in combinations(flags, 2)]
-    for name, other, why in pairs:
-        if name in codes and other in codes:
-            path, ours = codes[name]
+def _contradictory(topic: Topic, files: Files) -> Iterator[str]:
+    """Codes in two sets of which the topic says that they must not share one."""
+    codes: dict[str, tuple[Path, dict[Code, tuple[Step, ...]]]] = {}
+    for name in topic.service.value_sets():
+        path = topic.files.value_set(name)
+        if path in files:
+            codes[name] = (path, dict(_codes(files[path])))
+    for pair in topic.service.exclusive():
+        if pair.value_set in codes and pair.other in codes:
+            path, ours = codes[pair.value_set]
             for code, way in ours.items():
-                if code in codes[other][1]:
-                    yield fault_at(path, f"{code[1]} stands in {other}.json, too; {why}", *way)
+                if code in codes[pair.other][1]:
+                    yield fault_at(path, f"{code[1]} stands in {pair.other}.json, too; {pair.why}", *way)
 
 
 def _vague(files: Files) -> Iterator[str]:

@@ -1,22 +1,14 @@
-"""What `cds-service check` must know of a topic to check its content files; each default means that there is nothing."""
+"""What `cds-service check` must know of a topic to check its content files. A default means that there is nothing."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from cards.content.phrases import Phrases
 from cards.content.placeholders import Filled
-from cards.content.service import Phrases
 
-
-@dataclass(frozen=True)
-class Exclusive:
-    """Two value sets that must not share a code, and why; `why_at_site`: also not through a site's own codes."""
-
-    value_set: str
-    other: str
-    why: str
-    why_at_site: str | None = None
+Step = str | int  # from a node of a YAML file to one below it: a key or a place in a list
 
 
 def summary_as_it_stands(name: str, key: str, summary: str, phrases: Phrases) -> str:
@@ -30,14 +22,12 @@ class ContentRules:
 
     `phrases`: the placeholders of each phrase of the topic's own, as "timeline.days": "days". `phrase_keys`: for each
     group of phrases of the topic's own, the keys it must have. `longest_summary`: from the name of a text, a key of its
-    head, that line and the phrases, the longest summary that can come of it. `boundaries`: the paths of the numbers in
-    service.yaml that decide something, each of which needs a vignette on either side. `exclusive`: value sets that must
-    not share a code.
+    head, that line and the phrases, the longest summary that can come of it. `service_faults`: faults in service.yaml
+    that do not prevent it from being loaded, each with the way to its node.
     """
 
     texts: Mapping[str, tuple[Filled, Mapping[str, Filled]]]
     phrases: Mapping[str, str] = field(default_factory=dict)
     phrase_keys: Mapping[str, frozenset[str]] = field(default_factory=dict)
     longest_summary: Callable[[str, str, str, Phrases], str] = summary_as_it_stands
-    boundaries: tuple[str, ...] = ()
-    exclusive: tuple[Exclusive, ...] = ()
+    service_faults: tuple[tuple[str, tuple[Step, ...]], ...] = ()

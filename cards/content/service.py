@@ -1,36 +1,37 @@
-"""The shapes of a topic's YAML files: service.yaml and text/phrases.<lang>.yaml. Each file explains its own words."""
+"""The shape of service.yaml, as far as every topic has it. Each file explains its own keys.
+
+A topic adds its own part in a subclass of Service, and says in the methods what the rest of `cards` must know of it.
+"""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
+from itertools import chain
 
 import msgspec
 
 from cards.card import Coding
 
+INDICATORS = ("critical", "warning", "info")  # most urgent first (R-4.22)
+_SEARCH = re.compile(r"([A-Za-z]+)\?")
 
-class _Part(msgspec.Struct, rename="kebab", forbid_unknown_fields=True):
+
+class Part(msgspec.Struct, rename="kebab", forbid_unknown_fields=True):
     """A part of a YAML file: kebab-case keys, unknown ones refused."""
 
 
-class OrderSettings(_Part):
-    lumbar_puncture: str
-    unless_into_a_device: str
-    device_words: list[str]
-    near_miss: str
-    urgent_priorities: list[str]
-    work_up: list[str]
-    work_up_reasons: list[str]
+class ListSettings(Part):
+    """How many findings a card lists and its summary names, and how many entries of the chart it names for each."""
 
-
-class ListSettings(_Part):
     most_findings_listed: int
     most_findings_in_summary: int
     most_entries_named: int
-    levels: list[str]
 
 
-class CardSettings(_Part):
+class CardSettings(Part):
     indicator: str
     pages: list[str] = []
     links: list[str] = []
@@ -38,72 +39,22 @@ class CardSettings(_Part):
     always_shown: bool = False
 
 
-class ClassSettings(_Part):
-    """What follows from a class of pain: how urgent, whether contributors are told, whether a referral is offered."""
-
-    indicator: str
-    contributors: bool
-    refer: bool
-
-
-class Referral(_Part):
-    """A referral that a card may offer: what to order, and the value set that says it is ordered already."""
-
-    value_set: str
-    code: Coding
-
-
-class AfterPuncture(_Part):
-    pain: str
-    nerve_symptom: str
-    nerve_symptom_label: str
-    look_back_days: int
-    expected_days: int
-    late_onset_days: int
-    chronic_days: int
-    nerve_symptom_warning_days: int
-    classes: dict[str, ClassSettings]
-    referrals: dict[str, Referral]
-
-
-class RedFlagKind(_Part):
-    """A kind of red flag, as service.yaml explains it."""
-
-    value_set: str
-    label: str
-    indicator: str
-    within_days: int | None = None
-
-
-class SourceSettings(_Part):
+class SourceSettings(Part):
     label: str
     evidence: str
 
 
-class OverrideReasons(_Part):
+class OverrideReasons(Part):
     system: str
     codes: dict[str, str]
 
 
-class ContributorKind(_Part):
-    """A kind of finding, as service.yaml explains it."""
-
-    value_set: str
-    label: str
-    lasting: bool
-    look_back_days: int | None = None
-    link: str | None = None
-    serious: bool = False
-    complaint: bool = False
-    enabled: bool = True
-
-
-class PageLink(_Part):
+class PageLink(Part):
     label: str
     url: str
 
 
-class PatientLink(_Part):
+class PatientLink(Part):
     """A page for the patient, by language."""
 
     en: PageLink
@@ -111,15 +62,33 @@ class PatientLink(_Part):
     es: PageLink | None = None
 
 
-class Evidence(_Part):
+class Evidence(Part):
     citation: str
     strength: str
     checked_on: date
     url: str | None = None
 
 
-class Service(_Part):
-    """The whole of service.yaml."""
+@dataclass(frozen=True)
+class Exclusive:
+    """Two value sets that must not share a code, and why; `why_at_site`: also not through a site's own codes."""
+
+    value_set: str
+    other: str
+    why: str
+    why_at_site: str | None = None
+
+
+@dataclass(frozen=True)
+class ServiceFault:
+    """Something in service.yaml that must not be served, and words of the file that stand where it is."""
+
+    what: str
+    words: str
+
+
+class Service(Part):
+    """The part of service.yaml that every topic has."""
 
     id: str
     title: str
@@ -132,75 +101,65 @@ class Service(_Part):
     review_every_days: int
     languages: list[str]
     patient_languages: list[str]
-    orders: OrderSettings
     settings: ListSettings
-    levels: dict[str, str]
     cards: dict[str, CardSettings]
-    after_puncture: AfterPuncture
-    red_flags: list[RedFlagKind]
     source: SourceSettings
     topic: Coding
     override_reasons: OverrideReasons
-    contributors: list[ContributorKind]
     links: dict[str, PatientLink]
     evidence: dict[str, Evidence]
 
+    @property
+    def resource_types(self) -> dict[str, str]:
+        """The FHIR resource type that each search of the prefetch asks for, by key; a read, as of the Patient, has none
+        here."""
+        searches = ((key, _SEARCH.match(template)) for key, template in self.prefetch.items())
+        return {key: search[1] for key, search in searches if search}
 
-class SectionNotes(_Part):
-    not_obtained: str
-    not_complete: str
-    unread: str
+    def text_names(self) -> Iterator[str]:
+        """The names of all texts of the topic."""
+        yield from self.cards
 
+    def page_names(self) -> Iterator[str]:
+        """The names of all patient pages that cards link to."""
+        yield from dict.fromkeys(page for card in self.cards.values() for page in card.pages)
 
-class TimelinePhrases(_Part):
-    puncture: str
-    puncture_unfinished: str
-    complaint: str
-    today: str
-    unknown_date: str
-    day: str
-    days: str
-    days_between: str
-    days_unknown: str
-    ago: str
-    same_day: str
-    before: str
-    after: str
+    def terminologies(self) -> Mapping[str, Sequence[str]]:
+        """The value sets that something is compared with: `orders`, `chart`, and what else the topic needs, by name."""
+        return {"orders": (), "chart": ()}
 
+    def value_sets(self) -> frozenset[str]:
+        """Every value set of the topic, those that are switched off included."""
+        return frozenset(chain.from_iterable(self.terminologies().values()))
 
-class Phrases(_Part):
-    """The whole of text/phrases.<lang>.yaml."""
+    def exclusive(self) -> Iterator[Exclusive]:
+        """Pairs of value sets that must not share a code."""
+        return iter(())
 
-    evidence: str
-    more: str
-    and_: str = msgspec.field(name="and")
-    levels: dict[str, str]
-    standings: dict[str, str]
-    since: str
-    performed: str
-    recorded_on: str
-    entered: str
-    no_date: str
-    unconfirmed: str
-    finding: str
-    name_with_level: str
-    words: str
-    by_code: str
-    by_text: str
-    from_: str = msgspec.field(name="from")
-    further_entries: str
-    without_id: str
-    in_summary: str
-    timeline: TimelinePhrases
-    unknown: dict[str, str]
-    conditions: SectionNotes
-    procedures: SectionNotes
+    def indicators(self) -> Iterator[str]:
+        """Every indicator that a card of the topic may have."""
+        yield from (card.indicator for card in self.cards.values())
 
+    def boundaries(self) -> Iterator[str]:
+        """The paths of the numbers that decide something, such as `settings.most-findings-listed`."""
+        yield from (
+            f"settings.{key}" for key in ("most-findings-listed", "most-findings-in-summary", "most-entries-named")
+        )
 
-class PageWords(_Part):
-    """The whole of patient_pages/words.<lang>.yaml."""
-
-    language: str
-    sources: str
-    reviewed: str
-    general: str
+    def faults(self) -> Iterator[ServiceFault]:
+        """What the shape of the file does not forbid, and must not be served."""
+        for card in self.cards.values():
+            for link in (*card.links, *card.fallback_links):
+                if link not in self.links:
+                    yield ServiceFault(f"a card links to {link!r}, which is not among the links", link)
+        if self.source.evidence not in self.evidence:
+            yield ServiceFault("source.evidence is not among the evidence", "\nsource:")
+        for indicator in self.indicators():
+            if indicator not in INDICATORS:
+                what = f"an indicator is info, warning or critical: {indicator}"
+                yield ServiceFault(what, f"indicator: {indicator}")
+        types = list(self.resource_types.values())
+        for resource_type in types:
+            if types.count(resource_type) > 1:
+                what = f"two keys of prefetch ask for {resource_type}: one section of the chart has one key"
+                yield ServiceFault(what, "\nprefetch:")

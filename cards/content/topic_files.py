@@ -1,4 +1,4 @@
-"""Where the content files of a topic are: its folder, and the value sets that topics share."""
+"""Where the content files of a topic are: in its folder, and in the folder of value sets that topics share."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ TEXT_TERMS = "text_terms.yaml"
 
 @dataclass(frozen=True)
 class TopicFiles:
-    """The folder of a topic. It may hold value sets of its own; one of them comes before a shared one of that name."""
+    """The folder of a topic. It may hold value sets of its own, which come before shared ones of the same name."""
 
     folder: Path
     shared_value_sets: Path = SHARED_VALUE_SETS
@@ -31,10 +31,6 @@ class TopicFiles:
     def own_value_sets(self) -> Path:
         return self.folder / "value_sets"
 
-    @property
-    def patient_pages(self) -> Path:
-        return self.folder / "patient_pages"
-
     def text(self, name: str, language: str = "en") -> Path:
         return self.folder / "text" / f"{name}.{language}.md"
 
@@ -42,18 +38,23 @@ class TopicFiles:
         return self.folder / "text" / f"phrases.{language}.yaml"
 
     def patient_page(self, page: str, language: str) -> Path:
-        return self.patient_pages / f"{page}.{language}.md"
+        return self.folder / "patient_pages" / f"{page}.{language}.md"
 
     def page_words(self, language: str) -> Path:
-        return self.patient_pages / f"words.{language}.yaml"
+        return self.folder / "patient_pages" / f"words.{language}.yaml"
 
     def value_set(self, name: str) -> Path:
         own = self.own_value_sets / f"{name}.json"
         return own if own.exists() else self.shared_value_sets / f"{name}.json"
 
     def all(self) -> Iterator[Path]:
-        """Every content file of the topic, vignettes and shared value sets included."""
+        """Every content file that a clinician may change, vignettes and all shared value sets included."""
+        yield from self.own()
+        yield from filter(is_content, self.shared_value_sets.iterdir())
+
+    def own(self) -> Iterator[Path]:
+        """The content files in the folder of the topic, vignettes included."""
         folder = self.folder
-        for place in (folder, folder / "text", self.own_value_sets, self.shared_value_sets, self.patient_pages):
+        for place in (folder, folder / "text", folder / "patient_pages", self.own_value_sets):
             if place.is_dir():
-                yield from (path for path in place.iterdir() if is_content(path))
+                yield from filter(is_content, place.iterdir())

@@ -1,4 +1,4 @@
-"""One Condition or Procedure that a value set holds: how it stands today, since when, and how sure the chart is."""
+"""An entry of the chart that matches a value set: its standing today, its dates, and how certain the chart is."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _UNCONFIRMED = frozenset({"unconfirmed", "provisional", "differential"})
 _CURRENT = frozenset({"active", "recurrence", "relapse"})
 _PAST = frozenset({"inactive", "remission", "resolved"})
 _DONE = frozenset({"completed", ""})
-# Begun and not finished, or nobody knows: in R4 and R5, and under the names of DSTU2 and STU3.
+# Begun and not finished, or not known: in R4 and R5, and under the names of DSTU2 and STU3.
 _UNFINISHED = frozenset({"in-progress", "stopped", "aborted", "on-hold", "suspended", "unknown"})
 _NO_REASONS = Reasons()
 
@@ -36,9 +36,10 @@ ACTIVE = frozenset({Standing.CURRENT, Standing.NOT_RECORDED})
 
 @dataclass(frozen=True, slots=True)
 class ChartEntry:
-    """What the rest of `cards` knows of one resource.
+    """What the rest of `cards` knows of a resource.
 
-    `began`: onset, or when a Procedure was performed. `reasons`, `reason_references`: why a Procedure was done.
+    `began`: the onset, or when a Procedure was performed. `recorded`: when it was entered. `reasons` and
+    `reason_references`: why a Procedure was done. `confirmed` False: the chart or its words express doubt.
     """
 
     resource_type: str
@@ -59,37 +60,43 @@ class ChartEntry:
 
     @property
     def value_sets(self) -> frozenset[str]:
-        """The value sets that hold this."""
+        """The value sets that this belongs to."""
         return frozenset([match.value_set for match in self.matches])
 
     @property
-    def witness(self) -> DateRange | None:
-        """The best date there is: when it began, else when it was recorded, by which it had begun."""
+    def best_known_date(self) -> DateRange | None:
+        """When it began, else when it was recorded: by then it had begun."""
         return self.began or self.recorded
 
     def match_in(self, value_set: str) -> Match | None:
         """Why this belongs to a value set, by its longest code, for codings have no order. None: it does not."""
-        found = [match for match in self.matches if match.value_set == value_set]
-        return min(found, key=lambda one: (one.code_system or "", -len(one.code or ""), one.code or ""), default=None)
+        matches = [match for match in self.matches if match.value_set == value_set]
+        return min(
+            matches, key=lambda match: (match.code_system or "", -len(match.code or ""), match.code or ""), default=None
+        )
 
     @property
     def words(self) -> str:
-        """The chart's own words: the coding the user picked, else the text, else the longest display: it says most."""
-        displays = [(bool(one.user_selected), one.display) for one in self.concept.coding if one.display]
+        """The chart's own words: of the coding that the user selected, else the text, else the longest display."""
+        displays = [(bool(coding.user_selected), coding.display) for coding in self.concept.coding if coding.display]
         picked = [display for is_picked, display in displays if is_picked]
         choice = picked or ([self.concept.text] if self.concept.text else [display for _, display in displays])
         return max(choice, key=lambda words: (len(words), words), default="")
 
 
 def read_chart_entry(resource: ChartResource, matches: tuple[Match, ...], today: date) -> ChartEntry | None:
-    """The Condition or Procedure as an entry; None where it is refuted, entered in error, or was not performed."""
-    if resource.resource_type == "Condition":
-        return _condition(resource, matches, today)
-    return _procedure(resource, matches)
+    """The resource as an entry; None where it is refuted, entered in error, or was not performed.
+
+    Resources of any other type than Procedure are read as a Condition is, whose elements many share: clinicalStatus,
+    verificationStatus, onset, recordedDate (https://hl7.org/fhir/R4/allergyintolerance.html).
+    """
+    if resource.resource_type == "Procedure":
+        return _procedure(resource, matches)
+    return _condition(resource, matches, today)
 
 
 def _condition(resource: ChartResource, matches: tuple[Match, ...], today: date) -> ChartEntry | None:
-    """clinical.md 6, rules 1 to 3: what was never so is left out, what is unconfirmed is labelled."""
+    """clinical.md 6, rules 1 to 3: what is refuted or entered in error is left out, what is unconfirmed labeled."""
     condition = read_elements(resource, Condition)
     verification = _codes(condition.verification_status)
     if verification & _NEVER:
@@ -105,7 +112,7 @@ def _condition(resource: ChartResource, matches: tuple[Match, ...], today: date)
 
 
 def _procedure(resource: ChartResource, matches: tuple[Match, ...]) -> ChartEntry | None:
-    """clinical.md 6, rule 4: only what was begun; a Procedure without a status counts as done, as DSTU2 has them."""
+    """clinical.md 6, rule 4: only what was begun. A Procedure without a status counts as done, as in DSTU2."""
     procedure = read_elements(resource, Procedure)
     status = (procedure.status or "").strip().lower()
     if procedure.not_done or procedure.not_performed or status not in _DONE | _UNFINISHED:

@@ -1,7 +1,7 @@
-"""PatientRecord: what this call lets us know of one patient, read tolerantly and matched against the value sets.
+"""PatientRecord: what is known of a patient in one call, read tolerantly and matched against the value sets.
 
-Every entry of a chart is looked at once, in its slimmest shape; only what a value set holds is read further. An entry
-that cannot be read is counted, with the reason, and costs the others nothing.
+Every entry of a chart is looked at once, in its slimmest shape; only an entry that matches a value set is read
+further. An entry that cannot be read is counted, with the reason, and does not affect the others.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ __all__ = ["OtherPatient", "PatientRecord", "Section", "SectionRead", "read_lang
 
 @dataclass(frozen=True)
 class Section:
-    """The Conditions, or the Procedures, as they were obtained.
+    """The resources of one type, as they were obtained.
 
-    `obtained` False: nobody could tell. `complete` False: there is more than this.
+    `obtained` False: neither prefetch nor the FHIR server gave them. `complete` False: there are more than these.
     """
 
     entries: Entries = ()
@@ -36,9 +36,10 @@ class Section:
 
 @dataclass(frozen=True)
 class SectionRead:
-    """What one Section held for us. `unread` counts the entries that could not be read, by reason."""
+    """A Section, read. `matched`: the entries that belong to a value set. `unread` counts the entries that could not be
+    read, by reason; `seen_count` counts all."""
 
-    found: tuple[ChartEntry, ...] = ()
+    matched: tuple[ChartEntry, ...] = ()
     seen_count: int = 0
     unread: Mapping[str, int] = field(default_factory=dict)
     obtained: bool = True
@@ -49,23 +50,30 @@ class SectionRead:
         return sum(self.unread.values())
 
 
+_NOT_OBTAINED = SectionRead(obtained=False)
+
+
 @dataclass(frozen=True)
 class PatientRecord:
-    """One patient in one call: the conditions and procedures that matter, and how much of the chart was seen.
+    """A patient in one call: the entries that matter, and how much of the chart was seen.
 
-    `language`: the patient's preferred language as a primary subtag ("es"), None where the chart does not say.
+    `sections`: by FHIR resource type, one for each search of the service's prefetch. `language`: the patient's
+    preferred language as a primary subtag ("es"), None where the chart does not say.
     """
 
     patient_id: str
-    conditions: SectionRead
-    procedures: SectionRead
+    sections: Mapping[str, SectionRead]
     language: str | None = None
+
+    def section(self, resource_type: str) -> SectionRead:
+        """The section of this type; not obtained where the call has none."""
+        return self.sections.get(resource_type, _NOT_OBTAINED)
 
 
 def read_section(
     section: Section, resource_type: str, patient_id: str, terminology: Terminology, today: date
 ) -> SectionRead:
-    """Read the entries of one resource type ("Condition" or "Procedure"); other types are passed over.
+    """Read the entries of one resource type, such as "Condition"; other types are passed over.
 
     Raises OtherPatient at the first entry that is certainly about somebody else.
     """
@@ -89,12 +97,12 @@ def read_section(
             complete = complete and not _reports_error(resource)
         else:
             other_types = True
-    matched, unread["no code"] = terminology.sift(resource.code for resource in readable)
-    chart_entries = (read_chart_entry(readable[at], matches, today) for at, matches in sorted(matched.items()))
-    found = tuple(entry for entry in chart_entries if entry is not None)
+    matches_by_index, unread["no code"] = terminology.sift(resource.code for resource in readable)
+    chart_entries = (read_chart_entry(readable[at], matches, today) for at, matches in sorted(matches_by_index.items()))
+    entries = tuple(entry for entry in chart_entries if entry is not None)
     seen_count = len(readable) + unread["not a resource"] + unread["patient not resolved"]
     obtained = section.obtained and (seen_count > 0 or not other_types)  # the answer to another question is no answer
-    return SectionRead(found, seen_count, dict(+unread), obtained, complete)
+    return SectionRead(entries, seen_count, dict(+unread), obtained, complete)
 
 
 def _subject(resource: ChartResource) -> Reference | None:
@@ -111,7 +119,7 @@ def _reports_error(resource: ChartResource) -> bool:
 
 
 def read_language(entry: BundleEntry | None) -> tuple[str | None, str | None]:
-    """The id of a Patient, and the language it prefers, as its primary subtag ("es"); else the first one it names.
+    """The id of a Patient, and the preferred language, else the first, as its primary subtag ("es").
 
     Both are None where this is no Patient; the language is None where it is given in words only.
     """
@@ -119,7 +127,7 @@ def read_language(entry: BundleEntry | None) -> tuple[str | None, str | None]:
     if resource is None or resource.resource_type != "Patient":
         return None, None
     communication = read_elements(resource, Patient).communication
-    spoken = sorted(communication, key=lambda one: not one.preferred)
+    spoken = sorted(communication, key=lambda language: not language.preferred)
     tags = [coding.code for coding in spoken[0].language.coding if coding.code] if spoken and spoken[0].language else []
     if not tags:
         return resource.id, None

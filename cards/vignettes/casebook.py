@@ -1,4 +1,4 @@
-"""The clinician's tests: a chart and orders in a few lines, and the cards that must come of them (vignettes.yaml)."""
+"""Vignettes, the tests that a clinician writes: a chart and orders in a few lines, and the cards that must come."""
 
 from __future__ import annotations
 
@@ -6,26 +6,35 @@ from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Literal
 
 import msgspec
 import yaml
 
 from cards.card import Card
-from cards.catalogue import LUMBAR_PUNCTURE, VIGNETTES, Topic
 from cards.content.files import ContentError, parse_yaml, read_text
-from cards.evaluate import ProceduresUnobtainable, evaluate, reasons_to_look_up, triage
+from cards.evaluate import SectionUnobtainable, evaluate, reasons_to_look_up, triage
 from cards.fhir.bundle import read_entry
 from cards.fhir.draft_orders import DraftOrder, FhirVersion, condition_id, read_draft_orders
 from cards.fhir.resources import CodeableConcept
 from cards.record.patient_record import PatientRecord, Section, SectionRead, read_section
-from cards.vignettes.fhir_builder import PATIENT_ID, Charter, Concept, ConditionLine, OrderLine, ProcedureLine, is_date
-
-SectionName = Literal["conditions", "procedures"]
+from cards.topic import Topic
+from cards.vignettes.fhir_builder import (
+    PATIENT_ID,
+    Charter,
+    Concept,
+    ConditionLine,
+    OrderLine,
+    ProcedureLine,
+    ResourceLine,
+    is_date,
+)
 
 
 class Expected(msgspec.Struct, rename="kebab", forbid_unknown_fields=True):
-    """What a card must be: only what is given is compared. vignettes.yaml explains each."""
+    """What a card must be: only what is set is compared.
+
+    `findings`, `flags`: the value sets of the card's provenance in the roles that the topic assigns to each.
+    """
 
     indicator: str | None = None
     class_: str | None = msgspec.field(name="class", default=None)
@@ -38,7 +47,10 @@ class Expected(msgspec.Struct, rename="kebab", forbid_unknown_fields=True):
 
 
 class Vignette(msgspec.Struct, rename="kebab", forbid_unknown_fields=True):
-    """One chart, its orders, and the cards expected: none at all where `expect` is empty."""
+    """A chart, its orders, and the cards expected: none at all where `expect` is empty.
+
+    `not_read`, `partly_read`: keys of the prefetch.
+    """
 
     name: str
     expect: dict[str, Expected]
@@ -46,9 +58,10 @@ class Vignette(msgspec.Struct, rename="kebab", forbid_unknown_fields=True):
     fhir: FhirVersion = FhirVersion.R4
     conditions: list[ConditionLine] = []
     procedures: list[ProcedureLine] = []
+    resources: list[ResourceLine] = []
     language: str | None = None
-    not_read: list[SectionName] = []
-    partly_read: list[SectionName] = []
+    not_read: list[str] = []
+    partly_read: list[str] = []
     refused: bool = False
     boundary: dict[str, list[int]] = {}
 
@@ -61,11 +74,14 @@ class _File(msgspec.Struct, rename="kebab", forbid_unknown_fields=True):
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a vignette. `refused`: the order cannot be judged (HTTP 412); `record` None: no order is ours."""
+    """What came of a vignette. `record` None: the topic speaks about none of the orders.
+
+    `refused`: the prefetch key without which the orders cannot be judged (HTTP 412), None where they can.
+    """
 
     cards: tuple[Card, ...]
     record: PatientRecord | None
-    refused: bool = False
+    refused: str | None = None
 
 
 @dataclass(frozen=True)
@@ -93,38 +109,42 @@ class Casebook:
         return read_draft_orders(msgspec.json.encode(bundle), chosen)
 
     def run(self, vignette: Vignette, topic: Topic) -> Outcome:
-        """The cards of one vignette, by the way every call goes: bytes in, cards out."""
-        charter = Charter(vignette.fhir, self.today, self.concepts)
-        conditions = [msgspec.json.encode(charter.condition(one, at)) for at, one in enumerate(vignette.conditions, 1)]
-        procedures = [msgspec.json.encode(charter.procedure(one, at)) for at, one in enumerate(vignette.procedures, 1)]
+        """The cards of one vignette, computed as those of a hook call: from the bytes of FHIR resources."""
+        resources = self._resources(vignette)
         orders = self.orders(vignette)
-        looked_up = _look_up(reasons_to_look_up(topic, orders), conditions)
-        found = triage(topic, orders, looked_up)
-        if found is None:
+        looked_up = _look_up(reasons_to_look_up(topic, orders), resources.get("Condition", []))
+        ours = triage(topic, orders, looked_up)
+        if ours is None:
             return Outcome((), None)
-
-        def read(key: str, resource_type: str, resources: Sequence[bytes]) -> SectionRead:
+        types = topic.service.resource_types
+        sections = {}
+        for key, resource_type in types.items():
             section = Section(
-                [read_entry(raw) for raw in resources],
+                [read_entry(raw) for raw in resources.get(resource_type, [])],
                 obtained=key not in vignette.not_read,
                 complete=key not in vignette.partly_read,
             )
-            return read_section(section, resource_type, PATIENT_ID, topic.chart, self.today)
-
-        record = PatientRecord(
-            PATIENT_ID,
-            read("conditions", "Condition", conditions),
-            read("procedures", "Procedure", procedures),
-            vignette.language,
-        )
+            sections[resource_type] = read_section(section, resource_type, PATIENT_ID, topic.chart, self.today)
+        record = PatientRecord(PATIENT_ID, sections, vignette.language)
         try:
-            return Outcome(evaluate(topic, found, record, self.today), record)
-        except ProceduresUnobtainable:
-            return Outcome((), record, refused=True)
+            return Outcome(evaluate(topic, ours, record, self.today), record)
+        except SectionUnobtainable as missing:
+            return Outcome((), record, refused=missing.key)
+
+    def _resources(self, vignette: Vignette) -> dict[str, list[bytes]]:
+        """The resources of the chart as JSON, by type."""
+        charter = Charter(vignette.fhir, self.today, self.concepts)
+        resources = [charter.condition(line, number) for number, line in enumerate(vignette.conditions, 1)]
+        resources += [charter.procedure(line, number) for number, line in enumerate(vignette.procedures, 1)]
+        resources += [charter.resource(line, number) for number, line in enumerate(vignette.resources, 1)]
+        by_type: dict[str, list[bytes]] = {}
+        for resource in resources:
+            by_type.setdefault(resource["resourceType"], []).append(msgspec.json.encode(resource))
+        return by_type
 
     def find_failures(self, vignette: Vignette, topic: Topic) -> list[str]:
         """What is not as expected, in clinical words, one line each; empty where all is."""
-        return list(_compare(vignette, self.run(vignette, topic)))
+        return list(_compare(vignette, self.run(vignette, topic), topic))
 
     def marked_boundaries(self) -> dict[str, set[int]]:
         """For each setting, the steps (+1, -1) that some vignette says it would notice."""
@@ -135,8 +155,8 @@ class Casebook:
         return marked
 
 
-def load_vignettes(path: Path = LUMBAR_PUNCTURE / VIGNETTES) -> Casebook:
-    """Read vignettes.yaml. Raises ContentError, with the line of the vignette that is at fault: also for a name that
+def load_vignettes(path: Path) -> Casebook:
+    """Read a vignettes.yaml. Raises ContentError, with the line of the vignette that is at fault: also for a name that
     stands twice, a concept that stands nowhere, a date that is none.
     """
     text = read_text(path)
@@ -158,6 +178,7 @@ def _faults(vignette: Vignette, seen: Container[str], concepts: Container[str]) 
     yield from (f"{name}: {one!r} is not among the concepts" for one in _concept_names(vignette) if one not in concepts)
     days = [day for line in vignette.conditions for day in (line.onset, line.recorded, line.abated)]
     days += [line.performed for line in vignette.procedures]
+    days += [day for line in vignette.resources for day in (line.onset, line.recorded)]
     yield from (f"{name}: {day!r} is not a date" for day in days if day is not None and not is_date(day))
 
 
@@ -174,7 +195,8 @@ def _line_of_vignette(text: str, place: int) -> int | None:
 def _concept_names(vignette: Vignette) -> Iterator[str]:
     for order in vignette.orders:
         yield from (name for name in (order.what, order.reason) if name)
-    yield from (line.what for line in vignette.conditions)
+    yield from (condition.what for condition in vignette.conditions)
+    yield from (resource.what for resource in vignette.resources)
     for procedure in vignette.procedures:
         yield from (name for name in (procedure.what, procedure.reason) if name)
 
@@ -186,13 +208,12 @@ def _look_up(references: Sequence[str], conditions: Sequence[bytes]) -> dict[str
     return {one: known[condition_id(one)] for one in references if condition_id(one) in known}
 
 
-def _compare(vignette: Vignette, outcome: Outcome) -> Iterator[str]:
-    if outcome.refused != vignette.refused:
-        yield (
-            "expected an answer, got 412: the procedures could not be had"
-            if outcome.refused
-            else "expected 412, got an answer"
-        )
+def _compare(vignette: Vignette, outcome: Outcome, topic: Topic) -> Iterator[str]:
+    if bool(outcome.refused) != vignette.refused:
+        if outcome.refused:
+            yield f"expected an answer, got 412: the {outcome.refused} could not be had"
+        else:
+            yield "expected 412, got an answer"
         return
     got = {card.key: card for card in outcome.cards}
     for key in sorted(vignette.expect.keys() - got.keys()):
@@ -201,12 +222,11 @@ def _compare(vignette: Vignette, outcome: Outcome) -> Iterator[str]:
         yield f"expected no card `{key}`, got: {got[key].summary}"
     for key, expected in vignette.expect.items():
         if key in got:
-            yield from (f"card `{key}`: {what}" for what in _differences(expected, got[key]))
+            yield from (f"card `{key}`: {what}" for what in _differences(expected, got[key], topic))
 
 
-def _differences(expected: Expected, card: Card) -> Iterator[str]:
-    findings = sorted({one.value_set for one in card.provenance if one.role in ("contributor", "serious")})
-    flags = sorted({one.value_set for one in card.provenance if one.role == "red-flag"})
+def _differences(expected: Expected, card: Card, topic: Topic) -> Iterator[str]:
+    findings, flags = (_value_sets(card, topic.provenance_roles.get(part, ())) for part in ("findings", "flags"))
     offers = sorted(suggestion.key for suggestion in card.suggestions)
     links = sorted(link.label for link in card.links)
     for what, wanted, is_ in (
@@ -228,6 +248,11 @@ def _differences(expected: Expected, card: Card) -> Iterator[str]:
             yield f"says “{words}”, which it must not"
 
 
+def _value_sets(card: Card, roles: Container[str]) -> list[str]:
+    """The value sets of the entries that play one of these roles in a card."""
+    return sorted({entry.value_set for entry in card.provenance if entry.role in roles})
+
+
 def _sorted(names: list[str] | None) -> list[str] | None:
     return None if names is None else sorted(names)
 
@@ -246,8 +271,7 @@ def _what_was_read(outcome: Outcome) -> str:
     """ "2 conditions read, neither matched; 1 procedure read, it matched"."""
     if outcome.record is None:
         return "no order is one we speak about"
-    sections = [("condition", outcome.record.conditions), ("procedure", outcome.record.procedures)]
-    return "; ".join(_section_words(name, section) for name, section in sections)
+    return "; ".join(_section_words(kind.lower(), section) for kind, section in outcome.record.sections.items())
 
 
 def _section_words(name: str, section: SectionRead) -> str:
@@ -255,7 +279,7 @@ def _section_words(name: str, section: SectionRead) -> str:
         return f"{name}s could not be read"
     if not section.seen_count:
         return f"no {name} in the chart"
-    count, matched = section.seen_count, len(section.found)
+    count, matched = section.seen_count, len(section.matched)
     if count == 1:
         return f"1 {name} read, it {'matched' if matched else 'did not match'}"
     none = "neither matched" if count == 2 else "none matched"

@@ -1,4 +1,4 @@
-"""The FHIR resources of a vignette, in the shapes of DSTU2, STU3, R4 or R5, from the little a clinician writes."""
+"""The FHIR resources of a vignette, in the shapes of DSTU2, STU3, R4 or R5, from a few lines of YAML."""
 
 from __future__ import annotations
 
@@ -77,6 +77,18 @@ class ProcedureLine(_Part):
     elements: dict[str, Any] = {}
 
 
+class ResourceLine(_Part):
+    """A resource of the chart of any other type, in the shape that a Condition has in R4; for the rest: `elements`."""
+
+    type: str
+    what: str
+    status: str = "active"
+    verification: str = "confirmed"
+    onset: str | None = None
+    recorded: str | None = None
+    elements: dict[str, Any] = {}
+
+
 class Charter:
     """Writes resources in one FHIR version, on one day, with the concepts of the file."""
 
@@ -127,6 +139,14 @@ class Charter:
         performed = "occurrenceDateTime" if self._version is FhirVersion.R5 else "performedDateTime"
         reasons = self._reasons(line.reason, line.reason_reference, is_referral=False)
         return procedure | self._dates({performed: line.performed}) | reasons | line.elements
+
+    def resource(self, line: ResourceLine, number: int) -> Json:
+        """A resource of the type that the line names; its id is that type in lower case and the number."""
+        resource: Json = {"resourceType": line.type, "id": f"{line.type.lower()}-{number}"}
+        resource |= {"patient": {"reference": f"Patient/{PATIENT_ID}"}, "code": self._concept(line.what)}
+        resource |= self._status("clinicalStatus", _CONDITION_STATUS, line.status)
+        resource |= self._status("verificationStatus", _VERIFICATION_STATUS, line.verification)
+        return resource | self._dates({"onsetDateTime": line.onset, "recordedDate": line.recorded}) | line.elements
 
     def _concept(self, name: str) -> Json:
         concept = self._concepts[name]

@@ -1,30 +1,19 @@
-"""Findings in words: a line of a card for each, with its dates and where it comes from."""
+"""Entries of the chart in words: lines of a card, with their dates and sources, and the evidence of a card."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from cards.catalogue import Topic
-from cards.content.service import SectionNotes
+from cards.content.phrases import SectionNotes
 from cards.content.texts import Citations, Markdown, escape, fill, fill_plain
 from cards.record.chart_entry import ChartEntry
 from cards.record.patient_record import PatientRecord, SectionRead
-from cards.topics.lumbar_puncture.decision.findings import UNSPECIFIED, Finding
+from cards.topic import Content
 
 LONGEST_SUMMARY = 139  # characters: fewer than 140 (R-4.21)
 
 
-def summary_with(template: str, findings: Sequence[Finding], topic: Topic) -> str:
-    """The summary with as many findings named as settings allow and as fit; `{findings}` is plain text of our own.
-
-    The low back goes without saying there; other levels of the spine are named.
-    """
-    foremost = topic.service.settings.levels[0]
-    names = [finding.kind.label if finding.level == foremost else _name(finding, topic) for finding in findings]
-    return summary_naming(template, names, topic)
-
-
-def summary_naming(template: str, names: Sequence[str], topic: Topic) -> str:
+def summary_naming(template: str, names: Sequence[str], topic: Content) -> str:
     """The summary with as many of these names as settings allow and as fit, at least one."""
     summary = ""
     for count in range(min(len(names), topic.service.settings.most_findings_in_summary), 0, -1):
@@ -34,41 +23,21 @@ def summary_naming(template: str, names: Sequence[str], topic: Topic) -> str:
     return summary
 
 
-def with_findings(summary: str, findings: Sequence[Finding], topic: Topic) -> str:
-    """A whole summary, and after it what the chart holds, where that still fits."""
-    longer = summary_with(summary + topic.phrases.in_summary, findings, topic)
-    return longer if findings and len(longer) <= LONGEST_SUMMARY else summary
+def not_read(record: PatientRecord, topic: Content) -> Markdown:
+    """What of the chart could not be read, a bullet for each section; empty where all of it was."""
+    types = topic.service.resource_types
+    notes = (
+        note for key, words in topic.section_notes.items() for note in _section_notes(record.section(types[key]), words)
+    )
+    return Markdown("\n".join(f"- {note}" for note in notes))
 
 
-def list_findings(findings: Sequence[Finding], topic: Topic) -> Markdown:
-    """One bullet for each finding, at most as many as settings allow, then the others by name."""
-    most = topic.service.settings.most_findings_listed
-    lines = [f"- {_line(finding, topic)}" for finding in findings[:most]]
-    if len(findings) > most:
-        rest = [finding.kind.label for finding in findings[most:]]
-        lines.append("- " + ", ".join(dict.fromkeys(rest)).capitalize())
-    return Markdown("\n".join(lines))
-
-
-def tell_contributors(findings: Sequence[Finding], citations: Citations, topic: Topic) -> Markdown:
-    """The contributors with what may be said of them; nothing where there is none."""
-    if not findings:
-        return Markdown("")
-    return topic.texts["contributors"].body({"findings": list_findings(findings, topic)}, citations)
-
-
-def not_read(record: PatientRecord, topic: Topic) -> Markdown:
-    """What of the chart could not be read, one bullet each; empty where all of it was."""
-    sections = [(record.conditions, topic.phrases.conditions), (record.procedures, topic.phrases.procedures)]
-    return Markdown("\n".join(f"- {note}" for section, notes in sections for note in _section_notes(section, notes)))
-
-
-def list_evidence(citations: Citations, topic: Topic) -> Markdown:
+def list_evidence(citations: Citations, topic: Content) -> Markdown:
     """The cited evidence under its heading."""
     return Markdown(f"**{topic.phrases.evidence}**\n\n{number_evidence(citations, topic)}")
 
 
-def number_evidence(citations: Citations, topic: Topic) -> Markdown:
+def number_evidence(citations: Citations, topic: Content) -> Markdown:
     """The cited evidence as a numbered list, each with its strength."""
     lines = []
     for number, key in enumerate(citations.keys, start=1):
@@ -88,7 +57,7 @@ def _section_notes(section: SectionRead, notes: SectionNotes) -> Iterable[str]:
         yield fill_plain(notes.unread, {"count": str(section.unread_count), "total": str(section.seen_count)})
 
 
-def _enumerate(names: Sequence[str], more: int, topic: Topic) -> str:
+def _enumerate(names: Sequence[str], more: int, topic: Content) -> str:
     if more:
         return fill_plain(topic.phrases.more, {"names": ", ".join(names), "count": str(more)})
     if len(names) == 1:
@@ -96,19 +65,11 @@ def _enumerate(names: Sequence[str], more: int, topic: Topic) -> str:
     return fill_plain(topic.phrases.and_, {"names": ", ".join(names[:-1]), "last": names[-1]})
 
 
-def _name(finding: Finding, topic: Topic) -> str:
-    label = finding.kind.label
-    if finding.level == UNSPECIFIED:
-        return label
-    return fill_plain(topic.phrases.name_with_level, {"label": label, "level": topic.phrases.levels[finding.level]})
+def describe_entries(name: str, entries: Sequence[ChartEntry], value_set_id: str, topic: Content) -> Markdown:
+    """A line of a card: our name for a problem, the first entry's standing, date and words, and where all come from.
 
-
-def _line(finding: Finding, topic: Topic) -> Markdown:
-    return tell_entries(_name(finding, topic), finding.entries, finding.kind.value_set, topic)
-
-
-def tell_entries(name: str, entries: Sequence[ChartEntry], value_set_id: str, topic: Topic) -> Markdown:
-    """A line of a card: a problem by our name for it, the best witness with date and words, and where it comes from."""
+    `entries`: all of one problem, the best first.
+    """
     phrases, entry = topic.phrases, entries[0]
     facts = [phrases.standings[entry.standing.value], _date(entry, topic)]
     if not entry.confirmed:
@@ -135,8 +96,8 @@ def tell_entries(name: str, entries: Sequence[ChartEntry], value_set_id: str, to
     return fill(phrases.finding, values)
 
 
-def _further_entries(entries: Sequence[ChartEntry], topic: Topic) -> Markdown:
-    """The other entries of the same problem, the first few of them by name."""
+def _further_entries(entries: Sequence[ChartEntry], topic: Content) -> Markdown:
+    """The other entries of the same problem, the first few of them by their resource."""
     most = topic.service.settings.most_entries_named
     resources = Markdown(", ".join(name_resource(entry, topic) for entry in entries[:most]))
     if len(entries) > most:
@@ -144,7 +105,7 @@ def _further_entries(entries: Sequence[ChartEntry], topic: Topic) -> Markdown:
     return fill(topic.phrases.further_entries, {"resources": resources})
 
 
-def _date(entry: ChartEntry, topic: Topic) -> Markdown:
+def _date(entry: ChartEntry, topic: Content) -> Markdown:
     phrases = topic.phrases
     if entry.began:
         performed = entry.resource_type == "Procedure"
@@ -154,7 +115,7 @@ def _date(entry: ChartEntry, topic: Topic) -> Markdown:
     return Markdown(phrases.no_date)
 
 
-def name_resource(entry: ChartEntry, topic: Topic) -> Markdown:
+def name_resource(entry: ChartEntry, topic: Content) -> Markdown:
     """ "Condition/123", the reference a reader can look up."""
     if entry.id is None:
         return fill(topic.phrases.without_id, {"type": entry.resource_type})

@@ -24,25 +24,27 @@ from __future__ import annotations
 from datetime import date
 
 from cards.card import Card
-from cards.catalogue import Topic
+from cards.content.service import INDICATORS
 from cards.record.patient_record import PatientRecord
+from cards.topic import SectionUnobtainable
 from cards.topics.lumbar_puncture.card_writing.after_cards import nerve_symptoms, pain_after_puncture, red_flags
 from cards.topics.lumbar_puncture.card_writing.before_cards import confounders, what_to_expect
+from cards.topics.lumbar_puncture.content import LumbarPunctureContent as Topic
 from cards.topics.lumbar_puncture.decision.assessment import Assessment, assess
-from cards.topics.lumbar_puncture.decision.red_flags import INDICATORS
 from cards.topics.lumbar_puncture.decision.triage import Triage
 
-
-class ProceduresUnobtainable(Exception):
-    """A work-up order cannot be judged: nobody can tell which procedures the patient had (R-2.86)."""
+_PROCEDURES_NEEDED = (
+    "the patient's procedures are needed to judge this order, and could not be had: send them in "
+    "prefetch.procedures, or a fhirServer (with fhirAuthorization) that gives them"
+)
 
 
 def decide(found: Triage, record: PatientRecord, topic: Topic, today: date) -> tuple[Card, ...]:
-    """The cards, most urgent first, three at most. Raises ProceduresUnobtainable."""
+    """The cards, most urgent first, three at most. Raises SectionUnobtainable."""
     assessment = assess(found, record, topic, today)
     cards = _cards(assessment, topic)
     if not cards and not assessment.punctures.completed and not _is_certainly_silent(assessment):
-        raise ProceduresUnobtainable
+        raise SectionUnobtainable("procedures", _PROCEDURES_NEEDED)
     return tuple(sorted(cards, key=lambda card: INDICATORS.index(card.indicator)))
 
 
@@ -63,7 +65,7 @@ def _cards(assessment: Assessment, topic: Topic) -> list[Card]:
 
 def _is_certainly_silent(assessment: Assessment) -> bool:
     """Whether no puncture in what could not be read of the procedures would change that there is nothing to say."""
-    procedures, conditions = assessment.record.procedures, assessment.record.conditions
+    procedures, conditions = assessment.record.section("Procedure"), assessment.record.section("Condition")
     if procedures.obtained and procedures.complete:
         return True
     without_complaint = conditions.obtained and conditions.complete and not assessment.complaints

@@ -5,25 +5,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from cards.card import Action, Card, Provenance, Suggestion
-from cards.catalogue import Topic
 from cards.content.texts import Citations, Markdown, fill_plain
 from cards.fhir.draft_orders import condition_id
 from cards.fhir.referral import draft_referral
 from cards.record.chart_entry import ChartEntry
-from cards.topics.lumbar_puncture.card_writing.card_parts import card_links, make_card, trace_findings
+from cards.topics.lumbar_puncture.card_writing.finding_words import (
+    list_findings,
+    tell_contributors,
+    trace_findings,
+    with_findings,
+)
 from cards.topics.lumbar_puncture.card_writing.timeline import days_since_puncture, tell_timeline
+from cards.topics.lumbar_puncture.content import LumbarPunctureContent as Topic
 from cards.topics.lumbar_puncture.decision.assessment import Assessment
 from cards.topics.lumbar_puncture.decision.findings import Finding, split_serious
 from cards.topics.lumbar_puncture.decision.pain import WhyUnknown
+from cards.writing.card_parts import card_links, make_card
 from cards.writing.provenance import trace
-from cards.writing.wording import (
-    list_findings,
-    not_read,
-    summary_naming,
-    tell_contributors,
-    tell_entries,
-    with_findings,
-)
+from cards.writing.wording import describe_entries, not_read, summary_naming
 
 _UNKNOWN_SUMMARIES = {
     WhyUnknown.CONDITIONS_NOT_READ: "summary-conditions-not-read",
@@ -57,7 +56,7 @@ def pain_after_puncture(assessment: Assessment, topic: Topic) -> Card:
         topic,
         citations=citations,
         indicator="warning" if lasting else settings.indicator,
-        links=card_links("pain-after-puncture", split_serious(findings)[0], assessment.record, topic),
+        links=card_links("pain-after-puncture", _links_of(findings), assessment.record, topic),
         suggestions=_referrals(assessment, topic)
         if (settings.refer and assessment.is_complaint_known) or lasting
         else (),
@@ -85,7 +84,7 @@ def nerve_symptoms(assessment: Assessment, topic: Topic) -> Card:
         topic,
         citations=citations,
         indicator="warning" if lasting else None,
-        links=card_links("nerve-symptoms", split_serious(assessment.findings)[0], assessment.record, topic),
+        links=card_links("nerve-symptoms", _links_of(assessment.findings), assessment.record, topic),
         suggestions=_referrals(assessment, topic) if lasting else (),
         provenance=_provenance(assessment, assessment.findings, topic),
     )
@@ -97,7 +96,7 @@ def red_flags(assessment: Assessment, topic: Topic) -> Card:
     _, serious = split_serious(assessment.findings)
     values = {
         "flags": Markdown(
-            "\n".join(f"- {tell_entries(one.kind.label, one.entries, one.kind.value_set, topic)}" for one in flags)
+            "\n".join(f"- {describe_entries(one.kind.label, one.entries, one.kind.value_set, topic)}" for one in flags)
         ),
         "timeline": tell_timeline(assessment, [one.entries[0] for one in flags], topic),
         "serious": list_findings(serious, topic),
@@ -139,6 +138,10 @@ def _explaining(findings: Sequence[Finding]) -> list[Finding]:
     return sorted(told, key=lambda finding: not finding.kind.serious)
 
 
+def _links_of(findings: Sequence[Finding]) -> list[str | None]:
+    return [one.kind.link for one in split_serious(findings)[0]]
+
+
 def _numbers(assessment: Assessment, topic: Topic) -> dict[str, str]:
     settings = topic.service.after_puncture
     return {
@@ -162,7 +165,7 @@ def _nerve_irritation(assessment: Assessment, citations: Citations, topic: Topic
         return ""
     settings = topic.service.after_puncture
     value_set, label = settings.nerve_symptom, settings.nerve_symptom_label
-    symptoms = Markdown(f"- {tell_entries(label, nerve.entries, value_set, topic)}")
+    symptoms = Markdown(f"- {describe_entries(label, nerve.entries, value_set, topic)}")
     return topic.texts["nerve-irritation"].body(_numbers(assessment, topic) | {"symptoms": symptoms}, citations)
 
 

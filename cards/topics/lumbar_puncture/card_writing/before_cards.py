@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 from cards.card import Action, Card, Suggestion
-from cards.catalogue import Topic
 from cards.content.texts import Citations
 from cards.fhir.draft_update import with_patient_instruction
-from cards.topics.lumbar_puncture.card_writing.card_parts import card_links, make_card, trace_findings
+from cards.topics.lumbar_puncture.card_writing.finding_words import (
+    list_findings,
+    summary_with,
+    tell_contributors,
+    trace_findings,
+)
+from cards.topics.lumbar_puncture.content import LumbarPunctureContent as Topic
 from cards.topics.lumbar_puncture.decision.assessment import Assessment
 from cards.topics.lumbar_puncture.decision.findings import split_serious
-from cards.writing.wording import list_findings, not_read, summary_with, tell_contributors
+from cards.writing.card_parts import card_links, make_card
+from cards.writing.wording import not_read
 
 
 def what_to_expect(assessment: Assessment, topic: Topic) -> Card:
     """What is common, what is rare, when to seek help."""
     found, record = assessment.found, assessment.record
-    summary = topic.texts["what-to-expect"].head["summary" if record.conditions.obtained else "summary-not-checked"]
+    summary = topic.texts["what-to-expect"].head[
+        "summary" if record.section("Condition").obtained else "summary-not-checked"
+    ]
     return make_card(
         "what-to-expect",
         summary,
@@ -44,7 +52,7 @@ def confounders(assessment: Assessment, topic: Topic) -> Card:
         values,
         topic,
         citations=citations,
-        links=card_links("confounders", contributors, assessment.record, topic),
+        links=card_links("confounders", [one.kind.link for one in contributors], assessment.record, topic),
         provenance=trace_findings(findings, topic),
     )
 

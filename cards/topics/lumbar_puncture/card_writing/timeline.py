@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from datetime import date
 
-from cards.catalogue import Topic
-from cards.content.service import TimelinePhrases
 from cards.content.texts import Markdown, fill, fill_plain
 from cards.fhir.dates import DateRange, Days, days_from, exactly
 from cards.record.chart_entry import ChartEntry
+from cards.topics.lumbar_puncture.content import LumbarPunctureContent as Topic
 from cards.topics.lumbar_puncture.decision.assessment import Assessment
 from cards.topics.lumbar_puncture.decision.punctures import Puncture
+from cards.topics.lumbar_puncture.settings import TimelinePhrases
 from cards.writing.wording import name_resource
 
 

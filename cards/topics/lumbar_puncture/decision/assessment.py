@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
-from cards.catalogue import Topic
 from cards.fhir.dates import DateRange, days_from, exactly, until
 from cards.record.chart_entry import ChartEntry
 from cards.record.patient_record import PatientRecord
+from cards.topics.lumbar_puncture.content import LumbarPunctureContent as Topic
 from cards.topics.lumbar_puncture.decision.findings import Finding, find_contributors
 from cards.topics.lumbar_puncture.decision.pain import Pain, class_pain, find_pain
 from cards.topics.lumbar_puncture.decision.punctures import Punctures, began_since, by_onset, find_punctures, onset_of
@@ -122,7 +122,7 @@ def _why_quiet(
     if found.work_ups:
         return WhyQuiet.OTHER_REASON if found.explained and not pains and not nerve else None
     complaints = [*pains, *(nerve.entries if nerve else ())]
-    dated = [one for one in complaints if one.witness] if punctures.last_on else []
+    dated = [one for one in complaints if one.best_known_date] if punctures.last_on else []
     since = any(began_since(one, punctures.last_on, today) is not False for one in dated)
     return None if since else WhyQuiet.NO_COMPLAINT_SINCE
 
@@ -130,14 +130,16 @@ def _why_quiet(
 def _find_complaints(record: PatientRecord, topic: Topic) -> tuple[ChartEntry, ...]:
     settings = topic.service.after_puncture
     kinds = {settings.pain, settings.nerve_symptom, *(flag.value_set for flag in topic.service.red_flags)}
-    return tuple(one for one in record.conditions.found if one.is_active and not kinds.isdisjoint(one.value_sets))
+    return tuple(
+        one for one in record.section("Condition").matched if one.is_active and not kinds.isdisjoint(one.value_sets)
+    )
 
 
 def _find_nerve_symptom(record: PatientRecord, punctures: Punctures, topic: Topic, today: date) -> NerveSymptom | None:
     settings = topic.service.after_puncture
     entries = [
         one
-        for one in record.conditions.found
+        for one in record.section("Condition").matched
         if one.is_active and one.match_in(settings.nerve_symptom)
         if punctures.completed and began_since(one, punctures.last_on, today) is not False
     ]

@@ -6,12 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from cards.catalogue import Topic
-from cards.content.service import ContributorKind
 from cards.record.chart_entry import ChartEntry, Standing
 from cards.record.patient_record import PatientRecord
-
-UNSPECIFIED = "unspecified"
+from cards.topics.lumbar_puncture.content import LumbarPunctureContent as Topic
+from cards.topics.lumbar_puncture.settings import UNSPECIFIED, ContributorKind
 
 
 @dataclass(frozen=True)
@@ -42,7 +40,7 @@ def find_contributors(record: PatientRecord, topic: Topic, today: date) -> tuple
     kinds = [kind for kind in topic.service.contributors if kind.enabled]
     levels = topic.service.settings.levels
     counted: list[tuple[int, ChartEntry]] = []
-    for entry in (*record.conditions.found, *record.procedures.found):
+    for entry in (*record.section("Condition").matched, *record.section("Procedure").matched):
         place = _kind_of(entry, kinds)
         if place is not None and _counts(entry, kinds[place], today):
             counted.append((place, entry))
@@ -73,7 +71,10 @@ def _counts(entry: ChartEntry, kind: ContributorKind, today: date) -> bool:
         return False
     if kind.look_back_days is None:
         return True
-    return entry.witness is None or entry.witness.is_before(today - timedelta(days=kind.look_back_days)) is not True
+    return (
+        entry.best_known_date is None
+        or entry.best_known_date.is_before(today - timedelta(days=kind.look_back_days)) is not True
+    )
 
 
 def _levels_of(entries: Sequence[ChartEntry], topic: Topic) -> Iterator[str]:

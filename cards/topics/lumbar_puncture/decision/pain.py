@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
-from cards.catalogue import Topic
-from cards.content.service import AfterPuncture
 from cards.fhir.dates import DateRange, days_from, earliest, exactly, until
 from cards.record.chart_entry import ChartEntry
 from cards.record.patient_record import PatientRecord
+from cards.topics.lumbar_puncture.content import LumbarPunctureContent as Topic
 from cards.topics.lumbar_puncture.decision.punctures import Punctures, began_since, onset_of, witness_of
+from cards.topics.lumbar_puncture.settings import AfterPuncture
 
 
 class PainClass(StrEnum):
@@ -50,7 +50,7 @@ class Pain:
 def find_pain(record: PatientRecord, topic: Topic) -> tuple[ChartEntry, ...]:
     """Back pain that is active today; what has abated is no pain."""
     wanted = topic.service.after_puncture.pain
-    return tuple(one for one in record.conditions.found if one.is_active and one.match_in(wanted))
+    return tuple(one for one in record.section("Condition").matched if one.is_active and one.match_in(wanted))
 
 
 def class_pain(
@@ -118,7 +118,7 @@ def _imprecise(puncture_on: DateRange, onset: DateRange) -> tuple[WhyUnknown, ..
 
 
 def _why_no_pain(record: PatientRecord) -> WhyUnknown:
-    return WhyUnknown.NO_PAIN if record.conditions.obtained else WhyUnknown.CONDITIONS_NOT_READ
+    return WhyUnknown.NO_PAIN if record.section("Condition").obtained else WhyUnknown.CONDITIONS_NOT_READ
 
 
 def _order(entry: ChartEntry, today: date) -> tuple[object, ...]:

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from cards.catalogue import Topic
 from cards.fhir.dates import DateRange, latest, until
 from cards.fhir.draft_orders import condition_id
 from cards.record.chart_entry import ChartEntry, Standing
 from cards.record.patient_record import PatientRecord
+from cards.topics.lumbar_puncture.content import LumbarPunctureContent as Topic
 from cards.topics.lumbar_puncture.decision.triage import speaks_of_device
 
 _MOST_REASONS = 50  # of one puncture; more are no reasons
@@ -105,7 +105,7 @@ def began_since(entry: ChartEntry, puncture_on: DateRange | None, today: date) -
 
 def _lumbar_punctures(record: PatientRecord, topic: Topic) -> Iterator[ChartEntry]:
     orders = topic.service.orders
-    for entry in record.procedures.found:
+    for entry in record.section("Procedure").matched:
         certain = {match.value_set for match in entry.matches if match.certain}
         words = " ".join([entry.concept.text or "", *(coding.display or "" for coding in entry.concept.coding)])
         into_spine = orders.unless_into_a_device in certain and not speaks_of_device(words, topic)

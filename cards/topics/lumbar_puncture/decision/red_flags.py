@@ -6,15 +6,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 
-from cards.catalogue import Topic
-from cards.content.service import RedFlagKind
+from cards.content.service import INDICATORS
 from cards.fhir.dates import days_from, exactly
 from cards.record.chart_entry import ChartEntry, Standing
 from cards.record.patient_record import PatientRecord
+from cards.topics.lumbar_puncture.content import LumbarPunctureContent as Topic
 from cards.topics.lumbar_puncture.decision.punctures import Puncture, Punctures, by_onset, witness_of
 from cards.topics.lumbar_puncture.decision.triage import Triage
-
-INDICATORS = ("critical", "warning", "info")  # most urgent first
+from cards.topics.lumbar_puncture.settings import RedFlagKind
 
 
 @dataclass(frozen=True)
@@ -36,7 +35,7 @@ def find_red_flags(
         return ()
     kinds = topic.service.red_flags
     told: dict[int, list[ChartEntry]] = {}
-    for entry in (*record.conditions.found, *_reasons(found, topic)):
+    for entry in (*record.section("Condition").matched, *_reasons(found, topic)):
         held = entry.value_sets
         fitting = (at for at, kind in enumerate(kinds) if kind.value_set in held)
         place = next((at for at in fitting if counts(entry, kinds[at], punctures, today)), None)

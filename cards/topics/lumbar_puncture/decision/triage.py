@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from cards.catalogue import Topic
 from cards.fhir.draft_orders import DraftOrder, FhirVersion, condition_id
 from cards.fhir.resources import CodeableConcept
 from cards.terminology.text_terms import fold
 from cards.terminology.value_set import Match
+from cards.topics.lumbar_puncture.content import LumbarPunctureContent as Topic
 
 MOST_REASONS_LOOKED_UP = 8  # references to Conditions, in one call (design.md 6)
 

@@ -1,7 +1,7 @@
-"""What part each entry of a chart plays in the decision, in plain English: the second part of an explanation.
+"""What part an entry of the chart plays in the decision of this topic, in plain English.
 
-It asks the rule's own functions and reads their results. Where they only say no, it asks again with one thing changed,
-and tells what was in the way.
+It calls the functions of the decision and reads their results. Where they only say no, it calls them again with one
+thing changed, to say what was in the way.
 """
 
 from __future__ import annotations
@@ -12,141 +12,24 @@ from datetime import date
 
 import msgspec
 
-from cards.catalogue import VALUE_SETS, Topic
-from cards.content.files import parse_yaml, read_text
-from cards.content.service import RedFlagKind
-from cards.fhir.bundle import Entries
-from cards.fhir.dates import DateRange, Days, days_from, exactly, until
-from cards.fhir.resources import ChartResource, Condition, Procedure
-from cards.fhir.tolerant_reading import ABSENT, read_elements
-from cards.record.chart_entry import ChartEntry, Standing, read_chart_entry
-from cards.record.patient_record import PatientRecord, Section, SectionRead, read_section
-from cards.terminology.text_terms import TermsFile, TextTerms
-from cards.terminology.value_set import Terminology, load_value_set
+from cards.fhir.dates import DateRange, Days, days_from, exactly
+from cards.record.chart_entry import ChartEntry, Standing
+from cards.record.patient_record import PatientRecord, SectionRead
+from cards.terminology.value_set import Terminology
+from cards.topic_content import load_terminology, load_text_terms
+from cards.topics.lumbar_puncture.content import LumbarPunctureContent as Topic
 from cards.topics.lumbar_puncture.decision.assessment import Assessment
-from cards.topics.lumbar_puncture.decision.findings import UNSPECIFIED, Finding, find_contributors
+from cards.topics.lumbar_puncture.decision.findings import Finding, find_contributors
 from cards.topics.lumbar_puncture.decision.pain import find_pain
 from cards.topics.lumbar_puncture.decision.punctures import Puncture, Punctures, find_punctures
 from cards.topics.lumbar_puncture.decision.red_flags import counts
-from cards.topics.lumbar_puncture.explanation.explain_orders import (
-    Fact,
-    Paragraph,
-    tell_codes,
-    tell_matches,
-    tell_words,
-)
-
-_MOST_NAMED = 20  # entries that match nothing, each by name
-_STANDINGS = {
-    Standing.CURRENT: "current",
-    Standing.NOT_RECORDED: "no status, so it counts as current",
-    Standing.RESOLVED: "resolved",
-    Standing.DONE: "completed",
-    Standing.UNFINISHED: "not completed",
-}
-_UNREAD = {
-    "no code": "no code: neither a code nor words to judge by",
-    "patient not resolved": "patient not resolved: nothing in the call tells whose it is",
-    "not a resource": "not a resource",
-}
-_DATES = (
-    "onset_date_time", "onset_period", "performed_date_time", "performed_period", "performed_string",
-    "occurrence_date_time", "occurrence_period", "occurrence_string",
-)  # fmt: skip
-
-
-class ChartExplainer:
-    """Explains the entries of one chart."""
-
-    def __init__(self, given: Assessment, topic: Topic) -> None:
-        self._given = given
-        self._topic = topic
-        self._switched_off = load_switched_off(topic)
-
-    def explain(self, entries: Entries, resource_type: str) -> Iterator[Paragraph]:
-        """Each entry of this type by its name, with labelled facts; many that match nothing in one line."""
-        record = self._given.record
-        section = record.conditions if resource_type == "Condition" else record.procedures
-        yield f"{resource_type}s: {_section_words(section)}", []
-        told: list[tuple[bool, Paragraph]] = []
-        patients = [one for one in entries if one and one.resource and one.resource.resource_type == "Patient"]
-        for index, entry in enumerate(entries):
-            # one at a time by the service's own reader, with the Patients to whom an entry may refer
-            alone = Section([entry, *patients])
-            read = read_section(alone, resource_type, record.patient_id, self._topic.chart, self._given.today)
-            resource = entry.resource if entry else None
-            name = f"{resource_type}/{resource.id}" if resource and resource.id else f"{resource_type} [{index}]"
-            if read.unread or resource is None:
-                told.append((True, (name, [("unread", _UNREAD.get(why, why)) for why in sorted(read.unread)])))
-            elif read.seen_count:
-                matters, facts = self._tell(resource)
-                told.append((matters, (name, facts)))
-        plain = sum(not matters for matters, _ in told)
-        yield from (paragraph for matters, paragraph in told if matters or plain <= _MOST_NAMED)
-        if plain > _MOST_NAMED:
-            yield f"{plain} more {resource_type}s, in none of our value sets", []
-
-    def _tell(self, resource: ChartResource) -> tuple[bool, list[Fact]]:
-        """Whether a resource is worth a look, and all there is to say of it."""
-        concept, today = resource.concept(), self._given.today
-        matches = self._topic.chart.match(concept)
-        entry = read_chart_entry(resource, matches, today)
-        if entry is None:
-            roles = [f"none: {_never(resource)}"]
-        elif matches:
-            roles = tell_roles(entry, self._given, self._topic)
-        else:
-            off = self._switched_off.match(concept)
-            roles = [f"no finding: the kind {match.value_set} is switched off in service.yaml" for match in off]
-            denied = sorted(self._topic.chart.mentioned(concept))
-            roles += [f"none: its words name {name}, and deny it or mean something else" for name in denied]
-        facts = [("words", tell_words([concept])), ("codes", tell_codes([concept]))]
-        if entry is not None:
-            facts.append(("standing", _standing(entry, resource, today)))
-        facts.append(("in", tell_matches(matches) or "none of our value sets"))
-        return bool(matches or roles), facts + [("role", role) for role in roles or ["none"]]
-
-
-def _never(resource: ChartResource) -> str:
-    if resource.resource_type == "Condition":
-        return "refuted or entered in error"
-    status = read_elements(resource, Procedure).status
-    return f"not performed (status {status.strip()})" if status else "not performed"
-
-
-def _section_words(section: SectionRead) -> str:
-    if not section.obtained:
-        return "could not be had"
-    partial = "" if section.complete else ", and there are more"
-    unread = f", {section.unread_count} of them not understood" if section.unread_count else ""
-    return f"{section.seen_count} in the call{partial}{unread}"
-
-
-def _standing(entry: ChartEntry, resource: ChartResource, today: date) -> str:
-    """ "current; unconfirmed; since 2026-06-24; recorded 2026-07-30"."""
-    told = [_STANDINGS[entry.standing]]
-    if not entry.confirmed:
-        told.append("unconfirmed")
-    ahead = ", which lies ahead and is no date"
-    if entry.began:
-        word = "performed" if entry.resource_type == "Procedure" else "since"
-        told.append(f"{word} {entry.began.text}{ahead * (until(entry.began, today) is None)}")
-    elif any(getattr(resource, name) is not ABSENT for name in _DATES):
-        told.append("a date that could not be read")
-    abated = read_elements(resource, Condition).abatement_date_time
-    if abated:
-        told.append(f"abated {abated}")
-    if entry.recorded:
-        told.append(f"recorded {entry.recorded.text}{ahead * (until(entry.recorded, today) is None)}")
-    return "; ".join(told if len(told) > 1 + (not entry.confirmed) else [*told, "undated"])
+from cards.topics.lumbar_puncture.settings import UNSPECIFIED, RedFlagKind
 
 
 def load_switched_off(topic: Topic) -> Terminology:
-    """The value sets of the kinds of finding that service.yaml switches off, so that no chart is asked for them."""
+    """The value sets of the kinds of finding that service.yaml switches off, with which no chart is compared."""
     names = [kind.value_set for kind in topic.service.contributors if not kind.enabled]
-    terms = VALUE_SETS / "text_terms.yaml"
-    words = TextTerms(parse_yaml(terms, read_text(terms), TermsFile), names)
-    return Terminology([load_value_set(VALUE_SETS / f"{name}.json") for name in names], words)
+    return load_terminology(topic.files, names, load_text_terms(topic.files), {})
 
 
 def tell_roles(entry: ChartEntry, given: Assessment, topic: Topic) -> list[str]:
@@ -245,15 +128,15 @@ def _finding_roles(entry: ChartEntry, given: Assessment, topic: Topic) -> Iterat
 
 
 def _chart_of(entry: ChartEntry) -> PatientRecord:
-    """A chart that holds nothing else, to ask the rule about this one entry."""
-    section, nothing = SectionRead((entry,)), SectionRead()
-    is_procedure = entry.resource_type == "Procedure"
-    return PatientRecord("", nothing if is_procedure else section, section if is_procedure else nothing)
+    """A chart with no other entry, to try the decision with this one alone."""
+    return PatientRecord(
+        "", {"Condition": SectionRead(), "Procedure": SectionRead()} | {entry.resource_type: SectionRead((entry,))}
+    )
 
 
 def no_puncture(what: str, given: Assessment, topic: Topic) -> str:
     """That there is none, as far as is known."""
-    if not given.record.procedures.obtained:
+    if not given.record.section("Procedure").obtained:
         return f"no {what} is known: the procedures could not be had"
     return f"no {what} within {topic.service.after_puncture.look_back_days} days"
 

@@ -1,29 +1,33 @@
-"""What the orders and the chart come to, and why each card came or did not, in plain English.
+"""What the orders and the chart come to in this topic, and why a card did not come, in plain English.
 
-For the developer or analyst who holds the request; no card is written from it. It reads the results of the rule.
+For the developer or analyst who has the request; no card is written from it. It reads the results of the decision.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
-from cards.card import Card
-from cards.catalogue import Topic
 from cards.fhir.dates import Days, days_from, exactly
+from cards.fhir.resources import CodeableConcept
 from cards.record.chart_entry import ChartEntry
 from cards.record.patient_record import PatientRecord
+from cards.terminology.value_set import Terminology
+from cards.topic import Fact
+from cards.topics.lumbar_puncture.content import LumbarPunctureContent as Topic
 from cards.topics.lumbar_puncture.decision.assessment import Assessment, WhyQuiet
 from cards.topics.lumbar_puncture.decision.pain import WhyUnknown
 from cards.topics.lumbar_puncture.decision.triage import Triage
 from cards.topics.lumbar_puncture.explanation.explain_chart import (
+    load_switched_off,
     name_finding,
     no_puncture,
     tell_ago,
     tell_puncture,
+    tell_roles,
     tell_span,
 )
-from cards.topics.lumbar_puncture.explanation.explain_orders import Fact
 
 _UNKNOWN = {
     WhyUnknown.CONDITIONS_NOT_READ: "the conditions could not be had",
@@ -36,41 +40,49 @@ _UNKNOWN = {
 
 
 @dataclass(frozen=True)
-class Case:
-    """What came of a request. `assessment` None: no order is ours. `cards`, by key; None: the answer is 412."""
+class DecisionExplanation:
+    """Why the cards of a call came or did not."""
 
+    assessment: Assessment
     topic: Topic
-    assessment: Assessment | None
-    cards: Mapping[str, Card] | None
 
+    def roles(self, entry: ChartEntry) -> Sequence[str]:
+        return tell_roles(entry, self.assessment, self.topic)
 
-def tell_decision(case: Case) -> Iterator[Fact]:
-    """What the orders and the chart come to, with the dates that were compared."""
-    given, topic = case.assessment, case.topic
-    if given is None:
-        yield "orders", "none is ours: the chart is not read"
-        return
-    yield "orders", _tell_orders(given.found)
-    yield from (("chart", line) for line in _tell_gaps(given.record))
-    for puncture in given.punctures.all:
-        yield "punctures", f"{_reference(puncture.entry)}: {tell_puncture(puncture, given)}"
-    if not given.punctures.all:
-        yield "punctures", no_puncture("lumbar puncture", given, topic)
-    yield from (("pain", line) for line in _tell_pain(given, topic))
-    yield "nerve symptom", _tell_nerve_symptom(given, topic)
-    for flag in given.red_flags:
-        yield "red flags", f"{flag.kind.label}: {_references(flag.entries)}"
-    if not given.red_flags:
-        yield "red flags", _none("none counts", given)
-    for finding in given.findings:
-        yield "findings", f"{name_finding(finding)}: {_references(finding.entries)}"
-    if not given.findings:
-        yield "findings", _none("none", given)
+    def roles_without_match(self, concept: CodeableConcept) -> Sequence[str]:
+        off = self._switched_off.match(concept)
+        return [f"no finding: the kind {match.value_set} is switched off in service.yaml" for match in off]
+
+    @cached_property
+    def _switched_off(self) -> Terminology:
+        return load_switched_off(self.topic)
+
+    def decision(self) -> Iterator[Fact]:
+        given, topic = self.assessment, self.topic
+        yield "orders", _tell_orders(given.found)
+        yield from (("chart", line) for line in _tell_gaps(given.record))
+        for puncture in given.punctures.all:
+            yield "punctures", f"{_reference(puncture.entry)}: {tell_puncture(puncture, given)}"
+        if not given.punctures.all:
+            yield "punctures", no_puncture("lumbar puncture", given, topic)
+        yield from (("pain", line) for line in _tell_pain(given, topic))
+        yield "nerve symptom", _tell_nerve_symptom(given, topic)
+        for flag in given.red_flags:
+            yield "red flags", f"{flag.kind.label}: {_references(flag.entries)}"
+        if not given.red_flags:
+            yield "red flags", _none("none counts", given)
+        for finding in given.findings:
+            yield "findings", f"{name_finding(finding)}: {_references(finding.entries)}"
+        if not given.findings:
+            yield "findings", _none("none", given)
+
+    def why_not(self, card_key: str) -> str:
+        return _why_not(card_key, self.assessment, self.topic)
 
 
 def _none(words: str, given: Assessment) -> str:
     """That there is none; or, where nobody could look, that this is not known."""
-    return words if given.record.conditions.obtained else "not known: the conditions could not be had"
+    return words if given.record.section("Condition").obtained else "not known: the conditions could not be had"
 
 
 def _tell_orders(found: Triage) -> str:
@@ -84,7 +96,7 @@ def _tell_orders(found: Triage) -> str:
 
 def _tell_gaps(record: PatientRecord) -> Iterator[str]:
     """What of the chart is not known, so that "none" below is not taken for more than it says."""
-    for name, section in (("conditions", record.conditions), ("procedures", record.procedures)):
+    for name, section in (("conditions", record.section("Condition")), ("procedures", record.section("Procedure"))):
         if not section.obtained:
             yield f"the {name} could not be had"
         elif not section.complete:
@@ -120,23 +132,7 @@ def _tell_nerve_symptom(given: Assessment, topic: Topic) -> str:
     return f"{_references(nerve.entries)}, {lasts[nerve.lasts]}"
 
 
-def tell_cards(case: Case) -> Iterator[Fact]:
-    """For each card that the topic has, its summary, or the reason why it stays away."""
-    for key in case.topic.service.cards:
-        card = (case.cards or {}).get(key)
-        if card is None:
-            yield key, f"does not fire: {_why_not(key, case)}"
-            continue
-        offers = ", ".join(one.key for one in card.suggestions)
-        yield key, f"fires ({card.indicator}): “{card.summary}”" + (f" It offers {offers}." if offers else "")
-
-
-def _why_not(key: str, case: Case) -> str:
-    given, topic = case.assessment, case.topic
-    if given is None:
-        return "no order is ours"
-    if case.cards is None:
-        return "412: the procedures could not be had"
+def _why_not(key: str, given: Assessment, topic: Topic) -> str:
     if given.red_flags:
         flags = [flag.kind.label for flag in given.red_flags]
         return f"silenced by the red flag{'s' * (len(flags) > 1)} {', '.join(flags)}"
@@ -152,7 +148,11 @@ def _why_not(key: str, case: Case) -> str:
     if not given.found.lumbar_punctures:
         return "no lumbar puncture is ordered"
     if not given.findings:
-        return "no finding" if given.record.conditions.obtained else "no finding: the conditions could not be had"
+        return (
+            "no finding"
+            if given.record.section("Condition").obtained
+            else "no finding: the conditions could not be had"
+        )
     return told_in if given.are_contributors_told(topic) else "the puncture is urgent: what-to-expect alone"
 
 

@@ -1,15 +1,13 @@
-"""What every card of this topic is put together from: text, evidence, links, override reasons, provenance."""
+"""A card put together: text, evidence, links, override reasons, provenance."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
 from cards.card import Card, Coding, Link, Provenance, Source, Suggestion
-from cards.catalogue import Topic
 from cards.content.texts import Citations
 from cards.record.patient_record import PatientRecord
-from cards.topics.lumbar_puncture.decision.findings import Finding
-from cards.writing.provenance import trace
+from cards.topic import Content
 from cards.writing.wording import list_evidence
 
 
@@ -17,7 +15,7 @@ def make_card(
     key: str,
     summary: str,
     values: Mapping[str, str],
-    topic: Topic,
+    topic: Content,
     *,
     citations: Citations,
     indicator: str | None = None,
@@ -46,38 +44,27 @@ def make_card(
     )
 
 
-def card_links(key: str, findings: Iterable[Finding], record: PatientRecord, topic: Topic) -> list[Link]:
-    """What a card hands over: its patient pages, its links, a link for each finding; in the patient's language.
+def card_links(key: str, more: Iterable[str | None], record: PatientRecord, topic: Content) -> list[Link]:
+    """The links of a card: its patient pages, its own links, and `more` by their keys; in the patient's language.
 
-    Its fallback links stand in where none of these is in that language.
+    Its fallback links are added where none of these is in that language.
     """
     settings, language = topic.service.cards[key], record.language or "en"
     links = [_page_link(page, language, topic) for page in settings.pages]
-    wanted = [*settings.links, *(one.kind.link for one in findings if one.kind.link)]
-    links += [_patient_link(one, language, topic) for one in dict.fromkeys(wanted)]
+    wanted = dict.fromkeys(name for name in (*settings.links, *more) if name)
+    links += [_patient_link(name, language, topic) for name in wanted]
     if language in topic.service.patient_languages and all(link.language != language for link in links):
-        links += [_patient_link(one, language, topic) for one in settings.fallback_links]
+        links += [_patient_link(name, language, topic) for name in settings.fallback_links]
     return links
 
 
-def trace_findings(findings: Iterable[Finding], topic: Topic) -> tuple[Provenance, ...]:
-    """The provenance of findings."""
-    return tuple(
-        one
-        for finding in findings
-        for one in trace(
-            "serious" if finding.kind.serious else "contributor", finding.entries, finding.kind.value_set, topic
-        )
-    )
-
-
-def _page_link(page: str, language: str, topic: Topic) -> Link:
+def _page_link(page: str, language: str, topic: Content) -> Link:
     pages = topic.patient_pages[page]
     spoken = language if language in pages else "en"
     return Link(pages[spoken].head["title"], page=page, language=spoken)
 
 
-def _patient_link(key: str, language: str, topic: Topic) -> Link:
+def _patient_link(key: str, language: str, topic: Content) -> Link:
     link = topic.service.links[key]
     if language == "es" and link.es:
         return Link(link.es.label, url=link.es.url, language="es")
