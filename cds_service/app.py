@@ -15,8 +15,8 @@ from flask import Flask, Response, request
 from requests.adapters import BaseAdapter
 from werkzeug.exceptions import BadRequest, HTTPException
 
-from cards.catalogue import Topic
 from cards.checks.run_all import review_due
+from cards.topic import Topic
 from cds_service.cds_hooks.cors import Cors
 from cds_service.cds_hooks.hook_call import Services
 from cds_service.cds_hooks.http_message import error_answer

@@ -13,7 +13,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 from hypothesis import settings
 
-from cards.catalogue import Topic, load_topic
+from cards.catalogue import load_topic
+from cards.topic import Topic
 from cds_service.app import create_app
 from cds_service.settings.settings import Settings
 from cds_service.storage.database import Database

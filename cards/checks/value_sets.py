@@ -83,7 +83,7 @@ def _value_set_paths(topics: Iterable[Topic]) -> list[Path]:
 
 
 def _wordless(files: Files, folder: Path, *, is_shared: bool) -> Iterator[str]:
-    """Sets of one folder that nothing can belong to, and words of no set. The shared folder must have a file of words."""
+    """Sets of one folder that nothing can belong to, and words of no set; the shared folder must have words."""
     path = folder / TEXT_TERMS
     try:
         terms = _read_terms(path, TermsFile if is_shared else OwnTerms) if is_shared or path.exists() else {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Collection, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -155,27 +155,34 @@ class Casebook:
         return marked
 
 
-def load_vignettes(path: Path) -> Casebook:
-    """Read a vignettes.yaml. Raises ContentError, with the line of the vignette that is at fault: also for a name that
-    stands twice, a concept that stands nowhere, a date that is none.
+def load_vignettes(path: Path, sections: Collection[str]) -> Casebook:
+    """Read a vignettes.yaml. `sections`: the keys of the prefetch that a vignette may call unread.
+
+    Raises ContentError, with the line of the vignette that is at fault: also for a name that stands twice, a concept
+    that stands nowhere, a date that is none, an unknown section.
     """
     text = read_text(path)
     file = parse_yaml(path, text, _File)
     seen: set[str] = set()
     for place, vignette in enumerate(file.vignettes):
-        fault = next(_faults(vignette, seen, file.concepts), None)
+        fault = next(_faults(vignette, seen, file.concepts, sections), None)
         if fault:
             raise ContentError(path, fault, _line_of_vignette(text, place))
         seen.add(vignette.name)
     return Casebook(file.today, file.concepts, tuple(file.vignettes))
 
 
-def _faults(vignette: Vignette, seen: Container[str], concepts: Container[str]) -> Iterator[str]:
+def _faults(
+    vignette: Vignette, seen: Container[str], concepts: Container[str], sections: Collection[str]
+) -> Iterator[str]:
     """What the shape of the file does not forbid, and is wrong all the same."""
     name = vignette.name
     if name in seen:
         yield f"the name stands twice: {name}"
     yield from (f"{name}: {one!r} is not among the concepts" for one in _concept_names(vignette) if one not in concepts)
+    for key in (*vignette.not_read, *vignette.partly_read):
+        if key not in sections:
+            yield f"{name}: {key!r} is no section of the chart; there are {', '.join(sections)}"
     days = [day for line in vignette.conditions for day in (line.onset, line.recorded, line.abated)]
     days += [line.performed for line in vignette.procedures]
     days += [day for line in vignette.resources for day in (line.onset, line.recorded)]

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from cards.catalogue import Topic
+from cards.topic import Topic
 from cds_service.cds_hooks.hook_response import EXTENSION
 
 SPECIFICATION_VERSION = "2.0.1"  # of CDS Hooks, as asks; not ours

@@ -12,17 +12,14 @@ from datetime import date
 
 import msgspec
 
-from cards.catalogue import Topic
-from cards.evaluate import ProceduresUnobtainable, evaluate
+from cards.explanation.explain import SessionToExplain
+from cards.explanation.explain import explain as explain_session
+from cards.explanation.words import Paragraph
 from cards.fhir.draft_orders import DraftOrder, FhirVersion
 from cards.fhir.resources import CodeableConcept
 from cards.fhir.strict_reading import has_models, read_strictly
 from cards.record.patient_record import PatientRecord
-from cards.topics.lumbar_puncture.decision.assessment import Assessment, assess
-from cards.topics.lumbar_puncture.decision.triage import Triage
-from cards.topics.lumbar_puncture.explanation.explain_chart import ChartExplainer
-from cards.topics.lumbar_puncture.explanation.explain_decision import Case, tell_cards, tell_decision
-from cards.topics.lumbar_puncture.explanation.explain_orders import Fact, Paragraph, explain_orders
+from cards.topic import Fact, Topic, Triage, Verdict
 from cds_service.cds_hooks.hook_call import triage_orders
 from cds_service.cds_hooks.hook_request import HookRequest, decode_request
 from cds_service.cds_hooks.patient_chart import PatientChart
@@ -33,7 +30,6 @@ from cds_service.steps import run_steps
 
 _MOST_NAMED = 20  # resources that are not valid, each by name
 _LONGEST_LINE = 400  # characters
-_STAYS_AWAY = "does not fire: "  # how `tell_cards` begins for a card that does not come
 
 
 @dataclass(frozen=True)
@@ -46,15 +42,6 @@ class _Reading:
     found: Triage | None
     record: PatientRecord | None
     values: Mapping[str, PrefetchValue]
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """Whether a card of the topic, by its key, comes of a request. `words`: its summary, or why it stays away."""
-
-    card: str
-    fires: bool
-    words: str
 
 
 @dataclass(frozen=True)
@@ -76,26 +63,29 @@ def explain(body: bytes, topic: Topic, today: date) -> str:
 def explain_parts(body: bytes, topic: Topic, today: date) -> Explanation:
     """The explanation of a hook call, in its parts, for a page. Raises BadRequest where the service would."""
     read = _read(body, topic, today)
-    assessment, cards = None, None
-    if read.found and read.record:
-        assessment = assess(read.found, read.record, topic, today)
-        try:
-            cards = {card.key: card for card in evaluate(topic, read.found, read.record, today)}
-        except ProceduresUnobtainable:
-            cards = None
-    case = Case(topic, assessment, cards)
-    orders = explain_orders(read.call.draft_orders, read.orders, topic, read.looked_up, _elsewhere(read))
-    told = list(tell_cards(case))
-    sections: dict[str, list[Paragraph]] = {
+    entries = {key: value.entries for key, value in read.values.items()}
+    session = SessionToExplain(
+        read.call.draft_orders, read.orders, read.looked_up, read.found, read.record, entries, _elsewhere(read)
+    )
+    explained = explain_session(topic, session, today)
+    sections: dict[str, Sequence[Paragraph]] = {
         "Hook": [("", list(_hook(read, today)))],
-        "Orders": list(orders) or [("none: draftOrders is empty", [])],
-        "Chart": list(_chart(read, assessment, topic)),
-        "Decision": [("", [*_note(read), *tell_decision(case)]), ("", told)],
+        "Orders": explained.orders or [("none: draftOrders is empty", [])],
+        "Chart": explained.chart,
+        "Decision": [
+            ("", [*_note(read), *explained.decision]),
+            ("", [(verdict.card, _verdict_words(verdict)) for verdict in explained.verdicts]),
+        ],
         "Strict reading": list(_strict(read)),
     }
-    shown = {key: card.summary for key, card in (cards or {}).items()}
-    verdicts = tuple(Verdict(key, key in shown, shown.get(key, words.removeprefix(_STAYS_AWAY))) for key, words in told)
-    return Explanation(sections, verdicts)
+    return Explanation(sections, explained.verdicts)
+
+
+def _verdict_words(verdict: Verdict) -> str:
+    if not verdict.fires:
+        return f"does not fire: {verdict.words}"
+    offers = f" It offers {', '.join(verdict.offers)}." if verdict.offers else ""
+    return f"fires ({verdict.indicator}): “{verdict.words}”{offers}"
 
 
 def _read(body: bytes, topic: Topic, today: date) -> _Reading:
@@ -141,17 +131,8 @@ def _note(read: _Reading) -> Iterator[Fact]:
 def _elsewhere(read: _Reading) -> str:
     """What the service does about what the call does not hold."""
     if read.found and read.found.urgent:
-        return "would not be fetched, for an urgent puncture does not wait"
+        return "would not be fetched, for an urgent order does not wait"
     return "would be fetched from the FHIR server" if read.call.fhir_server else "cannot be had without a FHIR server"
-
-
-def _chart(read: _Reading, given: Assessment | None, topic: Topic) -> Iterator[Paragraph]:
-    if given is None:
-        yield "not read: no order is ours", []
-        return
-    explainer = ChartExplainer(given, topic)
-    yield from explainer.explain(read.values["conditions"].entries, "Condition")
-    yield from explainer.explain(read.values["procedures"].entries, "Procedure")
 
 
 def _strict(read: _Reading) -> Iterator[Paragraph]:

@@ -13,11 +13,11 @@ from datetime import UTC, date, datetime
 from functools import cached_property, partial
 
 from cards.card import Card
-from cards.catalogue import Topic
-from cards.evaluate import ProceduresUnobtainable, Triage, evaluate, reasons_to_look_up, triage
+from cards.evaluate import SectionUnobtainable, Triage, evaluate, reasons_to_look_up, triage
 from cards.fhir.draft_orders import OtherPatient, refuse_other_patients
 from cards.fhir.resources import CodeableConcept
 from cards.record.patient_record import PatientRecord
+from cards.topic import Topic
 from cds_service.cds_hooks.cors import Cors
 from cds_service.cds_hooks.discovery import discovery_document
 from cds_service.cds_hooks.feedback_request import decode_feedback
@@ -239,9 +239,5 @@ def triage_orders(
 def _decide(topic: Topic, ours: Triage, record: PatientRecord, today: date) -> Sequence[Card]:
     try:
         return evaluate(topic, ours, record, today)
-    except ProceduresUnobtainable:
-        raise PreconditionFailed(
-            "the patient's procedures are needed to judge this order, and could not be had: send them in "
-            "prefetch.procedures, or a fhirServer (with fhirAuthorization) that gives them",
-            expression="prefetch.procedures",
-        ) from None
+    except SectionUnobtainable as missing:
+        raise PreconditionFailed(str(missing), expression=f"prefetch.{missing.key}") from None

@@ -6,17 +6,17 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from functools import partial
 
-from cards.catalogue import Topic
 from cards.fhir.bundle import count_matches
 from cards.fhir.draft_orders import condition_id
 from cards.fhir.patient_check import Ownership
 from cards.fhir.resources import ChartResource, CodeableConcept
 from cards.record.patient_record import OtherPatient, PatientRecord, Section, SectionRead, read_language, read_section
+from cards.topic import Topic
 from cds_service.cds_hooks.hook_request import HookRequest
 from cds_service.errors import BadRequest, CodedReason
 from cds_service.event_log.call_log import REASON, ChartLog, ReadLog
 from cds_service.fhir_client.base_url import FhirBase, parse_base
-from cds_service.fhir_client.prefetch import PrefetchValue, State, fill_template, searched_type, sort_value
+from cds_service.fhir_client.prefetch import PrefetchValue, State, fill_template, sort_value
 from cds_service.fhir_client.read_failure import ReadFailure
 from cds_service.fhir_client.reader import FetchResult, FhirReader
 from cds_service.steps import Steps
@@ -74,17 +74,16 @@ class PatientChart:
         self._log.reads += [ReadLog(key, one.failure, one.began, one.seconds) for key, one in fetched.items()]
         self._log.fetch_failures = {key: result.failure for key, result in fetched.items() if result.failure}
         sections = {}
-        for key, value in values.items():
-            resource_type = searched_type(self._topic.service.prefetch[key])
-            if resource_type is None:
+        for key, resource_type in self._topic.service.resource_types.items():
+            if key not in values:
                 continue
-            section = self._section(key, resource_type, value, fetched.get(key), today)
+            section = self._section(key, resource_type, values[key], fetched.get(key), today)
             self._log.resources_seen[resource_type] = section.seen_count
             if section.unread:
                 self._log.resources_unread[resource_type] = section.unread
-            sections[key] = section
+            sections[resource_type] = section
         language = self._language(values["patient"], fetched.get("patient"))
-        return PatientRecord(self._call.patient_id, sections["conditions"], sections["procedures"], language)
+        return PatientRecord(self._call.patient_id, sections, language)
 
     def _fetch(self, urls: Mapping[str, str]) -> Steps[dict[str, FetchResult]]:
         if not urls:

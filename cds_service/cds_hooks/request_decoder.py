@@ -12,10 +12,10 @@ from typing import Any
 
 import msgspec
 
-from cards.catalogue import Topic
 from cards.evaluate import triage
 from cards.fhir.bundle import read_decoded
 from cards.fhir.resources import Bundle
+from cards.topic import Topic
 from cds_service.cds_hooks.hook_request import (
     Envelope,
     HookRequest,
@@ -26,7 +26,6 @@ from cds_service.cds_hooks.hook_request import (
 )
 from cds_service.cds_hooks.http_message import refuse_deep
 from cds_service.errors import BadRequest
-from cds_service.fhir_client.prefetch import searched_type
 
 _PREFETCH = b'"prefetch"'
 _WORTH_A_LOOK = 16_000  # bytes; what stands before prefetch is decoded twice, which a small request does not earn back
@@ -44,7 +43,7 @@ class RequestDecoder:
         self._whole = msgspec.json.Decoder(envelope)
 
     def _field(self, key: str) -> tuple[str, Any, Any]:
-        if searched_type(self._topic.service.prefetch[key]):
+        if key in self._topic.service.resource_types:
             return key, Bundle | None, msgspec.UNSET
         return key, msgspec.Raw, msgspec.UNSET
 

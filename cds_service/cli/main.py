@@ -24,7 +24,8 @@ from cds_service.settings.settings import PREFIX, Settings, read_settings
 from cds_service.version import PROJECT
 
 if TYPE_CHECKING:
-    from cards.catalogue import Topic
+    from cards.topic import Topic
+    from cards.vignettes.casebook import Casebook, Vignette
     from cds_service.storage.database import Database
 
 _LOOK_EVERY_S = 0.5
@@ -131,17 +132,23 @@ def show(name: str, language: str | None) -> None:
     import msgspec
     from rich.console import Console
 
-    from cards.vignettes.casebook import load_vignettes
     from cds_service.terminal import show_cards
 
-    casebook = load_vignettes()
-    exact = casebook.find(name)
-    found = [exact] if exact else [one for one in casebook.vignettes if name.lower() in one.name.lower()]
-    if len(found) != 1:
-        _refuse(f"{len(found)} vignettes have {name!r} in their name", [one.name for one in found])
-    vignette = msgspec.structs.replace(found[0], language=language) if language else found[0]
+    topics = _topics(_settings("cannot show"))
+    try:
+        cases = [case for topic in topics for case in _cases(topic)]
+    except ContentError as fault:
+        _refuse("the vignettes have faults", [str(fault)])
+    exact = [case for case in cases if case[2].name == name]
+    matching = exact or [case for case in cases if name.lower() in case[2].name.lower()]
+    if len(matching) != 1:
+        names = [vignette.name for _, _, vignette in matching]
+        _refuse(f"{len(matching)} vignettes have {name!r} in their name", names)
+    topic, casebook, vignette = matching[0]
+    if language:
+        vignette = msgspec.structs.replace(vignette, language=language)
     click.echo(vignette.name)
-    show_cards(casebook.run(vignette, _topic(_settings("cannot show"))).cards, Console())
+    show_cards(casebook.run(vignette, topic).cards, Console())
 
 
 @main.command()
@@ -153,8 +160,12 @@ def explain(request: Path) -> None:
     """
     from cds_service.cds_hooks.explain import explain as explain_request
 
+    topics = _topics(_settings("cannot explain"))
     try:
-        click.echo(explain_request(request.read_bytes(), _topic(_settings("cannot explain")), _today()))
+        for topic in topics:
+            if len(topics) > 1:
+                click.echo(f"Service {topic.service.id}")
+            click.echo(explain_request(request.read_bytes(), topic, _today()))
     except BadRequest as fault:
         _refuse("the service would answer 400", [fault.diagnostics])
 
@@ -243,58 +254,72 @@ def _settings(what: str) -> Settings:
         _refuse(what, fault.reasons)
 
 
-def _load(settings: Settings) -> Topic:
-    from cards.catalogue import load_topic
+def _load(settings: Settings) -> list[Topic]:
+    from cds_service.served_content import served_topics
 
-    return load_topic(local_value_sets=settings.value_sets_dir, drafts=settings.draft_translations)
+    return list(served_topics(settings).values())
 
 
-def _topic(settings: Settings) -> Topic:
+def _topics(settings: Settings) -> list[Topic]:
     try:
         return _load(settings)
     except ContentError as fault:
         _refuse("the clinical content has faults", [str(fault)])
 
 
+def _cases(topic: Topic) -> list[tuple[Topic, Casebook, Vignette]]:
+    """Every vignette of a topic. Raises ContentError."""
+    from cards.vignettes.casebook import load_vignettes
+
+    casebook = load_vignettes(topic.files.vignettes, topic.service.resource_types)
+    return [(topic, casebook, vignette) for vignette in casebook.vignettes]
+
+
 def _content_faults(settings: Settings, *, strict: bool = False) -> tuple[list[str], list[str]]:
     """Faults of the content, and what of it is overdue for review. `strict` adds what is too slow for a start."""
     from cards.checks.run_all import find_faults, find_slow_faults, find_stale
-    from cds_service.served_content import whole_topic
+    from cds_service.served_content import whole_topics
 
     today = _today()
     try:
-        topic = whole_topic(settings.value_sets_dir)
-        faults = find_faults(topic, today) + (find_slow_faults() + _boundary_faults(topic) if strict else [])
-        return faults, find_stale(topic, today)
+        topics = list(whole_topics(settings.value_sets_dir).values())
+        faults = find_faults(topics, today)
+        if strict:
+            faults += find_slow_faults(topics)
+            faults += [fault for topic in topics for fault in _boundary_faults(topic)]
+        return faults, [line for topic in topics for line in find_stale(topic, today)]
     except ContentError as fault:
         return [str(fault)], []
 
 
 def _boundary_faults(topic: Topic) -> list[str]:
-    from cards.checks.run_all import find_missing_boundaries
+    from cards.checks.boundaries import find_missing_boundaries
     from cards.vignettes.casebook import load_vignettes
 
-    return find_missing_boundaries(topic, load_vignettes().marked_boundaries())
+    return find_missing_boundaries(
+        topic, load_vignettes(topic.files.vignettes, topic.service.resource_types).marked_boundaries()
+    )
 
 
 def _run_vignettes(settings: Settings) -> bool:
     """Run every vignette, a site's own codes included, and say how many were as expected."""
-    from cards.vignettes.casebook import load_vignettes
+    from cds_service.served_content import whole_topics
 
+    whole_topics.cache_clear()  # the files may have changed since
     try:
-        topic, casebook = _load(settings), load_vignettes()
+        cases = [case for topic in _load(settings) for case in _cases(topic)]
     except ContentError as fault:
         click.echo(f"cds-service: {fault}", err=True)
         return False
     failed = 0
-    for vignette in casebook.vignettes:
+    for topic, casebook, vignette in cases:
         failures = casebook.find_failures(vignette, topic)
         failed += bool(failures)
         if failures:
             click.echo(f"✗ {vignette.name}")
         for failure in failures:
             click.echo(f"    {failure}")
-    count = len(casebook.vignettes)
+    count = len(cases)
     click.echo(f"{count} vignettes, all as expected" if not failed else f"{failed} of {count} vignettes failed")
     return not failed
 

@@ -90,11 +90,3 @@ def _sort_bundle(bundle: BundleRead) -> PrefetchValue:
 def fill_template(template: str, patient_id: str) -> str:
     """The relative FHIR URL that a prefetch template of ours stands for, the id percent-encoded."""
     return template.replace("{{context.patientId}}", quote(patient_id, safe=""))
-
-
-def searched_type(template: str) -> str | None:
-    """The resource type that a prefetch template searches for, so that its value is a Bundle; None where it reads one
-    resource by its id.
-    """
-    resource_type, is_search, _ = template.partition("?")
-    return resource_type if is_search else None

@@ -19,7 +19,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 from prometheus_client.registry import Collector
 
-from cards.catalogue import Topic
+from cards.topic import Topic
 from cds_service.operations.health import MISSING, OUTDATED, OVERDUE, PARTIAL, UNAVAILABLE, Health
 from cds_service.operations.metrics_families import ANSWERED, NO_HOOK, READ, SHOWN, UNIDENTIFIED, Families
 from cds_service.operations.metrics_folder import dead_workers, shared_folder

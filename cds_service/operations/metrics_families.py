@@ -13,7 +13,7 @@ from itertools import product
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, disable_created_metrics
 
-from cards.catalogue import Topic
+from cards.topic import Topic
 from cds_service.errors import TokenRefusal
 from cds_service.event_log.call_log import REASON
 from cds_service.fhir_client.prefetch import State

@@ -10,8 +10,8 @@ from typing import Any
 import msgspec
 from flask import Blueprint, Response
 
-from cards.catalogue import Topic
 from cards.content.files import parse_yaml, read_text
+from cards.topic import Topic
 from cds_service.cds_hooks.discovery import SPECIFICATION_VERSION
 from cds_service.settings.settings import Settings
 from cds_service.version import program_version
@@ -54,9 +54,7 @@ def _words(topic: Topic, settings: Settings) -> dict[str, Any]:
     """What stands for each «word»; openapi.yaml explains them."""
     service = topic.service
     reasons = service.override_reasons
-    indicators = {card.indicator for card in service.cards.values()}
-    indicators |= {one.indicator for one in service.after_puncture.classes.values()}
-    indicators |= {flag.indicator for flag in service.red_flags}
+    indicators = set(service.indicators())
     return {
         "«version»": program_version(),
         "«specification-version»": SPECIFICATION_VERSION,

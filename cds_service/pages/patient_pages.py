@@ -19,8 +19,8 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from markupsafe import Markup
 
-from cards.catalogue import Topic
 from cards.content.texts import Citations, fill_plain
+from cards.topic import Topic
 from cards.writing.wording import number_evidence
 
 FIRST_LANGUAGE = "en"  # every page is there in it, and the translations have the same headings in the same places

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from cards.catalogue import Topic
+from cards.topic import Topic
 from cds_service.report.counting.card_answers import Reason
 from cds_service.report.counting.card_counts import CardKey
 from cds_service.terminal import in_one_line

@@ -14,7 +14,7 @@ import msgspec
 from flask import Blueprint, Response, abort, render_template, request
 from markupsafe import Markup
 
-from cards.catalogue import Topic
+from cards.topic import Topic
 from cds_service.cds_hooks.explain import explain_parts
 from cds_service.clients.registry import RegisteredClient
 from cds_service.errors import BadRequest

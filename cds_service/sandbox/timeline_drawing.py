@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from math import log1p
 
-from cds_service.sandbox.timeline import Event, Kind, Timeline
+from cards.timeline import Event, Timeline
 
 _MOST_ROWS = 12
 _LEAST_SPAN_DAYS = 45
@@ -67,7 +67,7 @@ class Drawing:
     rows: tuple[Row, ...]
     ticks: tuple[tuple[float, str], ...]
     today_x: float
-    puncture_x: float | None
+    reference_x: float | None
     axis_y: float
     left_out: int
 
@@ -89,15 +89,15 @@ def draw(timeline: Timeline, form: Format) -> Drawing:
 
     rows = tuple(_row(index, event, timeline.today, form, x_of) for index, event in enumerate(shown))
     axis_y = _TOP + form.row_height * max(len(rows), 1)
-    on = timeline.puncture_on
-    puncture_x = x_of((_ago(on.first, timeline.today) + _ago(on.last, timeline.today)) / 2) if on else None
+    on = timeline.reference_on
+    reference_x = x_of((_ago(on.first, timeline.today) + _ago(on.last, timeline.today)) / 2) if on else None
     ticks = tuple(_ticks(x_of, span, left, right))
-    return Drawing(form, axis_y + _BOTTOM, rows, ticks, right, puncture_x, axis_y, len(timeline.events) - len(shown))
+    return Drawing(form, axis_y + _BOTTOM, rows, ticks, right, reference_x, axis_y, len(timeline.events) - len(shown))
 
 
 def _chosen(timeline: Timeline) -> list[Event]:
     """Not too many to look at: the gravest kinds first, then the latest; in the order of the timeline."""
-    kinds = list(Kind)
+    kinds = list(timeline.kinds)
     ranked = sorted(timeline.events, key=lambda one: (kinds.index(one.kind), -one.on.last.toordinal() if one.on else 0))
     chosen = {id(one) for one in ranked[:_MOST_ROWS]}
     return [one for one in timeline.events if id(one) in chosen]

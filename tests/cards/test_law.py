@@ -62,7 +62,7 @@ def test_the_contract_is_kept(copied: Path) -> None:
     ],
 )
 def test_the_contract_can_fail(copied: Path, line: str, module: str) -> None:
-    dates = copied / "cards" / "dates.py"
+    dates = copied / "cards" / "fhir" / "dates.py"
     dates.write_text(f"{dates.read_text(encoding='utf-8')}\n{line}\n", encoding="utf-8")
     done = lint(copied)
     assert done.returncode != 0

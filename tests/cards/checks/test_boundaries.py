@@ -5,10 +5,10 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from cards.catalogue import LUMBAR_PUNCTURE, Topic
-from cards.checks.run_all import find_missing_boundaries
-from cards.checks.thresholds import boundary_settings, with_setting
+from cards.checks.boundaries import boundary_settings, find_missing_boundaries, with_setting
 from cards.content.files import read_text
+from cards.topic import Topic
+from tests.content import FILES
 
 PLACE = "lumbar_puncture/service.yaml"
 
@@ -52,7 +52,7 @@ def test_a_number_that_no_vignette_holds_is_a_fault_at_its_line(topic: Topic) ->
     assert find_missing_boundaries(topic, marked) == []
     marked["red-flags.fever.within-days"] = {1}
     del marked["after-puncture.chronic-days"]
-    lines = read_text(LUMBAR_PUNCTURE / "service.yaml").split("\n")
+    lines = read_text(FILES.service).split("\n")
     fever = next(at for at, line in enumerate(lines, 1) if "value-set: fever" in line)
     chronic = next(at for at, line in enumerate(lines, 1) if line.startswith("  chronic-days:"))
     assert find_missing_boundaries(topic, marked | {"nothing": {1}}) == [

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cards.catalogue import Topic
 from cards.checks.reading_grade import fernandez_huerta, find_hard_reading, flesch_kincaid_grade, plain_sentences
 from cards.content.texts import load_text
+from cards.topic import Topic
 
 ENGLISH = {
     1: "the be pain eyes makes called don't sore spine's leaks blood goes shoes 911 1,000 use care weak numb",

@@ -12,10 +12,13 @@ from typing import Any
 
 import pytest
 
-from cards.catalogue import PATIENT_PAGES, TOPICS, VALUE_SETS, Topic, load_topic
 from cards.checks.run_all import find_faults, find_slow_faults, find_stale
 from cards.content.files import ContentError, parse_yaml
-from cards.content.service import Service
+from cards.content.topic_files import TopicFiles
+from cards.topic import Topic
+from cards.topics.lumbar_puncture.settings import Service
+from cards.topics.lumbar_puncture.topic import LumbarPuncture
+from tests.content import FILES, VALUE_SETS
 
 Break = Callable[[str], str]
 TODAY = date(2026, 11, 22)
@@ -30,8 +33,8 @@ UNKNOWN = TEXT + "pain-class-unknown.en.md"
 PHRASES = TEXT + "phrases.en.yaml"
 STENOSIS = "value_sets/spinal-stenosis.json"
 TERMS = "value_sets/text_terms.yaml"
-PAGE = "patient_pages/lumbar-puncture.en.md"
-PAGE_ES = "patient_pages/lumbar-puncture.es.md"
+PAGE = "topic/patient_pages/lumbar-puncture.en.md"
+PAGE_ES = "topic/patient_pages/lumbar-puncture.es.md"
 EVIDENCE = "{citation: X, strength: none, checked-on: 2026-11-22}"
 HARD = "neurological deterioration necessitating hospitalization "
 HARD_ES = "complicaciones neurológicas extraordinariamente desafortunadas "
@@ -41,26 +44,25 @@ PLACE = re.compile(r"[\w.-]+/[\w.-]+:\d+: .")
 @pytest.fixture
 def content(tmp_path: Path) -> Path:
     """A copy of the real content."""
-    shutil.copytree(TOPICS / "lumbar_puncture", tmp_path / "topic", ignore=shutil.ignore_patterns("*.py*"))
+    shutil.copytree(FILES.folder, tmp_path / "topic", ignore=shutil.ignore_patterns("*.py*"))
     shutil.copytree(VALUE_SETS, tmp_path / "value_sets")
-    shutil.copytree(PATIENT_PAGES, tmp_path / "patient_pages")
     return tmp_path
 
 
 def load(content: Path) -> Topic:
-    return load_topic(content / "topic", content / "value_sets")
+    return LumbarPuncture.load(TopicFiles(content / "topic", content / "value_sets"))
 
 
 def with_settings(topic: Topic, content: Path) -> Topic:
     """The topic with the settings of this copy, which may be too broken to be loaded as a whole."""
     path = content / SERVICE
-    return replace(topic, service=parse_yaml(path, path.read_text(encoding="utf-8"), Service))
+    files = TopicFiles(content / "topic", content / "value_sets")
+    return replace(topic, files=files, service=parse_yaml(path, path.read_text(encoding="utf-8"), Service))
 
 
 def check(topic: Topic, content: Path) -> list[str]:
     """The faults of this copy; each of them says where."""
-    folders = (content / "topic", content / "value_sets", content / "patient_pages")
-    faults = find_faults(with_settings(topic, content), TODAY, *folders)
+    faults = find_faults([with_settings(topic, content)], TODAY)
     assert all(PLACE.match(fault) for fault in faults), faults
     return faults
 
@@ -100,8 +102,8 @@ def cut_line(words: str) -> Break:
 
 
 def test_the_content_as_it_is_has_no_fault(content: Path, topic: Topic) -> None:
-    assert find_faults(topic, topic.service.reviewed_on) == []
-    assert find_slow_faults() == []
+    assert find_faults([topic], topic.service.reviewed_on) == []
+    assert find_slow_faults([topic]) == []
     assert find_stale(topic, topic.service.reviewed_on) == []
     assert check(topic, content) == []
 
@@ -201,7 +203,7 @@ WORD_FAULTS = [
     case("a doubt without words", PHRASES, cut_line("  no-pain: "), "unknown:", "no words for 'no-pain'"),
     case("words that nobody asks for", PHRASES, swap("  no-pain: ", "  no-ache: "), "no-ache", "asks for 'no-ache'"),
     case("a phrase that nobody knows", PHRASES, swap("evidence:", "proof:"), "proof:", "proof"),
-    case("a page that does not say who wrote it", "patient_pages/words.es.yaml", swap("{owner}", "nosotros"),
+    case("a page that does not say who wrote it", "topic/patient_pages/words.es.yaml", swap("{owner}", "nosotros"),
          "reviewed:", "reviewed needs {owner}"),
     case("a prefetch token that no client knows", SERVICE, swap("{{context.patientId}}", "{{context.patient.id}}"),
          "context.patient.id", "R-3.4"),
@@ -270,7 +272,7 @@ def test_the_name_of_a_red_flag_may_make_a_summary_too_long(topic: Topic, conten
 
 @pytest.mark.parametrize(
     "file",
-    [EXPECT, PHRASES, PAGE, PAGE_ES, "patient_pages/words.es.yaml", STENOSIS, TERMS, "value_sets/obesity.json"],
+    [EXPECT, PHRASES, PAGE, PAGE_ES, "topic/patient_pages/words.es.yaml", STENOSIS, TERMS, "value_sets/obesity.json"],
 )
 def test_a_file_that_is_missing_or_not_utf_8_hides_no_other_fault(topic: Topic, content: Path, file: str) -> None:
     damage(content, CONFOUNDERS, add("Uncited."))
@@ -306,7 +308,7 @@ def test_what_is_overdue_for_review_is_told_apart_from_faults(topic: Topic) -> N
     assert all(PLACE.match(one) and one.endswith("more than 365 days ago: review it and set the date") for one in stale)
     pages = len(service.patient_languages) * len(topic.patient_pages)
     assert len(stale) == 1 + len(service.links) + len(service.evidence) + pages
-    assert find_faults(topic, due + timedelta(days=1)) == []
+    assert find_faults([topic], due + timedelta(days=1)) == []
 
 
 @pytest.mark.parametrize(
@@ -322,9 +324,8 @@ def test_a_review_is_overdue_or_in_the_future_by_file_and_line(
     topic: Topic, content: Path, file: str, old: str, name: str
 ) -> None:
     damage(content, file, swap(old, old.replace("2026-11-22", "2025-11-21")))
-    pages = content / "patient_pages"
-    (stale,) = find_stale(with_settings(topic, content), TODAY, content / "topic", pages)
+    (stale,) = find_stale(with_settings(topic, content), TODAY)
     assert stale.startswith(f"{place_of(content, file, '2025-11-21')}: {name} 2025-11-21 is more than 365 days ago")
     damage(content, file, swap("2025-11-21", "2026-11-23"))
-    assert find_stale(with_settings(topic, content), TODAY, content / "topic", pages) == []
+    assert find_stale(with_settings(topic, content), TODAY) == []
     assert check(topic, content) == [f"{place_of(content, file, '2026-11-23')}: {name} 2026-11-23 is in the future"]

@@ -10,12 +10,12 @@ from typing import Any
 import msgspec
 import pytest
 
-from cards.catalogue import Topic
-from cards.checks.texts import WHAT_FILLS_PHRASES, what_fills
+from cards.content.phrases import PLACEHOLDERS_OF_PHRASES
 from cards.content.texts import Text
-from cards.topics.lumbar_puncture.card_writing import after_cards, timeline
-from cards.vignettes.casebook import load_vignettes
+from cards.topic import Topic
+from cards.topics.lumbar_puncture.card_writing import after_cards, finding_words, timeline
 from cards.writing import wording
+from tests.content import casebook
 
 
 class Watched(dict[str, str]):
@@ -43,16 +43,15 @@ def test_the_tables_say_what_the_code_fills(topic: Topic, monkeypatch: pytest.Mo
         return watched
 
     monkeypatch.setattr(Text, "body", watch(Text.body, bodies, lambda text: text.path.name.split(".")[0]))
-    for module, name in itertools.product((wording, timeline, after_cards), ("fill", "fill_plain")):
+    for module, name in itertools.product((wording, timeline, after_cards, finding_words), ("fill", "fill_plain")):
         if hasattr(module, name):
             monkeypatch.setattr(module, name, watch(getattr(module, name), filled, str))
     heads = {name: Watched(text.head) for name, text in topic.texts.items()}
     watched = replace(topic, texts={name: replace(text, head=heads[name]) for name, text in topic.texts.items()})
-    casebook = load_vignettes()
-    for vignette in casebook.vignettes:
-        casebook.run(vignette, watched)
+    for vignette in casebook().vignettes:
+        casebook().run(vignette, watched)
 
-    table = what_fills(topic.service)
+    table, placeholders = topic.rules.texts, {**PLACEHOLDERS_OF_PHRASES, **topic.rules.phrases}
     assert {name: head.asked for name, head in heads.items()} == {
         name: set(lines) for name, (_, lines) in table.items()
     }
@@ -64,5 +63,5 @@ def test_the_tables_say_what_the_code_fills(topic: Topic, monkeypatch: pytest.Mo
         for inner, words in (value.items() if isinstance(value, dict) else [(None, value)])
     }
     told = {key: filled[words] for key, words in phrases.items() if words in filled and not key.startswith("unknown.")}
-    assert told == {key: {frozenset(WHAT_FILLS_PHRASES.get(key, "").split())} for key in told}
+    assert told == {key: {frozenset(placeholders.get(key, "").split())} for key in told}
     assert len(told) > 20

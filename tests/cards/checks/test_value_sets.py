@@ -6,17 +6,16 @@ import json
 import re
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
-from cards.catalogue import LUMBAR_PUNCTURE, VALUE_SETS, Topic
 from cards.checks.value_sets import find_invalid_value_sets, find_value_set_faults
-from cards.content.files import parse_yaml, read_text
-from cards.content.service import Service
+from cards.topic import Topic
+from tests.content import VALUE_SETS
 
 Json = dict[str, Any]
 STENOSIS = "spinal-stenosis.json"
@@ -57,8 +56,13 @@ def copy(tmp_path: Path) -> Copy:
     return Copy(tmp_path / "value_sets")
 
 
+def of(topic: Topic, copy: Copy) -> Topic:
+    """The topic with this copy of the value sets."""
+    return replace(topic, files=replace(topic.files, shared_value_sets=copy.folder))
+
+
 def check(topic: Topic, copy: Copy) -> list[str]:
-    faults = find_value_set_faults(topic.service, copy.folder)
+    faults = find_value_set_faults([of(topic, copy)])
     assert all(PLACE.match(fault) for fault in faults), faults
     return faults
 
@@ -72,7 +76,7 @@ def listed(system: str, code: str, comment: str | None = "VERIFIED: seen") -> Ca
 
 def test_the_value_sets_as_they_are_have_no_fault(topic: Topic, copy: Copy) -> None:
     assert check(topic, copy) == []
-    assert find_invalid_value_sets(copy.folder) == []
+    assert find_invalid_value_sets([of(topic, copy)]) == []
 
 
 @pytest.mark.parametrize(
@@ -178,7 +182,7 @@ def test_a_set_that_nothing_uses_is_a_fault(topic: Topic, copy: Copy) -> None:
     shutil.copy(copy.folder / STENOSIS, copy.folder / "spare.json")
     copy.change("spare.json", '"id": "spinal-stenosis"', '"id": "spare"')
     (fault,) = check(topic, copy)
-    assert fault.startswith("value_sets/spare.json:1: no order, contributor, level, symptom, red flag or referral")
+    assert fault.startswith("value_sets/spare.json:1: no service.yaml uses this value set")
 
 
 @pytest.mark.parametrize("name", [path.stem for path in sorted(VALUE_SETS.glob("*.json"))])
@@ -188,10 +192,8 @@ def test_every_set_is_used_by_service_yaml_and_missed(topic: Topic, copy: Copy, 
 
 
 def test_a_kind_that_is_switched_off_still_uses_its_set(topic: Topic, copy: Copy) -> None:
-    path = LUMBAR_PUNCTURE / "service.yaml"
-    service = parse_yaml(path, read_text(path), Service)
-    off = [msgspec.structs.replace(kind, enabled=False) for kind in service.contributors]
-    assert find_value_set_faults(msgspec.structs.replace(service, contributors=off), copy.folder) == []
+    off = [msgspec.structs.replace(kind, enabled=False) for kind in topic.service.contributors]
+    assert check(replace(topic, service=msgspec.structs.replace(topic.service, contributors=off)), copy) == []
 
 
 def test_words_of_no_set_are_a_fault(topic: Topic, copy: Copy) -> None:
@@ -201,12 +203,12 @@ def test_words_of_no_set_are_a_fault(topic: Topic, copy: Copy) -> None:
     ]
 
 
-def test_a_value_set_that_is_not_valid_fhir_is_a_fault_at_its_line(copy: Copy) -> None:
+def test_a_value_set_that_is_not_valid_fhir_is_a_fault_at_its_line(topic: Topic, copy: Copy) -> None:
     copy.change(STENOSIS, '"status": "active"', '"status": 7,\n  "nmae": "x"')
     copy.change("fever.json", '"display": ', '"dispaly": ')
     copy.change("obesity.json", "{", "")
     (copy.folder / "osteoporosis.json").write_bytes(b"\xff")
-    faults = find_invalid_value_sets(copy.folder)
+    faults = find_invalid_value_sets([of(topic, copy)])
     assert [fault.split(": ")[0] for fault in sorted(faults)] == sorted(
         [
             copy.place("fever.json", "dispaly"),

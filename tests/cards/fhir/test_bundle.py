@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cards.catalogue import Topic
 from cards.fhir.bundle import read_bundle
 from cards.fhir.tolerant_reading import Unreadable
-from cards.record.patient_record import PatientRecord, Section, SectionRead, read_section
+from cards.record.patient_record import PatientRecord, Section, read_section
+from cards.topic import Topic
 from cards.topics.lumbar_puncture.decision.findings import find_contributors
 from tests.cards.fhir.test_tolerant_reading import FIELDS, json_values
 from tests.charts import PATIENT, condition, patient, searchset
@@ -127,6 +127,6 @@ def test_one_good_condition_is_found_among_any_junk(topic: Topic, before: list[A
     bundle = searchset() | {"entry": [*before, {"resource": condition()}, *after]}
     section = Section(read_bundle(encoded(bundle)).entries)
     read = read_section(section, "Condition", PATIENT, topic.chart, TODAY)
-    found = find_contributors(PatientRecord(PATIENT, read, SectionRead()), topic, TODAY)
+    found = find_contributors(PatientRecord(PATIENT, {"Condition": read}), topic, TODAY)
     assert ("spinal-stenosis", "lumbar") in {(finding.kind.value_set, finding.level) for finding in found}
     assert read.seen_count >= 1

@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cards.card import Coding
-from cards.catalogue import Topic
 from cards.fhir.draft_orders import FhirVersion, OtherPatient, read_draft_orders, refuse_other_patients
 from cards.fhir.referral import draft_referral
+from cards.topic import Topic
 from tests.charts import PATIENT, SNOMED, searchset
 
 NEUROLOGY = Coding(SNOMED, "183521007", "Referral to neurology service")

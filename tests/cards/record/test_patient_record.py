@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from cards.catalogue import Topic
 from cards.fhir.bundle import read_bundle
 from cards.record.patient_record import OtherPatient, Section, SectionRead, read_language, read_section
+from cards.topic import Topic
 from tests.charts import ASTHMA, PATIENT, STENOSIS, condition, patient, procedure, searchset
 
 TODAY = date(2026, 11, 22)
@@ -22,7 +22,7 @@ def read(topic: Topic, bundle: Any, resource_type: str = "Condition", **section:
 
 
 def found_ids(section: SectionRead) -> list[str | None]:
-    return [entry.id for entry in section.found]
+    return [entry.id for entry in section.matched]
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cards.catalogue import Topic
 from cards.fhir.resources import CodeableConcept
 from cards.terminology.text_terms import Guards, Phrases, TermsFile, TextTerms, fold
+from cards.topic import Topic
 
 few = settings(max_examples=100, deadline=None)
 

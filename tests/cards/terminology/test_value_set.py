@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from cards.catalogue import Topic
 from cards.content.files import ContentError
 from cards.fhir.resources import CodeableConcept, Coding
 from cards.terminology.code_systems import ICD_10_CM, SNOMED_CT
 from cards.terminology.text_terms import Guards, Phrases, TermsFile, TextTerms
 from cards.terminology.value_set import Match, Terminology, load_value_set
+from cards.topic import Topic
 from tests.charts import ICD_10_CM as ICD_10_CM_URI
 from tests.charts import SNOMED
 

@@ -7,12 +7,12 @@ from collections.abc import Set
 
 import pytest
 
-from cards.catalogue import Topic, load_topic
-from cards.checks.thresholds import boundary_settings, with_setting
-from cards.vignettes.casebook import load_vignettes
+from cards.checks.boundaries import boundary_settings, with_setting
+from cards.topic import Topic
+from tests.content import casebook, loaded
 
-CASEBOOK = load_vignettes()
-NUMBERS = boundary_settings(load_topic().service)
+CASEBOOK = casebook()
+NUMBERS = boundary_settings(loaded().service)
 
 
 @pytest.fixture(scope="module")

@@ -10,14 +10,16 @@ from typing import Any
 import msgspec
 import pytest
 
-from cards.catalogue import Topic
 from cards.content.files import ContentError
+from cards.content.service import INDICATORS
 from cards.fhir.draft_orders import FhirVersion
-from cards.topics.lumbar_puncture.decision.red_flags import INDICATORS
+from cards.topic import Topic
 from cards.vignettes.casebook import Expected, Vignette, load_vignettes
 from cards.vignettes.fhir_builder import Charter
+from tests.content import casebook
 
-CASEBOOK = load_vignettes()
+CASEBOOK = casebook()
+SECTIONS = ("conditions", "procedures")
 EXPECTED = [(key, card) for vignette in CASEBOOK.vignettes for key, card in vignette.expect.items()]
 MODELS = {
     FhirVersion.STU3: "fhir.resources.STU3",
@@ -300,7 +302,11 @@ FAULTS = {
     ),
     "an unknown key of a card": (SECOND + "    expect:\n      what-to-expect: {finding: []}\n", 10, "`finding`"),
     "an unknown FHIR version": (SECOND + "    expect: {}\n    fhir: R6\n", 11, "'R6'"),
-    "a section of the chart that is none": (SECOND + "    expect: {}\n    not-read: [problems]\n", 11, "'problems'"),
+    "a section of the chart that is none": (
+        SECOND + "    expect: {}\n    not-read: [problems]\n",
+        8,
+        "'problems' is no section of the chart",
+    ),
     "a key that stands twice": (SECOND + "    expect: {}\n    expect: {}\n", 11, "the key 'expect' stands twice"),
     "no orders": ("  - name: a second patient\n    expect: {}\n", 8, "`orders`"),
     "no YAML": ("  - name: [\n", 9, ""),
@@ -314,7 +320,7 @@ def test_a_casebook_that_cannot_be_right_is_refused_by_file_and_line(
     path = tmp_path / "vignettes.yaml"
     path.write_text(HEAD + text, encoding="utf-8")
     with pytest.raises(ContentError) as caught:
-        load_vignettes(path)
+        load_vignettes(path, SECTIONS)
     assert str(caught.value).startswith(f"{tmp_path.name}/vignettes.yaml:{line}: ")
     assert what in str(caught.value)
 
@@ -322,12 +328,12 @@ def test_a_casebook_that_cannot_be_right_is_refused_by_file_and_line(
 def test_a_casebook_that_is_right_is_read(tmp_path: Path) -> None:
     path = tmp_path / "vignettes.yaml"
     path.write_text(HEAD + SECOND + "    expect: {}\n", encoding="utf-8")
-    casebook = load_vignettes(path)
-    assert [vignette.name for vignette in casebook.vignettes] == ["a patient", "a second patient"]
-    assert casebook.find("a second patient") is casebook.vignettes[1]
-    assert casebook.find("somebody else") is None
+    read = load_vignettes(path, SECTIONS)
+    assert [vignette.name for vignette in read.vignettes] == ["a patient", "a second patient"]
+    assert read.find("a second patient") is read.vignettes[1]
+    assert read.find("somebody else") is None
 
 
 def test_a_casebook_that_is_missing_is_named(tmp_path: Path) -> None:
     with pytest.raises(ContentError, match=r"vignettes\.yaml: the file is missing"):
-        load_vignettes(tmp_path / "vignettes.yaml")
+        load_vignettes(tmp_path / "vignettes.yaml", SECTIONS)

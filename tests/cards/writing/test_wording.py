@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
-from cards.catalogue import Topic
 from cards.content.texts import Citations
 from cards.record.patient_record import PatientRecord, SectionRead
+from cards.topic import Topic
+from cards.topics.lumbar_puncture.card_writing.finding_words import list_findings, summary_with
 from cards.topics.lumbar_puncture.decision.findings import Finding
-from cards.writing.wording import LONGEST_SUMMARY, list_evidence, list_findings, not_read, summary_with
+from cards.writing.wording import LONGEST_SUMMARY, list_evidence, not_read
 from tests.cards.topics.lumbar_puncture.test_findings import findings
 from tests.charts import ICD_10_CM, PATIENT, coded, condition, procedure
 
@@ -146,7 +147,9 @@ def test_what_could_not_be_read_is_said(
     topic: Topic, conditions: SectionRead, procedures: SectionRead, said: list[str]
 ) -> None:
     """design.md 5: where conditions could not be read, cards say that they were not checked."""
-    notes = str(not_read(PatientRecord(PATIENT, conditions, procedures), topic)).splitlines()
+    notes = str(
+        not_read(PatientRecord(PATIENT, {"Condition": conditions, "Procedure": procedures}), topic)
+    ).splitlines()
     assert len(notes) == len(said)
     assert all(words in note for words, note in zip(said, notes, strict=True))
 

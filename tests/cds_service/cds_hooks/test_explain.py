@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from cards.catalogue import Topic
+from cards.topic import Topic
 from cds_service.cds_hooks.explain import explain
 from cds_service.errors import BadRequest
 from tests.charts import (
@@ -151,7 +151,7 @@ Strict reading
         ),
         pytest.param(
             hook_call(order(priority="stat"), prefetch={}, fhirServer="https://ehr.example.org/fhir"),
-            ["prefetch.patient not in prefetch: would not be fetched, for an urgent puncture does not wait"],
+            ["prefetch.patient not in prefetch: would not be fetched, for an urgent order does not wait"],
             id="an urgent puncture",
         ),
         pytest.param(

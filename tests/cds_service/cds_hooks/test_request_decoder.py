@@ -11,8 +11,8 @@ import pytest
 from flask import Flask
 from hypothesis import HealthCheck, given, settings
 
-from cards.catalogue import Topic
 from cards.fhir.bundle import BundleRead
+from cards.topic import Topic
 from cds_service.cds_hooks import request_decoder
 from cds_service.cds_hooks.request_decoder import RequestDecoder
 from tests.charts import ASTHMA, SERVICE, condition, hook_call, order, patient, prefetch, procedure, searchset

@@ -14,13 +14,13 @@ from typing import Any
 
 import pytest
 
-from cards.vignettes.casebook import load_vignettes
 from cds_service.cli import main as cli
 from tests.cds_service.cli.test_main import run
 from tests.charts import CPT, SNOMED, coded, condition, hook_call, order, prefetch
+from tests.content import casebook
 from tests.places import ROOT
 
-COUNT = len(load_vignettes().vignettes)
+COUNT = len(casebook().vignettes)
 YEARS_LATER = date(2030, 1, 1)
 
 

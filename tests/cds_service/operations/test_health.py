@@ -18,8 +18,8 @@ from flask.testing import FlaskClient
 from sqlalchemy import event, text
 from structlog.testing import capture_logs
 
-from cards.catalogue import Topic
 from cards.checks.run_all import find_stale, review_due
+from cards.topic import Topic
 from cds_service.clients.issuer_keys import KeysUnobtainable
 from cds_service.operations.health import DatabaseCheck
 from cds_service.storage import upgrade as schema_version

@@ -16,7 +16,7 @@ from flask.testing import FlaskClient
 from schemathesis import openapi
 from werkzeug.test import TestResponse
 
-from cards.catalogue import Topic
+from cards.topic import Topic
 from cds_service.pages.openapi import openapi_document
 from cds_service.settings.settings import Settings
 from tests.charts import SERVICE

@@ -12,7 +12,7 @@ import segno
 from flask import Flask
 from flask.testing import FlaskClient
 
-from cards.catalogue import Topic
+from cards.topic import Topic
 from cds_service.pages.patient_pages import _LABELS, URGENT_HEADING
 from tests.charts import cards_of, condition, hook_call, post, prefetch
 

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from sqlalchemy import Table
 
-from cards.catalogue import Topic
+from cards.topic import Topic
 from cds_service.report.content_words import words_of
 from cds_service.report.counting.window import Window, as_ms
 from cds_service.report.ledger_report import LedgerReport, build_report

@@ -8,13 +8,15 @@ from typing import Any
 import msgspec
 import pytest
 
-from cards.catalogue import Topic
-from cds_service.sandbox.timeline import Event, Kind, Timeline, read_timeline
+from cards.timeline import Event, EventKind, Timeline
+from cards.topic import Topic
+from cards.topics.lumbar_puncture.chart_timeline import FINDING, NERVE_SYMPTOM, PAIN, PUNCTURE, RED_FLAG
+from cds_service.sandbox.timeline import read_timeline
 from cds_service.sandbox.timeline_drawing import NARROW, WIDE, Format, draw
 from tests.charts import ICD_10_CM, LUMBAR_PUNCTURE, PATIENT, SNOMED, coded, condition, patient, procedure, searchset
 
 TODAY = date(2026, 11, 22)
-PAIN = coded(SNOMED, "279039007", "Low back pain")
+LOW_BACK_PAIN = coded(SNOMED, "279039007", "Low back pain")
 FEVER = coded(SNOMED, "386661006", "Fever")
 
 
@@ -39,41 +41,42 @@ def only(topic: Topic, resource: Any) -> Event:
     ("resource", "kind", "on", "lasts", "remark"),
     [
         pytest.param(
-            procedure(LUMBAR_PUNCTURE, performedDateTime="2026-06-22"), Kind.PUNCTURE, "2026-06-22", False, "",
+            procedure(LUMBAR_PUNCTURE, performedDateTime="2026-06-22"), PUNCTURE, "2026-06-22", False, "",
             id="a puncture",
         ),
         pytest.param(
-            procedure(LUMBAR_PUNCTURE, performedDateTime="2026-06-22", status="stopped"), Kind.PUNCTURE, "2026-06-22",
+            procedure(LUMBAR_PUNCTURE, performedDateTime="2026-06-22", status="stopped"), PUNCTURE, "2026-06-22",
             False, "not completed", id="a puncture that was stopped",
         ),
         pytest.param(
-            procedure(LUMBAR_PUNCTURE, performedDateTime=None), Kind.PUNCTURE, None, False, "", id="an undated one",
+            procedure(LUMBAR_PUNCTURE, performedDateTime=None), PUNCTURE, None, False, "", id="an undated one",
         ),
-        pytest.param(condition(PAIN, onsetDateTime="2026-06-24"), Kind.PAIN, "2026-06-24", True, "", id="pain"),
+        pytest.param(condition(LOW_BACK_PAIN, onsetDateTime="2026-06-24"), PAIN, "2026-06-24", True, "", id="pain"),
         pytest.param(
-            condition(PAIN, onsetDateTime="2026-06", clinicalStatus=None), Kind.PAIN, "2026-06", True, "",
+            condition(LOW_BACK_PAIN, onsetDateTime="2026-06", clinicalStatus=None), PAIN, "2026-06", True, "",
             id="pain since a month, without a status",
         ),
         pytest.param(
-            condition(PAIN, onsetDateTime="2021-01-11", abatementDateTime="2021-02-20"), Kind.PAIN, "2021-01-11", False,
+            condition(LOW_BACK_PAIN, onsetDateTime="2021-01-11", abatementDateTime="2021-02-20"), PAIN, "2021-01-11",
+            False,
             "resolved", id="pain that is over",
         ),
         pytest.param(
-            condition(FEVER, onsetDateTime="2026-11-20"), Kind.RED_FLAG, "2026-11-20", True, "", id="a red flag",
+            condition(FEVER, onsetDateTime="2026-11-20"), RED_FLAG, "2026-11-20", True, "", id="a red flag",
         ),
         pytest.param(
-            condition(coded(SNOMED, "102603008"), onsetDateTime="2026-09-28"), Kind.NERVE_SYMPTOM, "2026-09-28", True,
+            condition(coded(SNOMED, "102603008"), onsetDateTime="2026-09-28"), NERVE_SYMPTOM, "2026-09-28", True,
             "", id="a nerve symptom",
         ),
-        pytest.param(condition(), Kind.FINDING, "2019-03", True, "", id="a finding"),
+        pytest.param(condition(), FINDING, "2019-03", True, "", id="a finding"),
         pytest.param(
-            condition(verificationStatus=coded("s", "provisional")), Kind.FINDING, "2019-03", True, "unconfirmed",
+            condition(verificationStatus=coded("s", "provisional")), FINDING, "2019-03", True, "unconfirmed",
             id="a finding that nobody confirmed",
         ),
     ],
 )  # fmt: skip
 def test_an_entry_stands_on_the_timeline_as_what_it_is(
-    topic: Topic, resource: Any, kind: Kind, on: str | None, lasts: bool, remark: str
+    topic: Topic, resource: Any, kind: EventKind, on: str | None, lasts: bool, remark: str
 ) -> None:
     event = only(topic, resource)
     assert (event.kind, event.on.text if event.on else None, event.lasts, event.remark) == (kind, on, lasts, remark)
@@ -92,7 +95,7 @@ def test_nothing_else_does(topic: Topic, resource: Any) -> None:
 
 
 def test_what_was_only_recorded_says_so(topic: Topic) -> None:
-    event = only(topic, condition(PAIN, onsetDateTime=None, recordedDate="2026-07-30"))
+    event = only(topic, condition(LOW_BACK_PAIN, onsetDateTime=None, recordedDate="2026-07-30"))
     assert event.on is not None
     assert (event.on.text, event.only_recorded) == ("2026-07-30", True)
 
@@ -108,7 +111,7 @@ def test_the_picture_goes_from_the_oldest_to_today(topic: Topic, form: Format) -
         timeline(
             topic,
             condition(id="1", onsetDateTime="2024"),
-            condition(PAIN, id="2", onsetDateTime="2026-06-24"),
+            condition(LOW_BACK_PAIN, id="2", onsetDateTime="2026-06-24"),
             condition(FEVER, id="3", onsetDateTime="2026-11-21"),
             procedures=(procedure(LUMBAR_PUNCTURE, performedDateTime="2026-06-22"),),
         ),
@@ -120,7 +123,7 @@ def test_the_picture_goes_from_the_oldest_to_today(topic: Topic, form: Format) -
     ]  # fmt: skip
     assert all(place is not None and form.label_width < place < drawing.today_x < form.width for place in places)
     assert places == sorted(places, key=lambda one: one or 0)
-    assert drawing.puncture_x == places[1]
+    assert drawing.reference_x == places[1]
     assert drawing.spans  # a year is drawn as one
     ticks = [x for x, _ in drawing.ticks]
     assert ticks == sorted(ticks, reverse=True)

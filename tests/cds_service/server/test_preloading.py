@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from cards.catalogue import Topic
-from cds_service.served_content import served_topics, whole_topic
+from cards.topic import Topic
+from cds_service.served_content import served_topics, whole_topics
 from cds_service.settings.settings import Settings
 
 
@@ -86,9 +86,9 @@ def content(settings: Settings) -> Topic:
 
 
 def test_content_is_read_once_by_a_process() -> None:
-    assert whole_topic(None) is whole_topic(None)
+    assert whole_topics(None) is whole_topics(None)
     shown, drafts = content(Settings()), content(Settings(draft_translations=True))
-    assert drafts is whole_topic(None)
+    assert drafts is whole_topics(None)
     assert shown.chart is drafts.chart
     assert shown.version == drafts.version
 

@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 
-from cards.catalogue import Topic
 from cards.evaluate import triage
+from cards.explanation.chart import ChartExplainer
 from cards.fhir.bundle import read_entry
 from cards.fhir.draft_orders import read_draft_orders
 from cards.record.patient_record import PatientRecord, Section, read_section
+from cards.topic import Topic
 from cards.topics.lumbar_puncture.decision.assessment import Assessment, assess
-from cards.topics.lumbar_puncture.explanation.explain_chart import ChartExplainer
+from cards.topics.lumbar_puncture.explanation.explain_decision import DecisionExplanation
 from tests.charts import (
     ASTHMA,
     CPT,
@@ -58,14 +59,17 @@ def judge(topic: Topic, drafts: Any, chart: Any, **section: bool) -> tuple[Asses
     entries: dict[str, list[Any]] = {kind: [] for kind in ("Condition", "Procedure")}
     for resource in chart:
         entries[resource["resourceType"]].append(read_entry(json.dumps({"resource": resource}).encode()))
-    read = [read_section(Section(some, **section), kind, PATIENT, topic.chart, TODAY) for kind, some in entries.items()]
-    return assess(found, PatientRecord(PATIENT, *read), topic, TODAY), entries
+    sections = {
+        kind: read_section(Section(some, **section), kind, PATIENT, topic.chart, TODAY)
+        for kind, some in entries.items()
+    }
+    return assess(found, PatientRecord(PATIENT, sections), topic, TODAY), entries
 
 
 def facts_of(topic: Topic, *chart: Any, drafts: Any = None) -> dict[str, list[tuple[str, str]]]:
     """The facts of each entry of a chart, by its name; for an MRI unless `drafts` says otherwise."""
     given, entries = judge(topic, drafts or [order(MRI)], chart)
-    explainer = ChartExplainer(given, topic)
+    explainer = ChartExplainer(topic, DecisionExplanation(given, topic), given.record, TODAY)
     return {name: facts for kind, some in entries.items() for name, facts in explainer.explain(some, kind)}
 
 

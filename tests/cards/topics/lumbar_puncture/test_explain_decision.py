@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from cards.catalogue import Topic
-from cards.evaluate import ProceduresUnobtainable, evaluate
+from cards.explanation.explain import Explained, SessionToExplain, explain
+from cards.fhir.draft_orders import read_draft_orders
+from cards.topic import Topic
 from cards.topics.lumbar_puncture.decision.pain import Pain, PainClass, WhyUnknown
-from cards.topics.lumbar_puncture.explanation.explain_decision import Case, tell_cards, tell_decision
+from cards.topics.lumbar_puncture.explanation.explain_decision import DecisionExplanation
 from tests.cards.topics.lumbar_puncture.test_explain_chart import (
     FEVER,
     MRI,
@@ -21,7 +23,7 @@ from tests.cards.topics.lumbar_puncture.test_explain_chart import (
     judge,
     puncture,
 )
-from tests.charts import ASTHMA, CPT, coded, condition, order
+from tests.charts import ASTHMA, CPT, coded, condition, order, searchset
 
 PAIN_SINCE = condition(PAIN, onsetDateTime=ago(9))
 NUMB_SINCE = condition(NUMB_LEG, id="numb", onsetDateTime=ago(9))
@@ -29,19 +31,18 @@ LIMB_MRI = order(coded(CPT, "95908"), reasonCode=[ASTHMA])  # a work-up that sta
 NO_PUNCTURE = "no completed lumbar puncture within 365 days"
 
 
-def case(topic: Topic, drafts: Any, chart: Any, **section: bool) -> Case:
-    given, _ = judge(topic, drafts, chart, **section)
-    try:
-        cards = {card.key: card for card in evaluate(topic, given.found, given.record, TODAY)}
-    except ProceduresUnobtainable:
-        return Case(topic, given, None)
-    return Case(topic, given, cards)
+def explained(topic: Topic, drafts: Any, chart: Any, **section: bool) -> Explained:
+    given, entries = judge(topic, drafts, chart, **section)
+    raw = json.dumps(searchset(*drafts)).encode()
+    by_key = {key: entries[resource_type] for key, resource_type in topic.service.resource_types.items()}
+    orders = read_draft_orders(raw, None)
+    return explain(topic, SessionToExplain(raw, orders, {}, given.found, given.record, by_key, ""), TODAY)
 
 
 def why_not(topic: Topic, drafts: Any, chart: Any, **section: bool) -> dict[str, str]:
-    """For each card that stays away, why."""
-    told = dict(tell_cards(case(topic, drafts, chart, **section)))
-    return {key: why.removeprefix("does not fire: ") for key, why in told.items() if not why.startswith("fires")}
+    """For each card that does not come, why."""
+    verdicts = explained(topic, drafts, chart, **section).verdicts
+    return {verdict.card: verdict.words for verdict in verdicts if not verdict.fires}
 
 
 @pytest.mark.parametrize(
@@ -147,21 +148,20 @@ def test_where_the_chart_could_not_be_had(topic: Topic) -> None:
 
 
 def test_where_no_order_is_ours(topic: Topic) -> None:
-    nothing = Case(topic, None, {})
-    assert list(tell_decision(nothing)) == [("orders", "none is ours: the chart is not read")]
-    assert {why for _, why in tell_cards(nothing)} == {"does not fire: no order is ours"}
+    result = explain(topic, SessionToExplain(b'{"resourceType": "Bundle"}', (), {}, None, None, {}, ""), TODAY)
+    assert result.decision == (("orders", "none is ours: the chart is not read"),)
+    assert {(verdict.fires, verdict.words) for verdict in result.verdicts} == {(False, "no order is ours")}
 
 
-def test_a_card_that_fires_is_told_with_its_summary_and_what_it_offers(topic: Topic) -> None:
-    given = case(topic, [order(MRI)], [PAIN_SINCE, puncture()])
-    assert given.cards is not None
-    summary = given.cards["pain-after-puncture"].summary
-    told = dict(tell_cards(given))["pain-after-puncture"]
-    assert told == f"fires (info): “{summary}” It offers refer-neurology, refer-spine."
+def test_a_card_that_comes_is_named_with_its_summary_and_what_it_offers(topic: Topic) -> None:
+    verdicts = {verdict.card: verdict for verdict in explained(topic, [order(MRI)], [PAIN_SINCE, puncture()]).verdicts}
+    verdict = verdicts["pain-after-puncture"]
+    assert (verdict.fires, verdict.indicator, verdict.offers) == (True, "info", ("refer-neurology", "refer-spine"))
+    assert "back pain" in verdict.words.lower()
 
 
 def decision(topic: Topic, drafts: Any, chart: Any, label: str, **section: bool) -> list[str]:
-    return [text for name, text in tell_decision(case(topic, drafts, chart, **section)) if name == label]
+    return [text for name, text in explained(topic, drafts, chart, **section).decision if name == label]
 
 
 @pytest.mark.parametrize(
@@ -222,11 +222,10 @@ def test_pain_that_was_recorded_before_the_puncture(topic: Topic) -> None:
 
 
 def test_everything_that_may_not_be_known_of_pain_has_its_words(topic: Topic) -> None:
-    given = case(topic, [order(MRI)], [PAIN_SINCE, puncture()])
-    assert given.assessment is not None
+    given, _ = judge(topic, [order(MRI)], [PAIN_SINCE, puncture()])
     pain = Pain(PainClass.UNKNOWN, None, None, tuple(WhyUnknown))
-    told = list(tell_decision(replace(given, assessment=replace(given.assessment, pain=pain))))
-    (words, *_) = (text for label, text in told if label == "pain")
+    facts = DecisionExplanation(replace(given, pain=pain), topic).decision()
+    (words, *_) = (text for label, text in facts if label == "pain")
     assert words.count(",") == len(WhyUnknown) - 1
 
 

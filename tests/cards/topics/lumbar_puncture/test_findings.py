@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cards.catalogue import Topic
 from cards.fhir.bundle import read_bundle
 from cards.record.patient_record import PatientRecord, Section, read_section
+from cards.topic import Topic
 from cards.topics.lumbar_puncture.decision.findings import Finding, find_contributors
 from tests.charts import ICD_10_CM, PATIENT, SNOMED, STENOSIS, coded, condition, procedure, searchset
 
@@ -27,11 +27,11 @@ RESOLVED: dict[str, Any] = {"clinicalStatus": "resolved"}
 
 def findings(topic: Topic, *resources: Any) -> tuple[Finding, ...]:
     entries = read_bundle(json.dumps(searchset(*resources)).encode()).entries
-    conditions, procedures = (
-        read_section(Section(entries), resource_type, PATIENT, topic.chart, TODAY)
+    sections = {
+        resource_type: read_section(Section(entries), resource_type, PATIENT, topic.chart, TODAY)
         for resource_type in ("Condition", "Procedure")
-    )
-    return find_contributors(PatientRecord(PATIENT, conditions, procedures), topic, TODAY)
+    }
+    return find_contributors(PatientRecord(PATIENT, sections), topic, TODAY)
 
 
 def told(topic: Topic, *resources: Any) -> list[str]:

@@ -12,12 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cards.card import Card
-from cards.catalogue import Topic, load_topic
+from cards.catalogue import load_topic
+from cards.content.service import INDICATORS
 from cards.evaluate import evaluate, triage
 from cards.fhir.bundle import read_entry
 from cards.fhir.draft_orders import read_draft_orders
 from cards.record.patient_record import PatientRecord, Section, read_section
-from cards.topics.lumbar_puncture.decision.red_flags import INDICATORS
+from cards.topic import Topic
 from tests.charts import CPT, LUMBAR_PUNCTURE, PATIENT, coded, condition, order, procedure, searchset
 
 TODAY = date(2026, 11, 22)
@@ -93,13 +94,13 @@ def cards(orders: list[Any], chart: tuple[list[Any], list[Any]]) -> tuple[Card, 
     topic = content()
     found = triage(topic, read_draft_orders(json.dumps(searchset(*orders)).encode(), None))
     assert found is not None
-    sections = [
-        read_section(
+    sections = {
+        name: read_section(
             Section([read_entry(json.dumps(one).encode()) for one in resources]), name, PATIENT, topic.chart, TODAY
         )
         for name, resources in zip(("Condition", "Procedure"), chart, strict=True)
-    ]
-    return evaluate(topic, found, PatientRecord(PATIENT, *sections), TODAY)
+    }
+    return evaluate(topic, found, PatientRecord(PATIENT, sections), TODAY)
 
 
 @given(ORDERS, CHARTS, st.randoms(use_true_random=False))

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from cards.card import Card
-from cards.catalogue import Topic
 from cards.evaluate import Triage, evaluate, triage
 from cards.fhir.bundle import read_bundle
 from cards.fhir.draft_orders import read_draft_orders
 from cards.record.patient_record import PatientRecord, Section, SectionRead, read_section
+from cards.topic import Topic
 from tests.charts import CPT, ICD_10_CM, LUMBAR_PUNCTURE, PATIENT, SNOMED, coded, condition, order, procedure, searchset
 
 TODAY = date(2026, 11, 22)
@@ -70,7 +70,7 @@ def cards(topic: Topic, *drafts: Any, chart: Any = (), language: str | None = No
 
 
 def record(conditions: SectionRead, procedures: SectionRead, language: str | None = None) -> PatientRecord:
-    return PatientRecord(PATIENT, conditions, procedures, language)
+    return PatientRecord(PATIENT, {"Condition": conditions, "Procedure": procedures}, language)
 
 
 @pytest.mark.parametrize(("system", "code"), LUMBAR_PUNCTURES, ids=lambda one: one.rsplit("/", 1)[-1])

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from cards.catalogue import VALUE_SETS
 from cards.content.files import parse_yaml, read_text
 from cards.fhir.resources import CodeableConcept, Coding
 from cards.terminology.text_terms import TermsFile, TextTerms
 from cards.terminology.value_set import Terminology, load_value_set
+from tests.content import VALUE_SETS
 
 ICD = "http://hl7.org/fhir/sid/icd-10-cm"
 SCT = "http://snomed.info/sct"

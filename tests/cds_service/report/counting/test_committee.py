@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from cards.catalogue import Topic
+from cards.topic import Topic
 from cds_service.report.counting.card_counts import VersionTally
 from cds_service.report.counting.committee import Change, find_changes, most_overridden, rank_cards
 from cds_service.report.counting.tallies import Group, Tally

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from cards.catalogue import Topic
+from cards.topic import Topic
 from cds_service.report.counting.card_answers import list_suggestions
 from cds_service.report.counting.card_counts import count_all
 from cds_service.report.counting.snapshot import ledger_snapshot

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cards.catalogue import Topic
+from cards.topic import Topic
 from cds_service.report.ledger_report import LedgerReport
 from cds_service.storage.database import Database
 from cds_service.storage.database_url import parse_database_url

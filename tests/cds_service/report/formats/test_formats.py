@@ -16,7 +16,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from cards.catalogue import Topic
+from cards.topic import Topic
 from cds_service.report.formats.as_csv import as_csv
 from cds_service.report.formats.as_html import as_html
 from cds_service.report.formats.as_json import as_json

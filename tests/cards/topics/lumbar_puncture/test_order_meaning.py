@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from cards.catalogue import Topic
+from cards.explanation.orders import explain_orders
+from cards.explanation.words import Paragraph
 from cards.fhir.draft_orders import read_draft_orders
 from cards.fhir.resources import CodeableConcept, Coding
-from cards.topics.lumbar_puncture.explanation.explain_orders import Paragraph, explain_orders
+from cards.topic import Topic
 from tests.charts import ASTHMA, CPT, ICD_10_CM, coded, condition, order, searchset
 
 MRI = coded(CPT, "72148")
