@@ -88,7 +88,7 @@ def content(settings: Settings) -> Topic:
 def test_content_is_read_once_by_a_process() -> None:
     assert whole_topics(None) is whole_topics(None)
     shown, drafts = content(Settings()), content(Settings(draft_translations=True))
-    assert drafts is whole_topics(None)
+    assert drafts is next(iter(whole_topics(None).values()))
     assert shown.chart is drafts.chart
     assert shown.version == drafts.version
 
