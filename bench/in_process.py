@@ -8,6 +8,7 @@ and, as a server process has, all that lives as long as it does kept out of garb
 from __future__ import annotations
 
 import gc
+import logging
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -18,15 +19,21 @@ from multiprocessing import get_context
 from statistics import median
 
 import orjson
+import structlog
 
 from cards.catalogue import load_topic
-from cds_service.cds_hooks.endpoints import HookService
+from cds_service.cds_hooks.cors import Cors
+from cds_service.cds_hooks.hook_call import HookCall, Services
+from cds_service.cds_hooks.http_message import HttpRequest
 from cds_service.cds_hooks.issuing import CardIssuer
-from cds_service.cds_hooks.patient_chart import ChartReader
-from cds_service.cds_hooks.quiet_periods import QuietPeriods
-from cds_service.clients.token_check import TrustedClient
-from cds_service.event_log.events import CallLog
+from cds_service.cds_hooks.silencing import Silencer
+from cds_service.clients.registry import Registry
+from cds_service.clients.token_check import ClientAuth
+from cds_service.clients.token_replay import SeenTokens
+from cds_service.event_log.call_log import CallLog
+from cds_service.event_log.events import observe_with
 from cds_service.fhir_client.reader import FhirReader
+from cds_service.steps import run_steps
 from cds_service.storage.call_counts import CallCounts
 from cds_service.storage.database import Database
 from cds_service.storage.database_url import parse_database_url
@@ -38,7 +45,7 @@ _WARM_UP = 3
 _MOST_SECONDS = 0.3  # of repetitions of one body, about
 _FEWEST, _MOST = 5, 300
 _CHILD_SECONDS = 120.0
-_CLIENT = TrustedClient(None, any_loopback=True)
+_HEADERS = {"content-type": "application/json"}
 
 
 @dataclass(frozen=True)
@@ -61,7 +68,7 @@ def cost_in_child(contender: str, bodies: Sequence[bytes], seconds: float) -> li
 
 def answer_once(body: bytes) -> bytes:
     """The answer that is measured."""
-    return _service().answer(body, _CLIENT, _log())
+    return _answer(_services(), body)
 
 
 def _costs(contender: str, bodies: Sequence[bytes], seconds: float) -> list[Cost]:
@@ -72,14 +79,31 @@ def _costs(contender: str, bodies: Sequence[bytes], seconds: float) -> list[Cost
 
 
 def _measure_ours() -> Callable[[bytes], dict[str, float]]:
-    service = _service()
+    services, watch = _services(), _StopWatch()
+    observe_with(watch)
 
     def measure(body: bytes) -> dict[str, float]:
-        log = _log()
-        service.answer(body, _CLIENT, log)
-        return log.stages_ms
+        _answer(services, body)
+        return watch.stages_ms
 
     return measure
+
+
+def _answer(services: Services, body: bytes) -> bytes:
+    path = f"/cds-services/{next(iter(services.topics))}"
+    return run_steps(HookCall(services, HttpRequest("POST", path, _HEADERS, body, len(body))).answer()).body
+
+
+class _StopWatch:
+    """An observer that keeps the stages of the last call."""
+
+    stages_ms: dict[str, float]
+
+    def on_call(self, call: CallLog, status: int, seconds: float) -> None:
+        self.stages_ms = call.stages_ms
+
+    def on_event(self, event: str, *values: str) -> None:
+        """Nothing."""
 
 
 def _measure_orjson(body: bytes) -> dict[str, float]:
@@ -103,14 +127,27 @@ def _cost(measure: Callable[[bytes], dict[str, float]], body: bytes, seconds: fl
 
 
 @cache
-def _service() -> HookService:
-    """The service without HTTP, and with a ledger that writes nothing: `bench.ledger_cost` measures that."""
+def _services() -> Services:
+    """The service without HTTP and log lines, with a ledger that writes nothing: `bench.ledger_cost` measures that."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     topic = load_topic()
     database = Database(parse_database_url("sqlite:////nowhere/ledger.sqlite"), pool_size=1)  # never opened
     ledger = _Unwritten(database, _clock, frozenset())
-    issuer = CardIssuer(topic.service.id, ledger, QuietPeriods(database, _clock, ""), CallCounts(database, _clock))
-    charts = ChartReader(topic, FhirReader(budget_ms=1, threads=1))
-    return HookService(topic, charts, issuer, _clock, "http://bench")
+    seen = SeenTokens(database, _clock)
+    return Services(
+        topics={topic.service.id: topic},
+        auth=ClientAuth(Registry(), seen, _clock, required=False, production=False),
+        fhir=FhirReader(budget_ms=1, threads=1),
+        issuer=CardIssuer(ledger, Silencer(database, _clock, ""), CallCounts(database, _clock)),
+        ledger=ledger,
+        clock=_clock,
+        base_url="http://bench",
+        most_bytes=1_000_000_000,
+        cors=Cors(None),
+        headers={},
+        discovery_needs_token=False,
+        store_comments=False,
+    )
 
 
 class _Unwritten(Ledger):
@@ -120,7 +157,3 @@ class _Unwritten(Ledger):
 
 def _clock() -> datetime:
     return datetime(2026, 11, 22, tzinfo=UTC)
-
-
-def _log() -> CallLog:
-    return CallLog("cds_hooks.call", "bench", "bench")

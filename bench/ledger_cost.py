@@ -7,21 +7,16 @@ side, and are asked in turn.
 from __future__ import annotations
 
 import argparse
-import os
-import signal
-import socket
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from http.client import HTTPConnection
 from multiprocessing import get_context
-from pathlib import Path
 from statistics import median
-from typing import Any, cast
+from typing import cast
 from uuid import uuid4
 
 from sqlalchemy import func, select
@@ -30,12 +25,12 @@ from bench.bodies import CARDS, lumbar_puncture_order
 from bench.client import PATIENCE_SECONDS, Load, Request, load
 from bench.figures import spread
 from bench.report import machine, print_table
+from bench.server import Server, running
 from cds_service.storage.database import Database
 from cds_service.storage.database_url import parse_database_url
 from cds_service.storage.schema import ISSUED_CARD, ISSUED_SUGGESTION
 
 _SERVICE = "/cds-services/lumbar-puncture-back-pain"
-_START_SECONDS = 60.0
 _CLIENTS = 2  # processes, each with bench.client.CONNECTIONS connections
 _OLD = b"8f1f0e5e-6a3d-4c1b-9a55-0e6d5f1c2b3a"  # the hookInstance of bench.bodies
 
@@ -89,7 +84,7 @@ def _measure(url: str, workers: int, rounds: int, seconds: float) -> tuple[list[
     written = []
     errors = 0
     with _server("on", url, workers) as on, _server("off", url, workers) as off, _pool() as clients:
-        ports = {"on": on, "off": off}
+        ports = {"on": on.port, "off": off.port}
         for number in range(rounds + 1):
             for state, port in ports.items():
                 latencies, wrong = _one_at_a_time(port, seconds / 2)
@@ -136,8 +131,8 @@ def _one_at_a_time(port: int, seconds: float) -> tuple[Sequence[float], int]:
 def _under_load(clients: ProcessPoolExecutor, port: int, seconds: float) -> list[Load]:
     begin = time.monotonic() + 0.2  # when every client has its connections; one clock for all processes
     call = cast("Request", FreshCall())  # as `load` uses it, it is one
-    running = [clients.submit(load, port, call, begin, begin + seconds, PATIENCE_SECONDS) for _ in range(_CLIENTS)]
-    return [one.result() for one in running]
+    loads = [clients.submit(load, port, call, begin, begin + seconds, PATIENCE_SECONDS) for _ in range(_CLIENTS)]
+    return [one.result() for one in loads]
 
 
 def _count(database: Database) -> int:
@@ -146,36 +141,10 @@ def _count(database: Database) -> int:
         return sum(connection.execute(select(func.count()).select_from(table)).scalar_one() for table in tables)
 
 
-@contextmanager
-def _server(state: str, url: str, workers: int) -> Iterator[int]:
-    """The port of a server with the ledger on or off, until the block is left."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port: int = free.getsockname()[1]
-    settings = {"CDS_PORT": str(port), "CDS_WORKERS": str(workers), "CDS_DATABASE_URL": url}
-    command = [sys.executable, "-m", "bench.ledger_server", state]
-    options: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "start_new_session": True}
-    process = subprocess.Popen(command, env=os.environ | settings, cwd=Path(__file__).parent.parent, **options)
-    try:
-        _wait_until_it_answers(process, port)
-        yield port
-    finally:
-        os.killpg(process.pid, signal.SIGKILL)  # the session we started it in: the server and its workers
-        process.wait()
-
-
-def _wait_until_it_answers(process: subprocess.Popen[bytes], port: int) -> None:
-    until = time.monotonic() + _START_SECONDS
-    while process.poll() is None and time.monotonic() < until:
-        connection = HTTPConnection("127.0.0.1", port, timeout=1)
-        try:
-            connection.request("GET", "/cds-services")
-            connection.getresponse().read()
-            return
-        except OSError:
-            time.sleep(0.1)
-        finally:
-            connection.close()
-    raise RuntimeError("the server does not start")
+def _server(state: str, url: str, workers: int) -> AbstractContextManager[Server]:
+    """A server with the ledger on or off, until the block is left."""
+    settings = {"CDS_WORKERS": str(workers), "CDS_DATABASE_URL": url}
+    return running(lambda _: [sys.executable, "-m", "bench.ledger_server", state], environment=settings)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import os
 import sys
 from typing import Any
 
-from cds_service.server.server import server
+from cds_service.server import server
 from cds_service.settings.settings import read_settings
 from cds_service.storage.ledger import Ledger
 

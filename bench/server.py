@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
-import signal
-import socket
 import subprocess
 import sys
 import time
@@ -17,6 +14,7 @@ from tempfile import TemporaryDirectory
 
 from bench.client import Request, ask
 from bench.memory import processor_seconds
+from tests.server_process import ServerProcess, free_port
 
 SERVICE = "/cds-services/lumbar-puncture-back-pain"
 DISCOVERY = Request.get("/cds-services", b'{"services":[{')
@@ -24,9 +22,7 @@ READY = Request.get("/health/ready", b'{"state":"ready"')  # and with a ledger: 
 
 ROOT = Path(__file__).parent.parent
 _START_SECONDS = 30.0
-_STOP_SECONDS = 10.0
-_LOOK_EVERY_SECONDS = 0.005
-_SHOWN_LINES = 8
+_LOOK_EVERY_S = 0.005
 _SETTLE_SECONDS = 0.5
 _IDLE_CORES = 0.1
 
@@ -61,41 +57,20 @@ def running(
     with TemporaryDirectory() as folder:
         settings = {"CDS_DATABASE_URL": f"sqlite:///{folder}/ledger.sqlite", "PYTHONPATH": str(ROOT)}
         port = free_port()
-        parts = command(port)
-        written = Path(folder) / "output"
-        started = time.monotonic()
-        with written.open("wb") as output:
-            process = subprocess.Popen(
-                parts,
-                env=settings | os.environ | {"CDS_PORT": str(port)} | dict(environment or {}),
-                stdout=output,
-                stderr=output,
-                start_new_session=True,
-            )
+        settings |= os.environ | {"CDS_PORT": str(port)} | dict(environment or {})
+
+        def answers() -> bool:
+            with suppress(OSError, ValueError):
+                return ask(port, ready)
+            return False
+
+        server = ServerProcess(command(port), Path(folder) / "output", settings, answers, look_every_s=_LOOK_EVERY_S)
         try:
-            if not becomes_good(process, port, ready):
-                told = written.read_text(errors="replace").strip().splitlines()[-_SHOWN_LINES:]
-                raise RuntimeError("\n".join([f"no good answer from {shlex.join(parts)}", *told]))
-            yield Server(port, process, started)
+            server.start()
+            assert server.process
+            yield Server(port, server.process, server.started)
         finally:
-            end(process)
-
-
-def free_port() -> int:
-    """A port of 127.0.0.1 that nobody listens on now."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return int(free.getsockname()[1])
-
-
-def becomes_good(process: subprocess.Popen[bytes], port: int, ready: Request) -> bool:
-    """Whether a good answer comes; returns as soon as it does."""
-    until = time.monotonic() + _START_SECONDS
-    while time.monotonic() < until and process.poll() is None:
-        with suppress(OSError, ValueError):
-            if ask(port, ready):
-                return True
-        time.sleep(_LOOK_EVERY_SECONDS)
-    return False
+            server.end()
 
 
 def settle(server: Server) -> None:
@@ -105,14 +80,3 @@ def settle(server: Server) -> None:
     while spent - before > _IDLE_CORES * _SETTLE_SECONDS and time.monotonic() < until:
         time.sleep(_SETTLE_SECONDS)
         spent, before = processor_seconds(server.process.pid), spent
-
-
-def end(process: subprocess.Popen[bytes]) -> None:
-    """Ask the server to stop, and kill it with all that it started where it does not."""
-    if process.poll() is None:
-        process.terminate()
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(_STOP_SECONDS)
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)  # the session we started it in: whatever of it is left
-    process.wait(_STOP_SECONDS)

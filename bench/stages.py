@@ -13,6 +13,7 @@ from bench.report import print_table
 _SILENT_PATH, _LARGE = "unrelated order, 1 MB of prefetch", "LP order, 1,000 Conditions"
 _LIMITS = {_SILENT_PATH: 0.15, _LARGE: 0.5}
 _ABOUT = {
+    "auth": "no token, which development allows",
     "decode": "envelope and context, strictly; prefetch stays bytes",
     "triage": "is any order ours",
     "chart": "depth, Bundles, matching against the value sets",

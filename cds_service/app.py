@@ -11,27 +11,26 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from flask import Flask, Response, g, request
-from flask_cors import CORS
+from flask import Flask, Response, request
 from requests.adapters import BaseAdapter
 from werkzeug.exceptions import BadRequest, HTTPException
 
-from cards.catalogue import load_topic
 from cards.checks.run_all import review_due
 from cards.topic import Topic
-from cds_service.cds_hooks.endpoints import HookService, hooks_blueprint
-from cds_service.cds_hooks.feedback import feedback_blueprint
+from cds_service.cds_hooks.cors import Cors
+from cds_service.cds_hooks.hook_call import Services
+from cds_service.cds_hooks.http_message import error_answer
 from cds_service.cds_hooks.issuing import CardIssuer
-from cds_service.cds_hooks.patient_chart import ChartReader
-from cds_service.cds_hooks.quiet_periods import QuietPeriods
+from cds_service.cds_hooks.silencing import Silencer
 from cds_service.clients.key_fetcher import KeyFetcher
 from cds_service.clients.registry import Registry, registry_of
 from cds_service.clients.token_check import ClientAuth
 from cds_service.clients.token_replay import SeenTokens
-from cds_service.errors import ServiceError, operation_outcome
+from cds_service.errors import Broken, NoSuchAddress, ServiceError, UnreadableRequest
 from cds_service.event_log.events import configure as configure_logging
-from cds_service.event_log.events import log_call, log_fault, observe_with
+from cds_service.event_log.events import log_fault, observe_with
 from cds_service.fhir_client.reader import FhirReader
+from cds_service.flask_door import open_door, refuse_hook
 from cds_service.operations.health import DatabaseCheck, Health, health_blueprint
 from cds_service.operations.housekeeping import Housekeeping
 from cds_service.operations.metrics import Metrics, metrics_blueprint
@@ -39,7 +38,7 @@ from cds_service.operations.tracing import start_tracing
 from cds_service.pages.error_page import error_page
 from cds_service.pages.openapi import openapi_blueprint
 from cds_service.pages.patient_pages import patient_pages_blueprint
-from cds_service.served_content import served_topic
+from cds_service.served_content import served_topics
 from cds_service.settings.settings import Settings, read_settings
 from cds_service.storage.call_counts import CallCounts
 from cds_service.storage.database import Database
@@ -48,19 +47,6 @@ from cds_service.storage.ledger import Ledger
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
-_ISSUE_CODES = {
-    400: "structure",
-    404: "not-found",
-    405: "not-supported",
-    413: "too-long",
-}  # FHIR IssueType by HTTP status
-_ADVICE = {
-    400: "the address or the Host header of this request cannot be read: send them as RFC 9110 has them",
-    404: "there is nothing at this address: discovery is at /cds-services",
-    405: "this address does not take that method; the Allow header names those it takes",
-    413: "the body is larger than this server takes: send fewer resources in prefetch",
-}
-_ALLOWED_HEADERS = ["Accept", "Authorization", "Content-Type"]  # by name: the wildcard leaves Authorization out
 _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; "
     "form-action 'none'; frame-ancestors 'none'",
@@ -77,12 +63,12 @@ def _now() -> datetime:
 def create_app(
     settings: Settings,
     *,
-    topic: Topic | None = None,
+    topics: Mapping[str, Topic] | None = None,
     clock: Callable[[], datetime] = _now,
     fhir_transport: BaseAdapter | None = None,
 ) -> Flask:
-    """The WSGI application. `clock` and `fhir_transport` are the two edges of the world that tests replace; `topic` is
-    content that is loaded already.
+    """The WSGI application. `clock` and `fhir_transport` are the two edges of the world that tests replace; `topics`
+    is content that is loaded already, by the id of its service.
 
     Raises ContentError where the clinical content is not fit to be served, and NotReady where the registered clients
     are not. The database is not touched yet; `app.extensions["housekeeping"]` is what a serving process starts.
@@ -92,26 +78,18 @@ def create_app(
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False  # done by _OneSlash instead: a redirect would fail a CORS preflight
     app.wsgi_app = _OneSlash(app.wsgi_app)  # type: ignore[method-assign]
-    topic = topic or load_topic(local_value_sets=settings.value_sets_dir, drafts=settings.draft_translations)
+    topics = topics or served_topics(settings)
+    topic = next(iter(topics.values()))
     registry = registry_of(settings, KeyFetcher(settings.ca_file))
     if not settings.is_production:
         registry = _add_sandbox(app, settings, topic, registry, clock)
-    _add_endpoints(app, settings, topic, registry, clock, fhir_transport)
+    _add_endpoints(app, settings, topics, registry, clock, fhir_transport)
     app.register_blueprint(patient_pages_blueprint(topic, settings.base_url))
     app.register_blueprint(openapi_blueprint(topic, settings))
     static = f"{urlsplit(settings.base_url).path}/static"  # as a browser sees it, behind a proxy that adds a path, too
     app.context_processor(lambda: {"static": static})
     app.before_request(_refuse_odd_query)
-    app.after_request(_log_call)
-    app.after_request(partial(_add_headers, _HEADERS | (HTTPS_ONLY if settings.is_production else {})))
-    CORS(
-        app,
-        resources=["/cds-services*"],
-        origins=registry.cors_origins if settings.is_production else "*",
-        methods=["GET", "POST", "OPTIONS"],
-        allow_headers=_ALLOWED_HEADERS,
-        max_age=600,
-    )
+    app.after_request(partial(_add_headers, _page_headers(settings)))
     app.extensions["cors_origins"] = registry.cors_origins if settings.is_production else None  # None: any
     app.register_error_handler(ServiceError, _service_error)
     app.register_error_handler(HTTPException, _http_error)
@@ -122,7 +100,7 @@ def create_app(
 def _add_endpoints(
     app: Flask,
     settings: Settings,
-    topic: Topic,
+    topics: Mapping[str, Topic],
     registry: Registry,
     clock: Callable[[], datetime],
     fhir_transport: BaseAdapter | None,
@@ -130,10 +108,9 @@ def _add_endpoints(
     """Discovery, the service and its feedback, with the database behind them."""
     database = Database(settings.database, pool_size=settings.threads)
     seen = SeenTokens(database, clock, replay_window_s=settings.replay_window_s)
-    auth = ClientAuth(registry, seen, clock, required=settings.tokens_required, production=settings.is_production)
-    reasons = topic.service.override_reasons
-    ledger = Ledger(database, clock, frozenset((reasons.system, code) for code in reasons.codes))
-    quiet = QuietPeriods(database, clock, settings.patient_hash_key)
+    offered = [topic.service.override_reasons for topic in topics.values()]
+    ledger = Ledger(database, clock, frozenset((one.system, code) for one in offered for code in one.codes))
+    silencer = Silencer(database, clock, settings.patient_hash_key)
     counts = CallCounts(database, clock)
     reader = FhirReader(
         budget_ms=settings.fhir_budget_ms,
@@ -141,17 +118,26 @@ def _add_endpoints(
         ca_bundle=str(settings.ca_file) if settings.ca_file else None,
         transport=fhir_transport,
     )
-    issuer = CardIssuer(topic.service.id, ledger, quiet, counts)
-    service = HookService(topic, ChartReader(topic, reader), issuer, clock, settings.base_url)
-    open_discovery = settings.open_discovery or not settings.tokens_required
-    app.register_blueprint(hooks_blueprint(service, auth, settings.base_url, open_discovery=open_discovery))
-    comments = settings.store_comments
-    app.register_blueprint(feedback_blueprint(topic, ledger, auth, settings.base_url, store_comments=comments))
-    longest_hours = max((one.quiet.period_hours or 0 for one in registry.clients), default=0)
+    services = Services(
+        topics=topics,
+        auth=ClientAuth(registry, seen, clock, required=settings.tokens_required, production=settings.is_production),
+        fhir=reader,
+        issuer=CardIssuer(ledger, silencer, counts),
+        ledger=ledger,
+        clock=clock,
+        base_url=settings.base_url,
+        most_bytes=settings.max_body_bytes,
+        cors=Cors(registry.cors_origins if settings.is_production else None),
+        headers=_page_headers(settings),
+        discovery_needs_token=settings.tokens_required and not settings.open_discovery,
+        store_comments=settings.store_comments,
+    )
+    open_door(app, services)
+    longest_hours = max((one.card_limits.quiet_period_hours or 0 for one in registry.clients), default=0)
     app.extensions["database"] = database
-    metrics = _add_health(app, settings, topic, registry, database, clock)
+    metrics = _add_health(app, settings, next(iter(topics.values())), registry, database, clock)
     app.extensions["housekeeping"] = Housekeeping(
-        [counts.flush, seen.prune, partial(quiet.prune, longest_hours)], frequent=[registry.warm, metrics.publish]
+        [counts.flush, seen.prune, partial(silencer.prune, longest_hours)], frequent=[registry.warm, metrics.publish]
     )
 
 
@@ -189,7 +175,7 @@ def create_app_from_environment() -> Flask:
     """What a server process runs: settings from the environment of the process, events to standard error."""
     configure_logging()
     settings = read_settings(os.environ)
-    app = create_app(settings, topic=served_topic(settings))
+    app = create_app(settings, topics=served_topics(settings))
     tracing = start_tracing(os.environ)
     if tracing:
         observe_with(app.extensions["metrics"], tracing)
@@ -212,26 +198,19 @@ class _OneSlash:
         return self._application(environ, start_response)
 
 
-def _outcome(status: int, diagnostics: str, issue_code: str, expression: str | None = None) -> Response:
-    body = operation_outcome(diagnostics, issue_code, expression)
-    return Response(body, status, mimetype="application/fhir+json")
-
-
 def _service_error(error: ServiceError) -> Response:
-    response = _outcome(error.status, error.diagnostics, error.issue_code, error.expression)
-    response.headers.update(error.headers)
-    return response
+    answer = error_answer(error)
+    return Response(answer.body, answer.status, list(answer.headers))
 
 
 def _http_error(error: HTTPException) -> Response:
+    """What Flask refuses before or without a view of ours; where a hook may have been meant, as an OperationOutcome."""
     status = error.code or 500
     if error.response is not None:
         return Response(status=status)
     if request.path.startswith("/cds-services"):
-        advice = _ADVICE.get(status, "this request cannot be answered")
-        response = _outcome(status, advice, _ISSUE_CODES.get(status, "processing"))
-    else:
-        response = error_page(status)
+        return refuse_hook(NoSuchAddress() if status == 404 else UnreadableRequest())
+    response = error_page(status)
     headers: list[Any] = error.get_headers()
     response.headers.extend([(name, value) for name, value in headers if name == "Allow"])
     return response
@@ -239,7 +218,7 @@ def _http_error(error: HTTPException) -> Response:
 
 def _fault(error: Exception) -> Response:
     log_fault(error)
-    return _outcome(500, "something broke on our side; the client did nothing wrong", "exception")
+    return _service_error(Broken())
 
 
 def _refuse_odd_query() -> None:
@@ -250,18 +229,12 @@ def _refuse_odd_query() -> None:
         raise BadRequest from None
 
 
-def _log_call(response: Response) -> Response:
-    if "call_log" in g:
-        if response.status_code >= 500 and response.status_code != 503:
-            g.call_log.outcome = "fault"
-        log_call(g.call_log, response.status_code)
-    return response
+def _page_headers(settings: Settings) -> dict[str, str]:
+    """What every answer tells a browser."""
+    return _HEADERS | (HTTPS_ONLY if settings.is_production else {})
 
 
 def _add_headers(headers: Mapping[str, str], response: Response) -> Response:
-    """Registered before CORS, and so run after it."""
     for name, value in headers.items():
         response.headers.setdefault(name, value)
-    if request.method == "OPTIONS" and "Access-Control-Allow-Origin" in response.headers:
-        response.headers.setdefault("Access-Control-Allow-Headers", ", ".join(_ALLOWED_HEADERS))
     return response

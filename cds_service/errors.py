@@ -3,9 +3,13 @@
 ServiceError                500   processing
 ├── BadRequest              400   structure, required or value: names the field
 ├── ClientNotTrusted        401   login: no reason given, which stands in the log (R-6.15)
+├── NoSuchAddress           404   not-found
 ├── UnknownService          404   not-found
+├── MethodNotAllowed        405   not-supported: with Allow
 ├── PreconditionFailed      412   not-found: needed FHIR data could not be had
+├── BodyTooLarge            413   too-long
 ├── UnsupportedMediaType    415   not-supported
+├── Broken                  500   exception: a fault of ours
 ├── Unavailable             503   transient: with Retry-After
 │   ├── KeysUnavailable           the keys of the client's issuer cannot be had
 │   └── LedgerUnavailable         feedback cannot be stored
@@ -16,7 +20,7 @@ Messages name fields, types and what to send instead. They never echo what was s
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import ClassVar
 
@@ -52,7 +56,7 @@ class ServiceError(Exception):
     """A request that gets an OperationOutcome instead of cards. `issue_code`: FHIR IssueType."""
 
     status: ClassVar[int] = 500
-    headers: ClassVar[Mapping[str, str]] = {}
+    headers: Mapping[str, str] = {}
     issue_code = "processing"
 
     def __init__(self, diagnostics: str, *, expression: str | None = None, issue_code: str | None = None) -> None:
@@ -69,11 +73,20 @@ class BadRequest(ServiceError):
     issue_code = "structure"
 
 
+class UnreadableRequest(BadRequest):
+    """The address, the query or the Host header cannot be read."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the address or the Host header of this request cannot be read: send them as RFC 9110 has them"
+        )
+
+
 class ClientNotTrusted(ServiceError):
     """The caller is no registered client. `reason` is for the log, where `client` is the one that the token names."""
 
     status = 401
-    headers: ClassVar[Mapping[str, str]] = {"WWW-Authenticate": "Bearer"}
+    headers: Mapping[str, str] = {"WWW-Authenticate": "Bearer"}
     issue_code = "login"
 
     def __init__(self, code: TokenRefusal, reason: str, client: str | None = None) -> None:
@@ -85,8 +98,49 @@ class ClientNotTrusted(ServiceError):
         self.client = client
 
 
+class NoSuchAddress(ServiceError):
+    """Nothing is served at this path."""
+
+    status = 404
+    issue_code = "not-found"
+
+    def __init__(self) -> None:
+        super().__init__("there is nothing at this address: discovery is at /cds-services")
+
+
+class MethodNotAllowed(ServiceError):
+    """This path is served, for other methods: `allowed`."""
+
+    status = 405
+    issue_code = "not-supported"
+
+    def __init__(self, allowed: Sequence[str]) -> None:
+        super().__init__("this address does not take that method; the Allow header names those it takes")
+        self.headers = {"Allow": ", ".join(allowed)}
+
+
+class BodyTooLarge(ServiceError):
+    """The body is larger than CDS_MAX_BODY_BYTES."""
+
+    status = 413
+    issue_code = "too-long"
+
+    def __init__(self) -> None:
+        super().__init__("the body is larger than this server takes: send fewer resources in prefetch")
+
+
+class Broken(ServiceError):
+    """A fault of this program."""
+
+    status = 500
+    issue_code = "exception"
+
+    def __init__(self) -> None:
+        super().__init__("something broke on our side; the client did nothing wrong")
+
+
 class UnknownService(ServiceError):
-    """No service, or no such endpoint of it, under this id."""
+    """No service has this id."""
 
     status = 404
     issue_code = "not-found"
@@ -111,7 +165,7 @@ class Unavailable(ServiceError):
 
     status = 503
     issue_code = "transient"
-    headers: ClassVar[Mapping[str, str]] = {"Retry-After": "10"}  # seconds
+    headers: Mapping[str, str] = {"Retry-After": "10"}  # seconds
 
 
 class KeysUnavailable(Unavailable):

@@ -26,13 +26,3 @@ def served_topics(settings: Settings) -> Mapping[str, Topic]:
     if settings.draft_translations:
         return topics
     return {service_id: topic.without_drafts() for service_id, topic in topics.items()}
-
-
-def whole_topic(value_sets_dir: Path | None) -> Topic:
-    """The first of `whole_topics`, for callers that serve only one."""
-    return next(iter(whole_topics(value_sets_dir).values()))
-
-
-def served_topic(settings: Settings) -> Topic:
-    """The first of `served_topics`, for callers that serve only one."""
-    return next(iter(served_topics(settings).values()))

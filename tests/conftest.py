@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import shutil
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta, timezone
@@ -15,11 +16,13 @@ from hypothesis import settings
 from cards.catalogue import load_topic
 from cards.topic import Topic
 from cds_service.app import create_app
+from cds_service.served_content import whole_topics
 from cds_service.settings.settings import Settings
 from cds_service.storage.database import Database
 from cds_service.storage.database_url import parse_database_url
 from tests.fake_fhir_server import FakeFhirServer
 from tests.golden_answers import Golden
+from tests.places import SECOND_TOPIC
 
 pytest_plugins = ["tests.databases"]
 collect_ignore = ["interop"]  # needs Java, Node and Chromium; collected where it is named: pytest tests/interop
@@ -35,6 +38,12 @@ NOW = datetime(2026, 11, 21, 21, 30, tzinfo=timezone(timedelta(hours=-5)))
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--accept-golden", action="store_true", help="write the golden answers anew; then read them all")
+
+
+def pytest_collection_finish() -> None:
+    """Thousands of collected tests and the libraries stay until the end: the garbage collector need not visit them."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture
@@ -95,3 +104,12 @@ def client(app: Flask) -> FlaskClient:
 def topic() -> Topic:
     """The clinical content, as it is served."""
     return load_topic()
+
+
+@pytest.fixture
+def second_topic_installed(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Installs the plug-in of tests/second_topic for one test."""
+    whole_topics.cache_clear()
+    monkeypatch.syspath_prepend(str(SECOND_TOPIC))
+    yield SECOND_TOPIC
+    whole_topics.cache_clear()

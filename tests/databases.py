@@ -9,7 +9,6 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -24,12 +23,14 @@ from sqlalchemy import Table, select
 
 from cds_service.storage.database import Database
 from cds_service.storage.database_url import parse_database_url
+from tests.server_process import free_port
 
 _INSTALL = "no PostgreSQL server is installed; `apt-get install postgresql` adds these tests"
 _OWNER = "postgres"  # the user it runs as where the tests run as root, whom it refuses
 _TEMPLATE = "with_every_table"
 _START_S = 60
 _NUMBERS = count(1)
+KINDS = ["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)]  # of a database; one of them has to be started
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -51,8 +52,7 @@ class PostgresqlServer:
             owner = pwd.getpwnam(_OWNER)
             os.chown(self._folder, owner.pw_uid, owner.pw_gid)
             self._owner = {"user": owner.pw_uid, "group": owner.pw_gid, "extra_groups": []}
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self._port = free.getsockname()[1]
+        self._port = free_port()
         arguments = ["--pgdata", "data", "--username", _OWNER, "--auth", "trust", "--encoding", "UTF8", "--no-sync"]
         self._run("initdb", *arguments, "--no-locale", stdout=subprocess.DEVNULL).wait(_START_S)
         self._has_template = False
@@ -233,7 +233,7 @@ def postgresql_database(postgresql: PostgresqlServer) -> Iterator[LiveDatabase]:
     postgresql.drop(name)
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=KINDS)
 def database(request: pytest.FixtureRequest) -> LiveDatabase:
     """A database with every table and no row: the same test on SQLite and on PostgreSQL."""
     live: LiveDatabase = request.getfixturevalue(f"{request.param}_database")

@@ -3,11 +3,6 @@
 from __future__ import annotations
 
 import http.client
-import json
-import os
-import signal
-import socket
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -16,13 +11,11 @@ from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 from threading import Event, Thread
-from typing import Any
 from uuid import UUID, uuid5
 
 from tests.charts import SERVICE
+from tests.server_process import ENDS_S, ServerProcess, ask, environment, free_port, send
 
-START_S = 120  # on a machine that has much else to do
-_ENDS_S = 30
 _NAMES = UUID("2f4f9b0e-3a57-4c39-9f0e-52f0f3b7b3a5")
 # `cds-service serve` without its look at the content, which a test of the ledger need not wait for seventy times.
 _SERVE = (
@@ -31,60 +24,21 @@ _SERVE = (
 _SERVE += "run(read_settings(os.environ))"
 
 
-class KillableServer:
+class KillableServer(ServerProcess):
     """The server of `cds-service serve`, on a port of its own; its log goes to `folder`."""
 
     def __init__(self, database_url: str, folder: Path, *, workers: int = 2) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port = int(free.getsockname()[1])
-        others = {name: text for name, text in os.environ.items() if not name.startswith("CDS_")}
-        ours = {"DATABASE_URL": database_url, "PORT": str(self.port), "WORKERS": str(workers), "THREADS": "16"}
-        self._environment = others | {f"CDS_{name}": text for name, text in ours.items()}
-        self._log = folder / f"server-{self.port}.log"
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        """Start it, and wait until it answers."""
-        with self._log.open("ab") as log:
-            self._process = subprocess.Popen(  # noqa: S603 - our own server
-                [sys.executable, "-c", _SERVE],
-                env=self._environment,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
-        deadline = time.monotonic() + START_S
-        while not self._answers():
-            assert self._process.poll() is None, self._log.read_text("utf-8")
-            assert time.monotonic() < deadline, "the server does not start"
-            time.sleep(0.02)
-
-    def kill(self) -> None:
-        """Kill all of its processes where they stand."""
-        if self._process:
-            os.killpg(self._process.pid, signal.SIGKILL)
-            self._process.wait(_ENDS_S)
-            self._process = None
+        self.port = free_port()
+        settings = {"PORT": str(self.port), "DATABASE_URL": database_url, "WORKERS": str(workers), "THREADS": "16"}
+        variables = environment(**{f"CDS_{name}": text for name, text in settings.items()})
+        command = [sys.executable, "-c", _SERVE]
+        super().__init__(command, folder / f"server-{self.port}.log", variables, self._answers)
 
     def workers(self) -> set[int]:
         """The process ids of its workers (Linux)."""
-        assert self._process
-        pid = self._process.pid
+        assert self.process
+        pid = self.process.pid
         return {int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()}
-
-    def wait(self) -> int:
-        """The status with which it ends by itself."""
-        assert self._process
-        status = self._process.wait(_ENDS_S)
-        self._process = None
-        return status
-
-    def stop(self) -> None:
-        """Have it end in its own way."""
-        if self._process:
-            self._process.terminate()
-            self._process.wait(_ENDS_S)
-            self._process = None
 
     def _answers(self) -> bool:
         try:
@@ -104,22 +58,6 @@ def killable_server(database_url: str, folder: Path, *, workers: int = 2) -> Ite
         server.kill()
 
 
-def ask(port: int, method: str, path: str, body: Any = None) -> tuple[int, bytes]:
-    """Status and body of one answer, over a connection of its own."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_ENDS_S)
-    try:
-        return _send(connection, method, path, body)
-    finally:
-        connection.close()
-
-
-def _send(connection: http.client.HTTPConnection, method: str, path: str, body: Any) -> tuple[int, bytes]:
-    headers = {"Content-Type": "application/json"} if body is not None else {}
-    connection.request(method, path, None if body is None else json.dumps(body), headers)
-    response = connection.getresponse()
-    return response.status, response.read()
-
-
 @dataclass
 class Client:
     """A client that gives feedback without a pause, each entry on a card of its own; `entries` in one batch.
@@ -137,7 +75,7 @@ class Client:
     def give_feedback(self, port: int, until: Event, most: int | None = None) -> None:
         """Send batches over one connection after the other until told to stop, or `most` of them are acknowledged."""
         while not until.is_set() and (most is None or len(self.acknowledged) < most * self.entries):
-            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_ENDS_S)
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=ENDS_S)
             try:
                 while not until.is_set() and (most is None or len(self.acknowledged) < most * self.entries):
                     self._give(connection)
@@ -151,7 +89,7 @@ class Client:
         entry = {"outcome": "overridden", "outcomeTimestamp": "2026-11-22T15:31:47Z"}
         if cards[0] not in self.unanswered:
             self.unanswered += cards  # until we know better
-        status, _ = _send(
+        status, _ = send(
             connection, "POST", f"{SERVICE}/feedback", {"feedback": [{"card": one} | entry for one in cards]}
         )
         if status == 200:
@@ -176,4 +114,4 @@ def feedback_from(clients: list[Client], port: int) -> Iterator[None]:
     finally:
         until.set()
         for one in threads:
-            one.join(2 * _ENDS_S)
+            one.join(2 * ENDS_S)

@@ -7,3 +7,4 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 FIXTURES = ROOT / "fixtures"
 SHARED_DATA = ROOT.parent / "shared" / "data"
+SECOND_TOPIC = ROOT / "tests" / "second_topic"  # on `sys.path`, an installed distribution with a topic

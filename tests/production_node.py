@@ -6,33 +6,27 @@ import http.client
 import os
 import signal
 import socket
-import subprocess
 import sys
 import time
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 
-COMMAND = Path(sys.executable).with_name("cds-service")
+from tests.server_process import COMMAND, ENDS_S, ServerProcess, environment, free_port
+
 METRICS_TOKEN = "made up for tests, and long enough for any rule"  # noqa: S105
-_STARTS_S = 120  # on a machine that has much else to do
-_ENDS_S = 30
 _LOOK_EVERY_S = 0.02
 _ESTABLISHED = "01"  # in /proc/net/tcp
 
 
-class Node:
+class Node(ServerProcess):
     """`host` is a loopback address, `variables` are its settings; its log lies in `folder`."""
 
     def __init__(self, host: str, folder: Path, variables: Mapping[str, str]) -> None:
-        with socket.create_server((host, 0)) as free:
-            self.port = int(free.getsockname()[1])
         self.host = host
-        self.log = folder / f"node-{host}.log"
+        self.port = free_port(host)
         own = {"CDS_HOST": host, "CDS_PORT": str(self.port), "CDS_METRICS_TOKEN": METRICS_TOKEN}
-        others = {name: text for name, text in os.environ.items() if not name.startswith("CDS_")}
-        self._environment = others | dict(variables) | own
-        self._process: subprocess.Popen[bytes] | None = None
+        settings = environment(**variables, **own)
+        super().__init__([COMMAND, "serve"], folder / f"node-{host}.log", settings, self._is_ready_for_calls)
 
     @property
     def address(self) -> str:
@@ -40,58 +34,27 @@ class Node:
         return f"{self.host}:{self.port}"
 
     def start(self, **variables: str) -> float:
-        """Start it, with these settings beside its own, and wait until it is ready; the seconds it took.
-
-        One that runs already stays as it is.
-        """
-        begun = time.monotonic()
-        if self._process:
-            return 0.0
-        with self.log.open("ab") as log:
-            self._process = subprocess.Popen(  # noqa: S603 - our own command
-                [COMMAND, "serve"],
-                env=self._environment | variables,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
-        while self.status("/health/ready") != 200:
-            assert self._process.poll() is None, self.log.read_text("utf-8")
-            assert time.monotonic() < begun + _STARTS_S, f"{self.address} is not ready"
-            time.sleep(_LOOK_EVERY_S)
-        return time.monotonic() - begun
+        """As ServerProcess; one that runs already stays as it is, after 0 seconds."""
+        return 0.0 if self.process else super().start(**variables)
 
     def kill(self) -> None:
         """Kill all of its processes where they stand, and wait until its port refuses."""
-        if self._process:
-            with suppress(ProcessLookupError):  # it has ended by itself
-                os.killpg(self._process.pid, signal.SIGKILL)
-            self._process.wait(_ENDS_S)
-            self._process = None
-            while self.status("/health/live") is not None:
-                time.sleep(_LOOK_EVERY_S)
-
-    def stop(self) -> float:
-        """Have it end in its own way, as a service manager does; the seconds it took."""
-        begun = time.monotonic()
-        if self._process:
-            self._process.terminate()
-            self._process.wait(_ENDS_S)
-            self._process = None
-        return time.monotonic() - begun
+        super().kill()
+        while self.status("/health/live") is not None:
+            time.sleep(_LOOK_EVERY_S)
 
     def wait_until_idle(self) -> None:
         """Wait until nobody is connected to it any more."""
-        deadline = time.monotonic() + _ENDS_S
+        deadline = time.monotonic() + ENDS_S
         while self._connections():
             assert time.monotonic() < deadline, f"somebody stays connected to {self.address}"
             time.sleep(_LOOK_EVERY_S)
 
     def freeze(self, calls: int) -> None:
         """Stop all of its processes where they stand, and wait until so many calls are with it."""
-        assert self._process
-        os.killpg(self._process.pid, signal.SIGSTOP)
-        deadline = time.monotonic() + _ENDS_S
+        assert self.process
+        os.killpg(self.process.pid, signal.SIGSTOP)
+        deadline = time.monotonic() + ENDS_S
         while self._connections() < calls:
             assert time.monotonic() < deadline, f"hardly anybody calls {self.address}"
             time.sleep(0.001)
@@ -115,13 +78,16 @@ class Node:
 
     def send(self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> tuple[int, str]:
         """Status and text of one answer, past nginx."""
-        connection = http.client.HTTPConnection(self.host, self.port, timeout=_ENDS_S)
+        connection = http.client.HTTPConnection(self.host, self.port, timeout=ENDS_S)
         try:
             connection.request(method, path, body, dict(headers))
             answer = connection.getresponse()
             return answer.status, answer.read().decode()
         finally:
             connection.close()
+
+    def _is_ready_for_calls(self) -> bool:
+        return self.status("/health/ready") == 200
 
     def _connections(self) -> int:
         """How many connections to its port are open, as `ss` would count them."""

@@ -17,6 +17,8 @@ from tests.fuzz.run import generators, send_described_edges, send_made_up
 from tests.fuzz.service import ServiceUnderFuzz, service_under_fuzz
 from tests.fuzz.tally import Broken, Findings, Tally
 
+pytestmark = pytest.mark.slow
+
 EXAMPLES = {
     "changed calls": 1_900,
     "damaged calls": 1_100,

@@ -1,22 +1,27 @@
-"""GET /cds-services: what this service is, when it wants to be called, and what it needs (R-1.x)."""
+"""GET /cds-services: what each service is, when it wants to be called, and what it needs (R-1.x)."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import msgspec
 
 from cards.topic import Topic
-from cds_service.cds_hooks.wire import EXTENSION
+from cds_service.cds_hooks.hook_response import EXTENSION
 
 SPECIFICATION_VERSION = "2.0.1"  # of CDS Hooks, as R-1.12 asks; not ours
 
 
-def discovery_document(topic: Topic) -> bytes:
-    """The discovery document: the service once for each hook, under one id, in the order of service.yaml (R-1.15)."""
+def discovery_document(topics: Iterable[Topic]) -> bytes:
+    """The discovery document: each service once for each hook, under one id, in the order of service.yaml (R-1.15)."""
+    return msgspec.json.encode({"services": [entry for topic in topics for entry in _entries(topic)]})
+
+
+def _entries(topic: Topic) -> Iterator[dict[str, Any]]:
     service = topic.service
-    entries: list[dict[str, Any]] = [
-        {
+    for hook in service.hooks:
+        yield {
             "hook": hook,
             "id": service.id,
             "title": service.title,
@@ -26,6 +31,3 @@ def discovery_document(topic: Topic) -> bytes:
             "prefetch": service.prefetch,
             "extension": {EXTENSION: {"contentVersion": topic.version}},
         }
-        for hook in service.hooks
-    ]
-    return msgspec.json.encode({"services": entries})

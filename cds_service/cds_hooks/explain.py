@@ -7,7 +7,7 @@ What comes back quotes the chart, for whoever holds the request already. Nothing
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 
 import msgspec
@@ -20,12 +20,13 @@ from cards.fhir.resources import CodeableConcept
 from cards.fhir.strict_reading import has_models, read_strictly
 from cards.record.patient_record import PatientRecord
 from cards.topic import Fact, Topic, Triage, Verdict
-from cds_service.cds_hooks.patient_chart import ChartLog, ChartReader
-from cds_service.cds_hooks.session import read_session
-from cds_service.cds_hooks.wire import HookRequest, decode_request
-from cds_service.fhir_client.base_url import parse_base
+from cds_service.cds_hooks.hook_call import triage_orders
+from cds_service.cds_hooks.hook_request import HookRequest, decode_request
+from cds_service.cds_hooks.patient_chart import PatientChart
+from cds_service.event_log.call_log import ChartLog
 from cds_service.fhir_client.prefetch import PrefetchValue, State, sort_value
 from cds_service.fhir_client.reader import FhirReader
+from cds_service.steps import run_steps
 
 _MOST_NAMED = 20  # resources that are not valid, each by name
 _LONGEST_LINE = 400  # characters
@@ -89,13 +90,12 @@ def _verdict_words(verdict: Verdict) -> str:
 
 def _read(body: bytes, topic: Topic, today: date) -> _Reading:
     call = decode_request(body, topic.service.hooks)
-    call = replace(call, server=parse_base(call.fhir_server or ""))
-    nowhere = FhirReader(budget_ms=0, threads=1)
-    charts = ChartReader(topic, nowhere)
-    session = read_session(call, topic, charts, ChartLog(), nowhere.deadline())
-    record = charts.read(call, session.found.needs, today, ChartLog(), None) if session.found else None
+    no_time = FhirReader(budget_ms=0, threads=1)  # no server is called
+    chart = PatientChart(topic, call, lambda _: True, no_time, ChartLog())
+    ours, looked_up = run_steps(triage_orders(topic, call, chart))
+    record = run_steps(chart.read(ours.needs, today, fetching=False)) if ours else None
     values = {key: sort_value(call.prefetch.get(key)) for key in topic.service.prefetch}
-    return _Reading(call, session.orders, session.looked_up, session.found, record, values)
+    return _Reading(call, call.orders, looked_up, ours, record, values)
 
 
 def _hook(read: _Reading, today: date) -> Iterator[tuple[str, str]]:

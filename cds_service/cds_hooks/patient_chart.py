@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
+from functools import partial
 
 from cards.fhir.bundle import count_matches
 from cards.fhir.draft_orders import condition_id
@@ -20,138 +20,121 @@ from cards.record.patient_record import (
     read_section,
 )
 from cards.topic import Topic
-from cds_service.cds_hooks.wire import HookRequest
+from cds_service.cds_hooks.hook_request import HookRequest
 from cds_service.errors import BadRequest, CodedReason
+from cds_service.event_log.call_log import REASON, ChartLog, ReadLog
 from cds_service.fhir_client.base_url import FhirBase, parse_base
 from cds_service.fhir_client.prefetch import PrefetchValue, State, fill_template, sort_value
 from cds_service.fhir_client.read_failure import ReadFailure
 from cds_service.fhir_client.reader import FetchResult, FhirReader
-
-REASON = "reason"  # as a ReadLog names a read that a reasonReference asks for
-
-
-@dataclass(frozen=True)
-class ReadLog:
-    """One read from a FHIR server. `key`: of prefetch, or REASON; `began`: as time.perf_counter has it."""
-
-    key: str
-    failure: CodedReason | None
-    began: float
-    seconds: float
+from cds_service.steps import Steps
 
 
-@dataclass
-class ChartLog:
-    """How the record came about, in counts and states: what may be logged of it."""
+class PatientChart:
+    """What one call lets us know of its patient. The time for its FHIR server begins with it.
 
-    prefetch: dict[str, str] = field(default_factory=dict)
-    reads: list[ReadLog] = field(default_factory=list)
-    fetch_failures: dict[str, CodedReason] = field(default_factory=dict)
-    resources_seen: dict[str, int] = field(default_factory=dict)
-    resources_unread: dict[str, Mapping[str, int]] = field(default_factory=dict)
-    reasons_looked_up: dict[str, int] = field(default_factory=dict)
+    `may_read`: whether the client of the call may have us read from a FHIR server.
+    """
 
-
-class ChartReader:
-    """Reads the record of the patient of a call."""
-
-    def __init__(self, topic: Topic, fhir_reader: FhirReader) -> None:
+    def __init__(
+        self, topic: Topic, call: HookRequest, may_read: Callable[[FhirBase], bool], fhir: FhirReader, log: ChartLog
+    ) -> None:
         self._topic = topic
-        self._resource_types = topic.service.resource_types
-        self._fhir_reader = fhir_reader
+        self._call = call
+        self._fhir = fhir
+        self._log = log
+        self._deadline = fhir.deadline()
+        named = parse_base(call.fhir_server or "")
+        self._server = named if named and may_read(named) else None
 
-    def deadline(self) -> float:
-        """When a call that begins now has to stop reading from its FHIR server, on the monotonic clock."""
-        return self._fhir_reader.deadline()
-
-    def read(
-        self, request: HookRequest, needs: Sequence[str], today: date, log: ChartLog, deadline: float | None
-    ) -> PatientRecord:
-        """The record, as complete as prefetch and FHIR server allow; from prefetch alone where `deadline` is None.
-
-        Raises BadRequest where it is somebody else's.
-        """
-        values = {key: sort_value(request.prefetch.get(key)) for key in needs}
-        log.prefetch = {key: value.state.value for key, value in values.items()}
-        fetched = self._fetch_missing(request, values, deadline) if deadline is not None else {}
-        log.reads += [ReadLog(key, one.failure, one.began, one.seconds) for key, one in fetched.items()]
-        log.fetch_failures = {key: result.failure for key, result in fetched.items() if result.failure}
-        sections = {}
-        for key, resource_type in self._resource_types.items():
-            read = self._section(key, request, values[key], fetched.get(key), today, log)
-            log.resources_seen[resource_type] = read.seen_count
-            if read.unread:
-                log.resources_unread[resource_type] = read.unread
-            sections[resource_type] = read
-        patient = self._patient(request, values.get("patient"), fetched.get("patient"))
-        return PatientRecord(request.patient_id, sections, patient.language, patient.birth_date)
-
-    def look_up(
-        self, request: HookRequest, references: Sequence[str], log: ChartLog, deadline: float
-    ) -> dict[str, CodeableConcept]:
+    def look_up(self, references: Sequence[str]) -> Steps[dict[str, CodeableConcept]]:
         """What each of these references to a Condition says, from prefetch or else from the FHIR server, one by one.
 
-        A Condition that cannot be had, is on another server, or is not certainly this patient's, is left out.
+        A Condition that cannot be read, is on another server, or is not certainly this patient's, is left out.
         """
-        wanted = {one: condition_id(one) for one in references if _is_on_server(one, request.server)}
-        value = sort_value(request.prefetch.get("conditions"))
+        wanted = {one: condition_id(one) for one in references if _is_on_server(one, self._server)}
+        value = sort_value(self._call.prefetch.get("conditions"))
         resources = [one.resource for one in value.entries if one and one.resource]
         known = {one.id: one for one in resources if one.resource_type == "Condition"}
         urls = {reference: f"Condition/{id_}" for reference, id_ in wanted.items() if id_ not in known}
-        fetched = self._fhir_reader.fetch(request.server, request.access_token, urls, deadline) if urls else {}
-        log.reads += [ReadLog(REASON, one.failure, one.began, one.seconds) for one in fetched.values()]
-        found = {reference: known[id_] for reference, id_ in wanted.items() if id_ in known}
-        for one, result in fetched.items():
+        fetched = yield from self._fetch(urls)
+        self._log.reads += [ReadLog(REASON, one.failure, one.began, one.seconds) for one in fetched.values()]
+        conditions = {reference: known[id_] for reference, id_ in wanted.items() if id_ in known}
+        for reference, result in fetched.items():
             answers = [entry.resource for entry in result.entries if entry and entry.resource]
-            found.update((one, answer) for answer in answers[:1])
-        told = {one: resource.concept() for one, resource in found.items() if _is_condition_of(resource, request)}
-        log.reasons_looked_up = {"wanted": len(references), "fetched": len(urls), "found": len(told)}
-        return told
+            conditions.update((reference, answer) for answer in answers[:1])
+        concepts = {
+            reference: condition.concept()
+            for reference, condition in conditions.items()
+            if _is_condition_of(condition, self._call.patient_id)
+        }
+        self._log.reasons_looked_up = {"wanted": len(references), "fetched": len(urls), "found": len(concepts)}
+        return concepts
 
-    def _fetch_missing(
-        self, request: HookRequest, values: Mapping[str, PrefetchValue], deadline: float
-    ) -> dict[str, FetchResult]:
+    def read(self, needs: Sequence[str], today: date, *, fetching: bool) -> Steps[PatientRecord]:
+        """The record, as complete as prefetch and FHIR server allow; from prefetch alone where not `fetching`.
+
+        `needs`: keys of the prefetch. Raises BadRequest where prefetch holds somebody else's data.
+        """
+        values = {key: sort_value(self._call.prefetch.get(key)) for key in needs}
+        self._log.prefetch = {key: value.state.value for key, value in values.items()}
+        fetched = (yield from self._fetch(self._missing(values))) if fetching else {}
+        self._log.reads += [ReadLog(key, one.failure, one.began, one.seconds) for key, one in fetched.items()]
+        self._log.fetch_failures = {key: result.failure for key, result in fetched.items() if result.failure}
+        sections = {}
+        for key, resource_type in self._topic.service.resource_types.items():
+            if key not in values:
+                continue
+            section = self._section(key, resource_type, values[key], fetched.get(key), today)
+            self._log.resources_seen[resource_type] = section.seen_count
+            if section.unread:
+                self._log.resources_unread[resource_type] = section.unread
+            sections[resource_type] = section
+        patient = self._patient(values.get("patient"), fetched.get("patient"))
+        return PatientRecord(self._call.patient_id, sections, patient.language, patient.birth_date)
+
+    def _fetch(self, urls: Mapping[str, str]) -> Steps[dict[str, FetchResult]]:
+        if not urls:
+            return {}
+        token = self._call.access_token
+        results: dict[str, FetchResult] = yield partial(self._fhir.fetch, self._server, token, urls, self._deadline)
+        return results
+
+    def _missing(self, values: Mapping[str, PrefetchValue]) -> dict[str, str]:
+        """What has to be read from the FHIR server, by key: all of a section, or its pages from the next one on."""
         templates = self._topic.service.prefetch
-        urls = {
-            key: value.next_url or fill_template(templates[key], request.patient_id)
+        return {
+            key: value.next_url or fill_template(templates[key], self._call.patient_id)
             for key, value in values.items()
             if value.state in (State.MISSING, State.PARTIAL)
         }
-        return self._fhir_reader.fetch(request.server, request.access_token, urls, deadline) if urls else {}
 
     def _section(
-        self,
-        key: str,
-        request: HookRequest,
-        value: PrefetchValue,
-        fetched: FetchResult | None,
-        today: date,
-        log: ChartLog,
+        self, key: str, resource_type: str, value: PrefetchValue, fetched: FetchResult | None, today: date
     ) -> SectionRead:
         def read(section: Section) -> SectionRead:
-            return read_section(section, self._resource_types[key], request.patient_id, self._topic.chart, today)
+            return read_section(section, resource_type, self._call.patient_id, self._topic.chart, today)
 
         obtained = value.state not in (State.FAILED, State.MISSING)
         try:
-            given = read(Section(value.entries, obtained=obtained, complete=value.state is not State.PARTIAL))
+            sent = read(Section(value.entries, obtained=obtained, complete=value.state is not State.PARTIAL))
         except OtherPatient as other:
             raise _other_patient(f"prefetch.{key}", other.index) from None
         if fetched is None:
-            return given
+            return sent
         try:
             return read(_merged(value, fetched))
         except OtherPatient:  # a server that ignores `patient=` answers with everybody: none of it is used
             words = "the server answered with another patient's data"
-            log.fetch_failures[key] = CodedReason(ReadFailure.OTHER_PATIENT, words)
-            return given
+            self._log.fetch_failures[key] = CodedReason(ReadFailure.OTHER_PATIENT, words)
+            return sent
 
-    def _patient(self, request: HookRequest, value: PrefetchValue | None, fetched: FetchResult | None) -> PatientFacts:
-        """The facts of the Patient. Raises BadRequest where prefetch holds another one."""
-        entries = value.entries if value else ()
-        sent = bool(entries)
-        entries = entries or (fetched.entries if fetched else ())
+    def _patient(self, value: PrefetchValue | None, fetched: FetchResult | None) -> PatientFacts:
+        """The facts of the Patient. Raises BadRequest where prefetch has another one."""
+        sent = value.entries if value else ()
+        entries = sent or (fetched.entries if fetched else ())
         facts = read_patient(entries[0]) if entries else None
-        if facts is None or facts.id is None or facts.id == request.patient_id:
+        if facts is None or facts.id is None or facts.id == self._call.patient_id:
             return facts or PatientFacts(None)
         if sent:
             raise _other_patient("prefetch.patient", 0)
@@ -164,12 +147,12 @@ def _is_on_server(reference: str, server: FhirBase | None) -> bool:
     return not address or (server is not None and parse_base(address) == server)
 
 
-def _is_condition_of(resource: ChartResource, request: HookRequest) -> bool:
-    """Whether this is a Condition, and of the patient of the call."""
+def _is_condition_of(resource: ChartResource, patient_id: str) -> bool:
+    """Whether this is a Condition of this patient."""
     if resource.resource_type != "Condition":
         return False
     try:
-        return Ownership(request.patient_id, ()).is_ours(resource.subject or resource.patient, 0)
+        return Ownership(patient_id, ()).is_ours(resource.subject or resource.patient, 0)
     except OtherPatient:
         return False
 

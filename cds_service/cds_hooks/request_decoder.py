@@ -7,19 +7,16 @@ decoder goes first depends on this, never the answer (ADR 16).
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import msgspec
 
-from cards.evaluate import Triage, triage
+from cards.evaluate import triage
 from cards.fhir.bundle import read_decoded
-from cards.fhir.draft_orders import DraftOrder, NotABundle, read_draft_orders
 from cards.fhir.resources import Bundle
 from cards.topic import Topic
-from cds_service.cds_hooks.request_body import refuse_deep
-from cds_service.cds_hooks.wire import (
+from cds_service.cds_hooks.hook_request import (
     Envelope,
     HookRequest,
     PrefetchBytes,
@@ -27,6 +24,7 @@ from cds_service.cds_hooks.wire import (
     decode_request,
     require_utf8,
 )
+from cds_service.cds_hooks.http_message import refuse_deep
 from cds_service.errors import BadRequest
 
 _PREFETCH = b'"prefetch"'
@@ -34,55 +32,46 @@ _WORTH_A_LOOK = 16_000  # bytes; what stands before prefetch is decoded twice, w
 _NULL = msgspec.Raw(b"null")
 
 
-@dataclass(frozen=True)
-class EarlyLook:
-    """What the members before prefetch tell: the request without it, its orders, and what of them is ours."""
-
-    call: HookRequest
-    orders: tuple[DraftOrder, ...]
-    found: Triage | None
-
-    def holds_for(self, call: HookRequest) -> bool:
-        """Whether the whole request says the same: members that come after prefetch may say otherwise."""
-        return self.call == replace(call, prefetch={})
-
-
 class RequestDecoder:
-    """Decodes calls to the service of a topic. `bundles`: the prefetch keys that hold the Bundles of a chart."""
+    """Decodes the calls of one service."""
 
-    def __init__(self, topic: Topic, bundles: Collection[str]) -> None:
+    def __init__(self, topic: Topic) -> None:
         self._topic = topic
         self._hooks = topic.service.hooks
-        self._bundles = frozenset(bundles)
         chart = msgspec.defstruct("_Chart", [self._field(key) for key in topic.service.prefetch], gc=False)
         envelope = msgspec.defstruct("_Whole", [("prefetch", chart | None, None)], bases=(Envelope,), rename="camel")
         self._whole = msgspec.json.Decoder(envelope)
 
     def _field(self, key: str) -> tuple[str, Any, Any]:
-        if key in self._bundles:
+        if key in self._topic.service.resource_types:
             return key, Bundle | None, msgspec.UNSET
         return key, msgspec.Raw, msgspec.UNSET
 
-    def decode(self, body: bytes) -> tuple[HookRequest, EarlyLook | None]:
-        """The request, and what was seen of its orders on the way, if anything. Raises BadRequest."""
-        look = self._look(body)
-        call = self._decode_whole(body) if look and look.found else None
-        if call is None:
-            call = decode_request(body, self._hooks)
-        return call, look if look and look.holds_for(call) else None
+    def decode(self, body: bytes) -> HookRequest:
+        """The request. Raises BadRequest."""
+        head, is_ours = self._decode_head(body)
+        whole = self._decode_whole(body) if is_ours else None
+        if whole is None:
+            whole = decode_request(body, self._hooks)
+        if head is None or head != replace(whole, prefetch={}):  # members after prefetch may say something else
+            return whole
+        head.prefetch = whole.prefetch  # of which the orders are read already
+        return head
 
-    def _look(self, body: bytes) -> EarlyLook | None:
-        """What stands before the first `"prefetch"`, which is a list of members if it decodes with a brace after it."""
+    def _decode_head(self, body: bytes) -> tuple[HookRequest | None, bool]:
+        """What stands before the first `"prefetch"`, and whether an order of it is ours.
+
+        It is a list of members if it decodes with a brace after it. None where it does not, or is not worth the time.
+        """
         at = body.find(_PREFETCH)
         if at < 0 or len(body) - at < _WORTH_A_LOOK:
-            return None
+            return None, False
         try:
-            call = decode_request(body[:at].rstrip(b" \t\r\n,") + b"}", self._hooks)
-            refuse_deep(call.draft_orders, "context.draftOrders")
-            orders = read_draft_orders(call.draft_orders, call.selections)
-        except (BadRequest, NotABundle):  # whatever is wrong is told of the whole request
-            return None
-        return EarlyLook(call, orders, triage(self._topic, orders))
+            head = decode_request(body[:at].rstrip(b" \t\r\n,") + b"}", self._hooks)
+            refuse_deep(head.draft_orders, "context.draftOrders")
+            return head, triage(self._topic, head.orders) is not None
+        except BadRequest:  # whatever is wrong will be said of the whole request
+            return None, False
 
     def _decode_whole(self, body: bytes) -> HookRequest | None:
         """The request with its Bundles; None where it, or one of them, is not as FHIR and CDS Hooks have it."""

@@ -95,11 +95,11 @@ def _describe_clients(registry: Registry, settings: Settings) -> Iterator[Fact]:
         origins = ", ".join(client.cors_origins) if settings.is_production else "any"
         yield f"client {client.name}", f"{client.issuer}, {', '.join(sorted(client.algorithms))}, {tenants}"
         yield "", f"FHIR servers: {servers or 'none, so prefetch only'}; browser origins: {origins or 'none'}"
-        quiet = client.quiet
-        if quiet.period_hours:
-            yield "", f"quiet for {quiet.period_hours} hours after {', '.join(sorted(quiet.final_reasons))}"
-        if quiet.max_cards:
-            yield "", f"at most {quiet.max_cards} card(s) in an answer; red flags always"
+        limits = client.card_limits
+        if limits.quiet_period_hours:
+            yield "", f"quiet for {limits.quiet_period_hours} hours after {', '.join(sorted(limits.final_reasons))}"
+        if limits.max_cards:
+            yield "", f"at most {limits.max_cards} card(s) in an answer; red flags always"
 
 
 def _ask(client: RegisteredClient, diagnosis: Diagnosis) -> Iterator[Fact]:

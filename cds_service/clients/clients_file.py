@@ -69,7 +69,7 @@ def faults_of(entry: ClientEntry, folder: Path, production: bool) -> Iterator[st
         if not _ORIGIN.fullmatch(origin) or (production and not origin.startswith("https:")):
             kind = "https origins" if production else "origins"
             yield f"cors_origins must be {kind} such as https://ehr.example.org, not {origin!r}"
-    yield from _faults_of_quiet(entry)
+    yield from _faults_of_limits(entry)
 
 
 def _faults_of_keys(entry: ClientEntry, folder: Path, production: bool) -> Iterator[str]:
@@ -89,7 +89,7 @@ def _faults_of_keys(entry: ClientEntry, folder: Path, production: bool) -> Itera
         yield "jwks_url must be https" + ("" if production else ", or on loopback")
 
 
-def _faults_of_quiet(entry: ClientEntry) -> Iterator[str]:
+def _faults_of_limits(entry: ClientEntry) -> Iterator[str]:
     if entry.max_cards is not None and entry.max_cards < 1:
         yield "max_cards must be 1 or more"
     if entry.quiet_period_hours is not None and not 1 <= entry.quiet_period_hours <= 24 * 366:

@@ -165,6 +165,9 @@ class FetchedKeys:
             self._refresh, name="issuer-keys", most_waiting=_MOST_WAITING, monotonic=monotonic
         )
 
+    def __contains__(self, kid: str) -> bool:
+        return self._keys is not None and kid in self._keys
+
     def find(self, kid: str, algorithm: str) -> PyJWK | None:
         """The key of this id where it is one for this algorithm, else None.
 

@@ -32,19 +32,29 @@ class Keys(Protocol):
     def is_known(self) -> bool:
         """Whether there is any key."""
 
+    def __contains__(self, kid: str) -> bool:
+        """Whether a key of this id is at hand, so that `find` does not wait."""
+
     def find(self, kid: str, algorithm: str) -> PyJWK | None:
-        """The key of this id where it is one for this algorithm, else None. Raises KeysUnobtainable."""
+        """The key of this id where it is one for this algorithm, else None. May wait for the issuer.
+
+        Raises KeysUnobtainable.
+        """
 
     def warm(self) -> None:
         """Begin to fetch the keys where none is known, and wait for nothing."""
 
 
 @dataclass(frozen=True)
-class Quiet:
-    """What a client asked for against alert fatigue; nothing by default. Red flags are never silenced."""
+class CardLimits:
+    """What a client asked for against alert fatigue; nothing by default. Red flags are never silenced.
+
+    `max_cards`: in one answer. `quiet_period_hours`: how long a card is not shown again for a patient after it was
+    overridden with one of the `final_reasons`, which are codes.
+    """
 
     max_cards: int | None = None
-    period_hours: int | None = None
+    quiet_period_hours: int | None = None
     final_reasons: frozenset[str] = frozenset()
 
 
@@ -59,7 +69,7 @@ class RegisteredClient:
     tenants: frozenset[str] | None = None
     fhir_servers: tuple[FhirBase, ...] = ()
     cors_origins: tuple[str, ...] = ()
-    quiet: Quiet = Quiet()
+    card_limits: CardLimits = CardLimits()
 
     def takes(self, tenant: str | None) -> bool:
         """Whether calls for this tenant are this client's."""
@@ -106,7 +116,7 @@ def registry_of(settings: Settings, fetch: Fetch) -> Registry:
     if settings.clients_file is None:
         return Registry() if settings.is_production else load_registry(SANDBOX_FILE, production=False, fetch=fetch)
     registry = load_registry(settings.clients_file, production=settings.is_production, fetch=fetch)
-    quiet = [one.name for one in registry.clients if one.quiet.period_hours]
+    quiet = [one.name for one in registry.clients if one.card_limits.quiet_period_hours]
     if quiet and not settings.patient_hash_key:
         raise NotReady([f"CDS_PATIENT_HASH_KEY must be set: {', '.join(quiet)} has a quiet period (docs/clients.md)"])
     return registry
@@ -158,5 +168,5 @@ def _client(entry: ClientEntry, folder: Path, production: bool, fetch: Fetch) ->
         tenants=None if entry.tenants is None else frozenset(entry.tenants),
         fhir_servers=tuple(filter(None, map(parse_base, entry.fhir_servers))),
         cors_origins=tuple(entry.cors_origins),
-        quiet=Quiet(entry.max_cards, entry.quiet_period_hours, frozenset(entry.final_reasons)),
+        card_limits=CardLimits(entry.max_cards, entry.quiet_period_hours, frozenset(entry.final_reasons)),
     )

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Annotated, Any
 
 import jwt
@@ -17,11 +18,12 @@ import msgspec
 
 from cds_service.clients.clients_file import is_tenant
 from cds_service.clients.issuer_keys import KeysUnobtainable
-from cds_service.clients.registry import Quiet, RegisteredClient, Registry
+from cds_service.clients.registry import CardLimits, RegisteredClient, Registry
 from cds_service.clients.token_replay import SeenTokens
 from cds_service.errors import ClientNotTrusted, KeysUnavailable, TokenRefusal
-from cds_service.event_log.events import CallLog
+from cds_service.event_log.call_log import CallLog
 from cds_service.fhir_client.base_url import FhirBase
+from cds_service.steps import Steps
 
 LEEWAY_S = 60
 _LONGEST_LIFE_S = 3_600
@@ -81,9 +83,9 @@ class TrustedClient:
         return self.registration.name if self.registration else "unidentified"
 
     @property
-    def quiet(self) -> Quiet:
+    def card_limits(self) -> CardLimits:
         """What the client asked for against alert fatigue."""
-        return self.registration.quiet if self.registration else Quiet()
+        return self.registration.card_limits if self.registration else CardLimits()
 
     def may_read(self, server: FhirBase) -> bool:
         """Whether the client may have us read from this FHIR server, its token with us (R-2.27)."""
@@ -103,13 +105,13 @@ class ClientAuth:
         self._required = required
         self._production = production
 
-    def identify(self, authorization: str | None, audiences: Collection[str], log: CallLog) -> TrustedClient:
-        """The client of a call, told to the log. Raises what `authenticate` does, where tokens are required.
+    def identify(self, authorization: str | None, audiences: Collection[str], log: CallLog) -> Steps[TrustedClient]:
+        """The client of a call, noted in the log. Raises what `authenticate` does, where tokens are required.
 
         Where they are not, nothing is refused: the log says why the token would have been.
         """
         try:
-            client = self.authenticate(authorization, audiences)
+            client = yield from self.authenticate(authorization, audiences)
         except (ClientNotTrusted, KeysUnavailable) as refusal:
             log.client, log.not_trusted = refusal.client, refusal.reason
             if self._required:
@@ -119,7 +121,7 @@ class ClientAuth:
         log.lap("auth")
         return client
 
-    def authenticate(self, authorization: str | None, audiences: Collection[str]) -> TrustedClient:
+    def authenticate(self, authorization: str | None, audiences: Collection[str]) -> Steps[TrustedClient]:
         """The client that this header proves. Raises ClientNotTrusted with the reason (for the log, not the caller),
         and KeysUnavailable where the client's keys cannot be had.
 
@@ -127,12 +129,13 @@ class ClientAuth:
         """
         unverified_token = _bearer(authorization)
         client, header = self._unverified_client(unverified_token)
-        claims = _verified_claims(unverified_token, client, header)
+        claims = yield from _verified_claims(unverified_token, client, header)
         now_s = self._clock().timestamp()
         fault = _fault_of(claims, audiences, now_s)
         if fault:
             raise ClientNotTrusted(*fault, client.name)
-        if not self._seen.is_first_use(claims.iss, claims.jti, int(claims.exp) + LEEWAY_S + 1):
+        keep_until_s = int(claims.exp) + LEEWAY_S + 1
+        if not (yield partial(self._seen.is_first_use, claims.iss, claims.jti, keep_until_s)):
             raise ClientNotTrusted(TokenRefusal.REPLAYED, "jti was seen before", client.name)
         return TrustedClient(client, claims.tenant or "", claims.jti, any_loopback=not self._production)
 
@@ -168,7 +171,7 @@ def _bearer(authorization: str | None) -> str:
     return match[1]
 
 
-def _verified_claims(unverified_token: str, client: RegisteredClient, header: _Header) -> _Claims:
+def _verified_claims(unverified_token: str, client: RegisteredClient, header: _Header) -> Steps[_Claims]:
     """The claims of a token whose signature holds, with a key and an algorithm that are registered for the client."""
 
     def refuse(code: TokenRefusal, reason: str) -> ClientNotTrusted:
@@ -181,7 +184,8 @@ def _verified_claims(unverified_token: str, client: RegisteredClient, header: _H
     if header.alg not in client.algorithms:
         raise refuse(TokenRefusal.KEY, "alg is not registered for the client")
     try:
-        key = client.keys.find(header.kid, header.alg)
+        find_key = partial(client.keys.find, header.kid, header.alg)
+        key = find_key() if header.kid in client.keys else (yield find_key)
     except KeysUnobtainable:
         raise KeysUnavailable(client.name) from None
     if key is None:

@@ -11,48 +11,13 @@ import sys
 import time
 import traceback
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import structlog
 
-from cds_service.cds_hooks.patient_chart import ChartLog
-from cds_service.errors import CodedReason
+from cds_service.event_log.call_log import CallLog
 
 _LONGEST_ID = 100  # characters of a token id, which its issuer chooses
-
-
-@dataclass
-class CallLog:
-    """One call, as it will be logged. Filled while the call goes its way; `lap` notes how long each stage took."""
-
-    event: str
-    service: str | None
-    content_version: str
-    client: str | None = None
-    tenant: str | None = None
-    jti: str | None = None
-    not_trusted: CodedReason | None = None
-    hook: str | None = None
-    hook_instance: str | None = None
-    outcome: str = "refused"
-    cards: list[str] = field(default_factory=list)
-    card_uuids: list[str] = field(default_factory=list)
-    indicators: dict[str, str] = field(default_factory=dict)  # by card, silenced ones included
-    silenced: dict[str, str] = field(default_factory=dict)
-    unrecorded: str | None = None
-    feedback: dict[str, int] = field(default_factory=dict)
-    feedback_outcomes: dict[str, int] = field(default_factory=dict)
-    chart: ChartLog = field(default_factory=ChartLog)
-    stages_ms: dict[str, float] = field(default_factory=dict)
-    started: float = field(default_factory=time.perf_counter)
-    _lap_began: float | None = None
-
-    def lap(self, stage: str) -> None:
-        """Note that this stage ends now; it began with the end of the one before."""
-        now = time.perf_counter()
-        self.stages_ms[stage] = round((now - (self._lap_began or self.started)) * 1000, 3)
-        self._lap_began = now
 
 
 class Observer(Protocol):

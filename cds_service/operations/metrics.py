@@ -26,9 +26,8 @@ from cds_service.operations.metrics_folder import dead_workers, shared_folder
 from cds_service.version import program_version
 
 if TYPE_CHECKING:
-    from cds_service.cds_hooks.patient_chart import ChartLog
     from cds_service.clients.registry import Registry
-    from cds_service.event_log.events import CallLog
+    from cds_service.event_log.call_log import CallLog, ChartLog
 
 _NOT_WELL = frozenset({UNAVAILABLE, OUTDATED, OVERDUE, PARTIAL, MISSING})
 _CHALLENGE = {"WWW-Authenticate": "Bearer", "Content-Type": "text/plain; charset=utf-8"}

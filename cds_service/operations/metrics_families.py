@@ -14,8 +14,8 @@ from itertools import product
 from prometheus_client import CollectorRegistry, Counter, Histogram, disable_created_metrics
 
 from cards.topic import Topic
-from cds_service.cds_hooks.patient_chart import REASON
 from cds_service.errors import TokenRefusal
+from cds_service.event_log.call_log import REASON
 from cds_service.fhir_client.prefetch import State
 from cds_service.fhir_client.read_failure import ReadFailure
 

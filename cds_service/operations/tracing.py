@@ -15,10 +15,8 @@ from importlib.util import find_spec
 from multiprocessing.util import Finalize
 from typing import TYPE_CHECKING, Any
 
-from flask import request
-
-from cds_service.cds_hooks.patient_chart import REASON, ReadLog
-from cds_service.event_log.events import CallLog, log_traces_not_sent, members_of
+from cds_service.event_log.call_log import REASON, CallLog, ReadLog
+from cds_service.event_log.events import log_traces_not_sent, members_of
 from cds_service.version import PROJECT, program_version
 
 if TYPE_CHECKING:
@@ -100,7 +98,7 @@ class Tracing:
         end = time.time_ns()
         start = end - int(seconds * _NS)
         span = self._tracer.start_span(
-            call.event, _caller(), SpanKind.SERVER, _attributes(call, status, seconds), start_time=start
+            call.event, _caller(call), SpanKind.SERVER, _attributes(call, status, seconds), start_time=start
         )
         if span.is_recording():
             if status >= 500:
@@ -137,12 +135,13 @@ class Tracing:
         span.end(start + int(read.seconds * _NS))
 
 
-def _caller() -> Context | None:
+def _caller(call: CallLog) -> Context | None:
     """The trace that the call belongs to, by its `traceparent`; `tracestate` and baggage may hold anything."""
     from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-    given = request.headers.get("traceparent")
-    return TraceContextTextMapPropagator().extract({"traceparent": given}) if given else None
+    if not call.traceparent:
+        return None
+    return TraceContextTextMapPropagator().extract({"traceparent": call.traceparent})
 
 
 def _attributes(call: CallLog, status: int, seconds: float) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from cards.topic import Topic
 from cds_service.report.counting.card_answers import Reason
 from cds_service.report.counting.card_counts import CardKey
-from cds_service.report.counting.tallies import printable
+from cds_service.terminal import in_one_line
 
 _PLACEHOLDER = re.compile(r"\{\w+\}")
 
@@ -37,7 +37,7 @@ class ContentWords:
         if reason.code is None:
             return "No reason given"
         known = None if reason.foreign else self.reasons.get((reason.system or "", reason.code))
-        return known or printable(f"{reason.code} ({reason.system or 'no system'}), not offered by the card")
+        return known or in_one_line(f"{reason.code} ({reason.system or 'no system'}), not offered by the card")
 
 
 def words_of(topics: Iterable[Topic]) -> ContentWords:

@@ -1,4 +1,4 @@
-"""The whole report as data: all that any of its formats shows."""
+"""The whole report as data: everything that any of its formats shows."""
 
 from __future__ import annotations
 
@@ -43,9 +43,10 @@ from cds_service.report.counting.counted_apart import (
     list_silenced,
 )
 from cds_service.report.counting.snapshot import ledger_snapshot
-from cds_service.report.counting.tallies import Group, Tally, printable
+from cds_service.report.counting.tallies import Group, Tally
 from cds_service.report.counting.window import Window
 from cds_service.storage.database import Database
+from cds_service.terminal import in_one_line
 
 GROUPED = ("service", "card", "week", "client", "tenant", "content-version")
 BREAKDOWNS = ("service", "card", "week", "client", "tenant", "reason", "suggestion", "content-version")
@@ -93,7 +94,7 @@ class LedgerReport:
 
     @property
     def has_several_services(self) -> bool:
-        """Whether a reader has to be told of which service a card is."""
+        """Whether a card is named with its service."""
         return len(self.services) > 1
 
     @property
@@ -103,17 +104,17 @@ class LedgerReport:
 
     @property
     def candidates(self) -> tuple[Candidate, ...]:
-        """The cards to look at, the first one first."""
+        """The cards to look at first, in that order."""
         return rank_cards(self.groups["card"], self.words.never_silenced)
 
     @property
     def most_overridden(self) -> Candidate | None:
-        """The card most surely overridden most often, whatever its numbers."""
+        """The card with the highest override rate, counted cautiously, however rarely it was shown."""
         return most_overridden(self.candidates)
 
     def card_name(self, row: OfCard) -> str:
         """A card as a person reads it: with its service where there are several."""
-        return printable(f"{row.service} / {row.card}" if self.has_several_services else row.card)
+        return in_one_line(f"{row.service} / {row.card}" if self.has_several_services else row.card)
 
     def readable_groups(self, breakdown: str) -> tuple[Group, ...]:
         """The groups of a breakdown as a person reads them: with their service where there are several."""
@@ -137,7 +138,8 @@ class LedgerReport:
 
     def reasons_of(self, row: OfCard) -> tuple[Reason, ...]:
         """The reasons of one card, the most frequent first."""
-        return tuple(one for one in self.reasons if (one.service, one.card) == (row.service, row.card))
+        card = (row.service, row.card)
+        return tuple(reason for reason in self.reasons if (reason.service, reason.card) == card)
 
 
 def build_report(

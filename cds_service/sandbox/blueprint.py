@@ -16,9 +16,9 @@ from markupsafe import Markup
 
 from cards.topic import Topic
 from cds_service.cds_hooks.explain import explain_parts
-from cds_service.cds_hooks.request_body import read_json_body
 from cds_service.clients.registry import RegisteredClient
 from cds_service.errors import BadRequest
+from cds_service.flask_door import read_json_body
 from cds_service.sandbox.card_detail import render_detail
 from cds_service.sandbox.charts import PRACTITIONER_ID, Charts
 from cds_service.sandbox.ehr import MODES, Ehr, describe

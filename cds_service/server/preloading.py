@@ -9,7 +9,7 @@ from cards.card import Coding
 from cards.fhir.draft_orders import FhirVersion
 from cards.fhir.referral import draft_referral
 from cds_service.errors import operation_outcome
-from cds_service.served_content import served_topic
+from cds_service.served_content import served_topics
 from cds_service.settings.settings import Settings
 
 
@@ -21,7 +21,7 @@ def preload(settings: Settings) -> None:
     """
     gc.disable()
     import_module("cds_service.server.body_buffering")  # the application, and all it imports
-    served_topic(settings)
+    served_topics(settings)
     operation_outcome("preload", "processing")
     for version in FhirVersion:
         draft_referral(version, "preload", Coding("preload", "preload", "preload"), "preload", None)

@@ -13,9 +13,8 @@ from typing import Any
 
 from sqlalchemy import Connection, case, select
 
-from cds_service.cds_hooks.feedback_body import FeedbackEntry
-from cds_service.cds_hooks.wire import IssuedCard
 from cds_service.storage.database import Database
+from cds_service.storage.ledger_entries import FeedbackEntry, IssuedCard
 from cds_service.storage.schema import (
     ACCEPTED_SUGGESTION,
     CARD_PATIENT,

@@ -31,6 +31,7 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize("part", PARTS)
+@pytest.mark.slow
 def test_each_part_prints_its_table_and_its_aims(part: str) -> None:
     done = run("bench", "--only", part, "--rounds", "1", "--seconds", "0.1")
     assert done.returncode == 0, done.stderr
@@ -39,6 +40,7 @@ def test_each_part_prints_its_table_and_its_aims(part: str) -> None:
     assert re.search(r"\| at most .* \| +(met|missed) \|", aims)
 
 
+@pytest.mark.slow
 def test_the_candidates_that_need_no_other_package_are_measured_as_servers() -> None:
     options = ["--candidates", "granian", "granian-wsgi", "--workers", "1", "--rounds", "1", "--seconds", "0.1"]
     done = run("bench.servers", *options, "--only", "throughput")

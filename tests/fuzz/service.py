@@ -25,6 +25,7 @@ from sqlalchemy import event
 from werkzeug.test import EnvironBuilder, TestResponse, run_wsgi_app
 
 from cds_service.app import create_app
+from cds_service.cds_hooks import hook_call
 from cds_service.settings.settings import Settings
 from tests.charts import SERVICE
 from tests.fake_fhir_server import FakeFhirServer
@@ -73,13 +74,18 @@ class ServiceUnderFuzz:
     def _overhear_faults(self, app: Flask) -> None:
         """Keep the exception behind an answer of 500; the answer stays the application's."""
         handlers = app.error_handler_spec[None][None]
-        answer = handlers[Exception]
+        answer, log = handlers[Exception], hook_call.log_fault
 
         def keep(fault: Exception) -> Any:
             self._fault = fault
             return answer(fault)
 
+        def keep_and_log(fault: BaseException) -> None:
+            self._fault = fault if isinstance(fault, Exception) else None
+            log(fault)
+
         handlers[Exception] = keep
+        hook_call.log_fault = keep_and_log
 
     def send_case(self, case: schemathesis.Case[Any]) -> None:
         """Send a case of schemathesis. Raises Broken."""

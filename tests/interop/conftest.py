@@ -16,8 +16,9 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 from tests.interop.clocked_app import CLOCK_FILE, FHIR_OF_THE_RECORDINGS
-from tests.interop.part import Parts, free_port
+from tests.interop.part import Parts
 from tests.interop.watched_page import WatchedPage, start, watched
+from tests.server_process import free_port
 
 HERE = Path(__file__).parent
 COMMAND = Path(sys.executable).with_name("cds-service")

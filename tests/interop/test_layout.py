@@ -17,8 +17,8 @@ import requests
 from deploy.layout import HOME_OF_SERVICE, ROOT, Image, build, read_image, start_command
 from tests.charts import SERVICE
 from tests.databases import PostgresqlServer
-from tests.interop.part import free_port
 from tests.registered_service import ISSUER, PUBLIC_URL, REGISTRY, key_files
+from tests.server_process import free_port
 from tests.token_forge import Forge, key_for
 
 CALL = (ROOT / "fixtures/hook_calls/lumbar_puncture_with_stenosis.json").read_bytes()

@@ -169,7 +169,7 @@ class Service(generic.Service):
     lp_finds: PunctureFinds
     escalators: EscalatorSettings
     contributors: list[ContributorKind]
-    prepared_value_sets: list[str] = []
+    prepared_value_sets: list[str] = msgspec.field(default_factory=list)
 
     def text_names(self) -> Iterator[str]:
         yield from super().text_names()

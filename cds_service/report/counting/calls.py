@@ -1,4 +1,4 @@
-"""The calls behind the cards: the firing rate, and the days on which nobody called."""
+"""The calls behind the cards: the firing rate, and the days without any call."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""What a committee asks of the counts: which card to look at first, and what a change of content did.
+"""Two answers for a committee: which card to look at first, and what a change of content did.
 
-Both rules are plain, and the report states them beside their answers.
+The report states both rules beside their results.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Change:
 
     @property
     def verdict(self) -> str:
-        """too-few, fell, rose, or unclear: the interval of the difference holds zero."""
+        """too-few, fell, rose, or unclear (the interval of the difference includes zero)."""
         if self.low is None or self.high is None:
             return "too-few"
         if min(self.before.tally.answered, self.after.tally.answered) < TOO_FEW:

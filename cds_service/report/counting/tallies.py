@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from cds_service.report.counting.intervals import wilson
+from cds_service.terminal import in_one_line
 
 TOO_FEW = 20  # below so many, a rate is shown and not judged
 
@@ -86,9 +87,4 @@ class Group:
     @property
     def label(self) -> str:
         """The key in words."""
-        return printable(" / ".join(part or "(no tenant)" for part in self.key))
-
-
-def printable(text: str) -> str:
-    """What a client named, without characters that would steer a terminal."""
-    return "".join(char if char.isprintable() else " " for char in text)
+        return in_one_line(" / ".join(part or "(no tenant)" for part in self.key))

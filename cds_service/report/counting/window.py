@@ -33,7 +33,7 @@ class Window:
 
     @property
     def last_day(self) -> date:
-        """The last day of which it holds a part."""
+        """The last day that is at least partly in the window."""
         return as_time(max(self.until_ms - 1, self.since_ms)).date()
 
     def days(self) -> list[date]:

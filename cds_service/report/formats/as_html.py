@@ -16,10 +16,11 @@ from markupsafe import Markup
 
 from cds_service.report.counting.card_answers import MOST_LISTED, Reason
 from cds_service.report.counting.committee import LOOK_FIRST_RULE
-from cds_service.report.counting.tallies import TOO_FEW, printable, rate
+from cds_service.report.counting.tallies import TOO_FEW, rate
 from cds_service.report.formats import sentences
 from cds_service.report.formats.figures import draw_cards, draw_changes, draw_reasons, draw_weeks
 from cds_service.report.ledger_report import BREAKDOWNS, LedgerReport
+from cds_service.terminal import in_one_line
 
 MOST_REASONS = 12  # more are summed up in one line; a client may send any code
 _FOLDER = Path(__file__).parent
@@ -44,7 +45,7 @@ def as_html(report: LedgerReport, wanted: Collection[str] = BREAKDOWNS) -> str:
         "duration": sentences.duration,
         "day": sentences.day,
         "moment": sentences.moment,
-        "printable": printable,
+        "printable": in_one_line,
     }
     reasons, further = _top_reasons(report)
     return environment.get_template("report.html").render(

@@ -1,4 +1,4 @@
-"""One breakdown for the terminal, under the answers a committee asks for and above what to beware of."""
+"""One breakdown for the terminal: first the answers for a committee, then the table, then the caveats."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from cds_service.report.counting.tallies import Group, Tally, printable, rate
+from cds_service.report.counting.tallies import Group, Tally, rate
 from cds_service.report.formats.sentences import caveats, count, duration, percent, rate_with_interval
 from cds_service.report.ledger_report import LedgerReport
+from cds_service.terminal import in_one_line
 
 _HEADS = {
     "service": "service",
@@ -105,5 +106,5 @@ def _suggestions(report: LedgerReport) -> Table:
     for one in report.suggestions:
         counts = (one.offered, one.taken, one.accepted_without, one.overridden, one.unanswered)
         taken = rate_with_interval(one.taken_of_answered)
-        table.add_row(Text(report.card_name(one)), Text(printable(one.suggestion)), *map(count, counts), taken)
+        table.add_row(Text(report.card_name(one)), Text(in_one_line(one.suggestion)), *map(count, counts), taken)
     return table

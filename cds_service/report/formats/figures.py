@@ -1,6 +1,6 @@
 """The figures of the HTML report, narrow enough for a phone, readable without colour.
 
-Overridden is always the darkest and hatched, accepted lighter, unanswered an outline; the numbers stand in the tables.
+Overridden is always the darkest and hatched, accepted is lighter, unanswered an outline. The numbers are in the tables.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def draw_weeks(weeks: Sequence[Group], called: Mapping[date, object], window: Wi
         shown = [tally.issued for tally in tallies]
         description = (
             f"{len(mondays)} weeks. {count(sum(shown))} cards shown; the busiest week had {count(max(shown))}, the "
-            f"quietest {count(min(shown))}. {len(silent)} days had no call. The table holds each week."
+            f"quietest {count(min(shown))}. {len(silent)} days had no call. The table has each week."
         )
         return as_svg(
             figure, "weeks", "Cards shown each week, and how many of those answered were overridden", description
@@ -103,7 +103,8 @@ def draw_reasons(reasons: Sequence[tuple[str, Reason]], overridden: int) -> str:
 def draw_changes(changes: Sequence[tuple[str, Change]]) -> str:
     """How the override rate of each card changed with the content. `changes`: with the names of their cards."""
     rows = [(name, change) for name, change in reversed(changes) if change.difference is not None]
-    with _drawn(0.95 + 0.31 * max(len(rows), 1)) as figure:
+    row_height = 0.42 if any(" / " in name for name, _ in rows) else 0.31  # labels of two lines, or of one
+    with _drawn(0.95 + row_height * max(len(rows), 1)) as figure:
         axes = figure.subplots()
         for place, (_, change) in enumerate(rows):
             if change.difference is not None and change.low is not None and change.high is not None:
@@ -202,7 +203,7 @@ def _whisker(axes: Axes, place: int, value: float, low: float, high: float, holl
 
 
 def _rows(axes: Axes, labels: Sequence[str]) -> None:
-    axes.set_yticks(range(len(labels)), labels)
+    axes.set_yticks(range(len(labels)), [label.replace(" / ", " /\n") for label in labels])
     axes.set_ylim(-0.6, max(len(labels), 1) - 0.4 + 0.25)
     axes.grid(axis="x", color=_LINE, linewidth=0.8)
     _plain(axes)

@@ -6,8 +6,9 @@ from datetime import date, datetime
 
 from cds_service.report.counting.card_counts import Timing
 from cds_service.report.counting.committee import Change
-from cds_service.report.counting.tallies import Rate, printable
+from cds_service.report.counting.tallies import Rate
 from cds_service.report.ledger_report import LedgerReport
+from cds_service.terminal import in_one_line
 
 VERDICTS = {
     "too-few": "too few to judge",
@@ -66,45 +67,47 @@ def difference_with_interval(change: Change) -> str:
 
 
 def verdict(change: Change) -> str:
-    """What the difference says, and what to beware of."""
-    said = VERDICTS[change.verdict]
+    """What a change of content did to the override rate, with the caveats."""
+    words = VERDICTS[change.verdict]
     if change.verdict in ("fell", "rose") and change.intervals_overlap:
-        said += ", though the intervals of the two rates overlap"
+        words += ", though the intervals of the two rates overlap"
     if change.side_by_side:
-        said += "; both versions were shown at the same time, so sites may differ, too"
-    return said
+        words += "; both versions were shown at the same time, so sites may differ, too"
+    return words
 
 
 def caveats(report: LedgerReport) -> list[str]:
     """What a reader has to know before any number is believed; sentences without markup."""
     total = report.total
-    said = [
+    lines = [
         "Unanswered does not mean ignored: an EHR need not send feedback. So rates are given over answered cards; over "
         f"all cards shown they are the least they can be. Cards without an answer: {count(total.unanswered)} of "
         f"{count(total.issued)}."
     ]
-    said += [
-        f"{one.client} has never sent any feedback. Cards shown there: {count(one.issued)}."
-        for one in report.mute_clients
+    lines += [
+        f"{in_one_line(client.client)} has never sent any feedback. Cards shown there: {count(client.issued)}."
+        for client in report.mute_clients
     ]
     if not report.calls.answered:
-        said.append("No calls were counted in this period, so there is no firing rate.")
+        lines.append("No calls were counted in this period, so there is no firing rate.")
     elif silent := [day for day in report.window.days() if day not in report.calls_by_day]:
-        said.append(f"Days without any call: {count(len(silent))} of {count(len(report.window.days()))}.")
-    told = {
-        _foreign(report): sum(one.cards for one in report.foreign),
-        "Suggestions reported as taken that their card did not offer": sum(one.suggestions for one in report.foreign),
+        lines.append(f"Days without any call: {count(len(silent))} of {count(len(report.window.days()))}.")
+    counts = {
+        _foreign(report): sum(feedback.cards for feedback in report.foreign),
+        "Suggestions reported as taken that their card did not offer": sum(
+            feedback.suggestions for feedback in report.foreign
+        ),
         **_clocks(report.timing),
         "Cards due and kept quiet, as their clients ask, which count as not shown": sum(
-            one.cards for one in report.silenced
+            silenced.cards for silenced in report.silenced
         ),
     }
-    said += [f"{what}: {count(number)}." for what, number in told.items() if number]
-    return [printable(line) for line in said]
+    lines += [f"{what}: {count(number)}." for what, number in counts.items() if number]
+    return lines
 
 
 def _foreign(report: LedgerReport) -> str:
-    who = ", ".join(one.client for one in report.foreign if one.cards)
+    who = ", ".join(in_one_line(feedback.client) for feedback in report.foreign if feedback.cards)
     return f"Entries of feedback about cards not known as issued to that client ({who}), in no rate"
 
 

@@ -96,6 +96,7 @@ def test_the_calls_that_are_spoilt_below_are_good(client: FlaskClient) -> None:
         assert len(places_in(good)) > 80
 
 
+@pytest.mark.slow
 @widely
 @given(place=st.sampled_from(places_in(GOOD)), value=any_json)
 def test_any_json_in_any_place_of_a_call(client: FlaskClient, place: tuple[Any, ...], value: Any) -> None:
@@ -103,6 +104,7 @@ def test_any_json_in_any_place_of_a_call(client: FlaskClient, place: tuple[Any, 
     assert_answered(client, json.dumps(spoilt(GOOD, place, value)).encode())
 
 
+@pytest.mark.slow
 @widely
 @given(place=st.sampled_from(places_in(WORK_UP)), value=any_json)
 def test_any_json_in_any_place_of_a_call_after_a_puncture(
@@ -121,6 +123,7 @@ def test_fhir_is_read_where_a_list_of_one_stands_for_a_value(client: FlaskClient
         assert assert_answered(client, json.dumps(spoilt_call).encode()) == 200, place
 
 
+@pytest.mark.slow
 @widely
 @given(body=st.binary(max_size=200))
 def test_any_bytes_as_a_body(client: FlaskClient, body: bytes) -> None:
@@ -128,6 +131,7 @@ def test_any_bytes_as_a_body(client: FlaskClient, body: bytes) -> None:
     assert_answered(client, body)
 
 
+@pytest.mark.slow
 @widely
 @given(values=st.dictionaries(st.sampled_from(["patient", "conditions", "procedures", "x"]), any_json))
 def test_any_prefetch(client: FlaskClient, values: dict[str, Any]) -> None:
@@ -135,6 +139,7 @@ def test_any_prefetch(client: FlaskClient, values: dict[str, Any]) -> None:
     assert assert_answered(client, json.dumps(GOOD | {"prefetch": values}).encode()) in (200, 400)
 
 
+@pytest.mark.slow
 @widely
 @given(elements=st.dictionaries(names, any_json, max_size=3), kind=st.sampled_from(["Condition", "Procedure"]))
 def test_any_resource_in_a_chart(client: FlaskClient, elements: dict[str, Any], kind: str) -> None:
@@ -144,6 +149,7 @@ def test_any_resource_in_a_chart(client: FlaskClient, elements: dict[str, Any], 
     assert_answered(client, json.dumps(GOOD | {"prefetch": chart}).encode())
 
 
+@pytest.mark.slow
 @widely
 @given(instruction=any_json, name=st.sampled_from(["patientInstruction", "note", "notes", "reason", "intent"]))
 def test_any_draft_that_is_to_be_updated(client: FlaskClient, instruction: Any, name: str) -> None:

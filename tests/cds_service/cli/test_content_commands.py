@@ -122,6 +122,7 @@ def test_explain_says_what_is_wrong_with_a_request_that_would_be_refused(tmp_pat
     assert result.stderr.startswith("cds-service: the service would answer 400\n")
 
 
+@pytest.mark.slow
 def test_watch_runs_again_when_a_file_of_content_changes(tmp_path: Path) -> None:
     for package in ("cards", "cds_service"):
         shutil.copytree(ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__"))

@@ -2,13 +2,7 @@
 
 from __future__ import annotations
 
-import http.client
 import json
-import os
-import socket
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
@@ -20,8 +14,8 @@ from click.testing import CliRunner, Result
 from cds_service.cli.main import main
 from cds_service.settings.settings import Settings
 from tests.charts import SERVICE, hook_call
+from tests.server_process import COMMAND, ServerProcess, ask, environment, free_port, listens
 
-COMMAND = Path(sys.executable).with_name("cds-service")
 VARIABLES = [f"CDS_{setting.name.upper()}" for setting in fields(Settings)]
 # `serve` hands its flags on as environment variables; the runner puts each of these back as it was
 KEEP: dict[str, str | None] = dict.fromkeys(VARIABLES)
@@ -92,71 +86,36 @@ def test_what_is_no_verb_or_flag_is_a_usage_error(arguments: list[str]) -> None:
     assert "Usage:" in result.stderr
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def ask(port: int, method: str, path: str, body: Any = None) -> tuple[int, Any]:
-    """Status and JSON of an answer, over a real connection."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
-    try:
-        headers = {"Content-Type": "application/json"} if body else {}
-        connection.request(method, path, json.dumps(body) if body else None, headers)
-        response = connection.getresponse()
-        return response.status, json.loads(response.read())
-    finally:
-        connection.close()
-
-
-def wait_until_it_listens(server: subprocess.Popen[str], port: int) -> None:
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline:
-        assert server.poll() is None, "the server ended by itself"
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-        except OSError:
-            time.sleep(0.05)
-        else:
-            return
-    raise AssertionError("the server did not listen within 30 s")
-
-
 @pytest.fixture
 def port() -> int:
     return free_port()
 
 
 @pytest.fixture
-def server(port: int, tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+def server(port: int, tmp_path: Path) -> Iterator[ServerProcess]:
     """`cds-service serve`, started elsewhere than in the checkout, and listening."""
-    environment = {name: text for name, text in os.environ.items() if not name.startswith("CDS_")}
-    with (tmp_path / "out").open("w") as out, (tmp_path / "err").open("w") as err:
-        process = subprocess.Popen(  # noqa: S603 - our own command
-            [COMMAND, "serve", "--port", str(port)], cwd=tmp_path, env=environment, stdout=out, stderr=err, text=True
-        )
-        try:
-            wait_until_it_listens(process, port)
-            yield process
-        finally:
-            if process.poll() is None:
-                process.kill()
-            process.wait(10)
+    command = [COMMAND, "serve", "--port", port]
+    process = ServerProcess(command, tmp_path / "log", environment(), lambda: listens(port), folder=tmp_path)
+    try:
+        process.start()
+        yield process
+    finally:
+        process.kill()
 
 
-def test_serve_answers_over_the_network_logs_the_call_and_ends_when_told(
-    server: subprocess.Popen[str], port: int, tmp_path: Path
-) -> None:
+def test_serve_answers_over_the_network_logs_the_call_and_ends_when_told(server: ServerProcess, port: int) -> None:
     """R-1.1, R-4.1: from the installed command to the socket and back."""
-    status, discovery = ask(port, "GET", "/cds-services")
+    status, body = ask(port, "GET", "/cds-services")
+    discovery = json.loads(body)
     assert (status, discovery["services"][0]["id"]) == (200, "lumbar-puncture-back-pain")
-    status, answer = ask(port, "POST", SERVICE, hook_call())
+    status, body = ask(port, "POST", SERVICE, hook_call())
+    answer = json.loads(body)
     assert (status, len(answer["cards"])) == (200, 1)
     assert f"http://127.0.0.1:{port}/education/lumbar-puncture" in [link["url"] for link in answer["cards"][0]["links"]]
-    server.terminate()
-    assert server.wait(10) == 0
-    said = (tmp_path / "err").read_text("utf-8").splitlines()
+    assert server.process
+    server.process.terminate()
+    assert server.wait() == 0
+    said = server.log.read_text("utf-8").splitlines()
     assert said[0] == f"Serving http://127.0.0.1:{port}/cds-services (development profile). Stop with Ctrl-C."
     (event,) = [json.loads(line) for line in said if line.startswith("{")]
     assert (event["event"], event["cds_hooks.cards"]) == ("cds_hooks.call", ["what-to-expect"])

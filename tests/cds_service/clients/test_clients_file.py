@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from cds_service.clients.issuer_keys import FetchedKeys, KeySet, KeysUnobtainable
-from cds_service.clients.registry import SANDBOX_FILE, Quiet, Registry, load_registry, registry_of
+from cds_service.clients.registry import SANDBOX_FILE, CardLimits, Registry, load_registry, registry_of
 from cds_service.errors import NotReady
 from cds_service.fhir_client.base_url import parse_base
 from cds_service.settings.settings import Settings
@@ -91,8 +91,9 @@ def test_whole_file_is_read(folder: Path) -> None:
         parse_base("https://fhir.example.org"),
     )
     assert hospital.cors_origins == ("https://ehr.example.org", "https://ehr.example.org:8443")
-    assert hospital.quiet == Quiet(2, 720, frozenset({"patient-ineligible", "action-completed"}))
-    assert (valley.tenants, valley.fhir_servers, valley.cors_origins, valley.quiet) == (None, (), (), Quiet())
+    assert hospital.card_limits == CardLimits(2, 720, frozenset({"patient-ineligible", "action-completed"}))
+    assert (valley.tenants, valley.fhir_servers, valley.cors_origins) == (None, (), ())
+    assert valley.card_limits == CardLimits()
     assert isinstance(valley.keys, KeySet)
     assert valley.keys.find("EdDSA", "EdDSA")
     assert registry.cors_origins == ["https://ehr.example.org", "https://ehr.example.org:8443"]

@@ -21,8 +21,8 @@ from werkzeug.serving import make_server
 from cds_service.cli.main import main
 from cds_service.ehr_simulator.token import Signer
 from tests.call_server import CallServer, reply
-from tests.cds_service.cli.test_main import free_port
 from tests.charts import SERVICE, condition, patient, searchset
+from tests.server_process import free_port
 
 LUMBAR_PUNCTURE = "http://snomed.info/sct|277762005|Lumbar puncture"
 STORED = "fixtures/hook_calls/lumbar_puncture_with_stenosis.json"

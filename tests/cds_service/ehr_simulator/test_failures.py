@@ -14,7 +14,6 @@ from typing import Any
 import pytest
 
 from tests.call_server import CallServer, Play, hang_up, reply, silence
-from tests.cds_service.cli.test_main import COMMAND, free_port
 from tests.cds_service.ehr_simulator.foreign_service import (
     CARD,
     call_helper,
@@ -24,6 +23,7 @@ from tests.cds_service.ehr_simulator.foreign_service import (
 from tests.cds_service.ehr_simulator.test_command import STORED, call
 from tests.certificates import self_signed, server_context
 from tests.misbehaving_server import LoopbackServer, answer
+from tests.server_process import COMMAND, free_port
 
 
 @pytest.fixture

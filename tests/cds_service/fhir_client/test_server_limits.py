@@ -15,7 +15,7 @@ from cds_service.fhir_client.base_url import FhirBase, parse_base
 from cds_service.fhir_client.reader import FhirReader
 from cds_service.fhir_client.server_limits import ALL_FULL, FULL, LEFT_ALONE, ServerGate
 from tests.charts import condition, searchset
-from tests.misbehaving_server import LoopbackServer, answer, never_ending
+from tests.misbehaving_server import Handler, LoopbackServer, answer, never_ending
 
 REST_S = 5.0
 SHORT_BUDGET_MS = 100
@@ -175,9 +175,10 @@ def test_calls_that_find_no_place_come_back_at_once(
     released = threading.Event()
     arrived = threading.Semaphore(0)
 
-    def hold(handler: object) -> None:
+    def hold(handler: Handler) -> None:
         arrived.release()
         released.wait(10)
+        answer(searchset())(handler)
 
     loopback_server.answers["/fhir/Condition"] = hold
     other_server.answers["/fhir/Condition"] = answer(searchset(condition()))

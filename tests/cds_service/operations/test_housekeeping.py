@@ -19,7 +19,8 @@ from cds_service.storage.schema import CALL_COUNT, SEEN_TOKEN
 from tests.charts import SERVICE, hook_call, order
 from tests.conftest import NOW
 from tests.databases import LiveDatabase
-from tests.killable_server import ask, killable_server
+from tests.killable_server import killable_server
+from tests.server_process import ask
 
 HANGS_S = 20
 NOW_S = int(NOW.timestamp())
@@ -72,6 +73,7 @@ def test_chores_are_done_again_and_again_until_stopped() -> None:
         keeping.stop()
 
 
+@pytest.mark.slow
 def test_chores_are_done_once_more_when_the_process_ends() -> None:
     """So that the counts of its last half minute are not lost."""
     ended = subprocess.run([sys.executable, "-c", ENDS], capture_output=True, text=True, timeout=60, check=True)  # noqa: S603
@@ -94,6 +96,7 @@ def test_a_token_is_good_once_on_every_worker_and_node(database: LiveDatabase) -
     assert first == [True, False, True, False]
 
 
+@pytest.mark.slow
 def test_a_server_that_is_told_to_stop_stores_what_it_counted(sqlite_database: LiveDatabase, tmp_path: Path) -> None:
     with killable_server(sqlite_database.url, tmp_path) as server:
         for number in range(4):

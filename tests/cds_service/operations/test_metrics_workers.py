@@ -15,7 +15,8 @@ from cds_service.operations.metrics_folder import metrics_folder
 from tests.charts import SERVICE, hook_call, order
 from tests.databases import LiveDatabase
 from tests.exposition import samples_in
-from tests.killable_server import ask, killable_server
+from tests.killable_server import killable_server
+from tests.server_process import ask
 
 PATIENCE_S = 30
 WORKERS = """
@@ -50,6 +51,7 @@ assert "PROMETHEUS_MULTIPROC_DIR" not in os.environ
 """
 
 
+@pytest.mark.slow
 def test_a_dead_worker_leaves_its_counts_and_takes_its_gauges_along() -> None:
     """And the folder is nobody else's, and gone with the server."""
     done = subprocess.run([sys.executable, "-c", WORKERS], capture_output=True, text=True, timeout=60, check=False)  # noqa: S603
@@ -66,6 +68,7 @@ def test_a_folder_that_comes_too_late_is_refused() -> None:
         pass
 
 
+@pytest.mark.slow
 def test_any_worker_of_a_server_tells_for_all(sqlite_database: LiveDatabase, tmp_path: Path) -> None:
     with killable_server(sqlite_database.url, tmp_path, workers=2) as server:
         for number in range(20):

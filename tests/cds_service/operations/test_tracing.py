@@ -282,6 +282,7 @@ def test_a_start_says_why_traces_that_are_asked_for_cannot_be_given(
     assert says is None or says in faults[0]
 
 
+@pytest.mark.slow
 def test_nothing_of_opentelemetry_is_loaded_where_nobody_asks_for_traces(tmp_path: Path) -> None:
     program = f"""
 import os, sys

@@ -98,6 +98,7 @@ def test_an_unavailable_database_is_refused_without_its_password() -> None:
     assert "secret" not in result.stderr
 
 
+@pytest.mark.slow
 def test_a_user_without_the_right_to_temporary_tables_is_told(postgresql_database: LiveDatabase) -> None:
     name = postgresql_database.url.rpartition("/")[2]
     with postgresql_database.open().write() as connection:

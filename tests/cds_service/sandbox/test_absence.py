@@ -39,6 +39,7 @@ def test_production_has_no_sandbox(production: FlaskClient, path: str) -> None:
     assert production.post(path, json={}).status_code == 404
 
 
+@pytest.mark.slow
 def test_production_does_not_even_import_it(tmp_path: Path) -> None:
     program = f"""
 import sys

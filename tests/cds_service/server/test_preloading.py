@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from cds_service.served_content import served_topic, whole_topic
+from cards.topic import Topic
+from cds_service.served_content import served_topics, whole_topics
 from cds_service.settings.settings import Settings
 
 
@@ -47,6 +48,7 @@ def run(code: str, folder: Path) -> str:
         ),
     ],
 )
+@pytest.mark.slow
 def test_what_is_not_used_is_not_loaded(code: str, absent: str, tmp_path: Path) -> None:
     loaded = run(f"{code}; import sys; print(*sorted({{name.partition('.')[0] for name in sys.modules}}))", tmp_path)
     assert "cds_service" in loaded.split()
@@ -72,20 +74,26 @@ print("fhir.resources.R4B.operationoutcome" in before)
 """
 
 
+@pytest.mark.slow
 def test_the_first_call_waits_for_no_model(tmp_path: Path) -> None:
     """Every kind of resource that we author has been made once before a worker is forked."""
     assert run(_LAST_CALLS, tmp_path).splitlines() == ["[]", "True"]
 
 
+def content(settings: Settings) -> Topic:
+    (topic,) = served_topics(settings).values()
+    return topic
+
+
 def test_content_is_read_once_by_a_process() -> None:
-    assert whole_topic(None) is whole_topic(None)
-    shown, drafts = served_topic(Settings()), served_topic(Settings(draft_translations=True))
-    assert drafts is whole_topic(None)
+    assert whole_topics(None) is whole_topics(None)
+    shown, drafts = content(Settings()), content(Settings(draft_translations=True))
+    assert drafts is next(iter(whole_topics(None).values()))
     assert shown.chart is drafts.chart
     assert shown.version == drafts.version
 
 
 def test_a_translation_that_awaits_review_is_served_only_where_that_is_asked_for() -> None:
-    shown, drafts = served_topic(Settings()), served_topic(Settings(draft_translations=True))
+    shown, drafts = content(Settings()), content(Settings(draft_translations=True))
     assert all(set(pages) == {"en"} for pages in shown.patient_pages.values())
     assert all(set(pages) == {"en", "es"} for pages in drafts.patient_pages.values())

@@ -16,6 +16,8 @@ from tests.production_node import Node
 from tests.registered_service import PUBLIC_URL
 from tests.token_forge import jwk_of, key_for
 
+pytestmark = pytest.mark.slow
+
 REGISTERED = "https://ehr.example.org"
 REGISTRY = f"""
 [[clients]]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -15,11 +14,15 @@ import pytest
 
 from tests.charts import SERVICE, hook_call
 from tests.databases import LiveDatabase
-from tests.killable_server import KillableServer, ask, killable_server
+from tests.killable_server import KillableServer, killable_server
+from tests.server_process import COMMAND, ask, free_port
 
 PATIENCE_S = 60.0
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the workers of a process are found in /proc")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.platform != "linux", reason="the workers of a process are found in /proc"),
+]
 
 
 def wait_until(holds: Callable[[], bool]) -> None:
@@ -61,9 +64,7 @@ def test_a_server_whose_workers_keep_dying_ends_with_a_fault(sqlite_database: Li
 
 def test_a_start_can_be_called_off(tmp_path: Path) -> None:
     """A container's first process ignores SIGTERM unless it says what is to be done; whoever stops it would wait."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    command = [str(Path(sys.executable).with_name("cds-service")), "serve", "--port", str(port)]
+    command = [COMMAND, "serve", "--port", str(free_port())]
     with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as process:  # noqa: S603
         assert process.stderr
         assert "Serving" in process.stderr.readline()  # from here on it loads what its workers share

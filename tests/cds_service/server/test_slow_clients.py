@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import select
 import socket
-import subprocess
-import sys
 import threading
-import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from http.client import HTTPResponse
@@ -21,20 +17,21 @@ import pytest
 
 from cds_service.server.body_buffering import Buffered
 from tests.charts import SERVICE, hook_call
+from tests.server_process import COMMAND, ServerProcess, environment, free_port, listens
 
-COMMAND = Path(sys.executable).with_name("cds-service")
 MOST_BYTES, THREADS = 20_000, 4
 PATIENCE = 30.0  # no verdict on speed: an answer that is not there by then does not come
 ORIGIN = "https://ehr.example.org"
 CALL = json.dumps(hook_call()).encode()
 
 
-class Served:
+class Served(ServerProcess):
     """`cds-service serve` with few threads and small bodies."""
 
-    def __init__(self, process: subprocess.Popen[bytes], port: int) -> None:
-        self.process = process
-        self.port = port
+    def __init__(self, folder: Path) -> None:
+        self.port = free_port()
+        command = [COMMAND, "serve", "--port", self.port, "--threads", THREADS, "--max-body-bytes", MOST_BYTES]
+        super().__init__(command, folder / "log", environment(), lambda: listens(self.port), folder=folder)
 
     def connect(self) -> socket.socket:
         connection = socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE)
@@ -72,33 +69,12 @@ def assert_outcome(response: HTTPResponse, status: int, code: str) -> None:
 
 @contextmanager
 def running(folder: Path) -> Iterator[Served]:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    environment = {name: text for name, text in os.environ.items() if not name.startswith("CDS_")}
-    flags = ["--port", str(port), "--threads", str(THREADS), "--max-body-bytes", str(MOST_BYTES)]
-    with (folder / "said").open("w") as said:
-        process = subprocess.Popen([COMMAND, "serve", *flags], cwd=folder, env=environment, stdout=said, stderr=said)  # noqa: S603
-    served = Served(process, port)
+    served = Served(folder)
     try:
-        wait_until_it_listens(served)
+        served.start()
         yield served
     finally:
-        if process.poll() is None:
-            process.terminate()
-        process.wait(PATIENCE)
-
-
-def wait_until_it_listens(served: Served) -> None:
-    until = time.monotonic() + PATIENCE
-    while time.monotonic() < until:
-        assert served.process.poll() is None, "the server ended by itself"
-        try:
-            served.connect().close()
-        except OSError:
-            time.sleep(0.05)
-        else:
-            return
-    raise AssertionError("the server does not listen")
+        served.end()
 
 
 @pytest.fixture(scope="module")
@@ -122,6 +98,7 @@ def chunked(body: bytes, size: int) -> bytes:
     return b"".join(b"%x\r\n%b\r\n" % (len(piece), piece) for piece in pieces) + b"0\r\n\r\n"
 
 
+@pytest.mark.slow
 def test_many_more_slow_bodies_than_threads_keep_nobody_from_an_answer(served: Served) -> None:
     with many(lambda: served.begin("Content-Length: 1000", body=b"{"), 300):
         for _ in range(5):
@@ -129,6 +106,7 @@ def test_many_more_slow_bodies_than_threads_keep_nobody_from_an_answer(served: S
             assert (status, len(body["cards"])) == (200, 1)
 
 
+@pytest.mark.slow
 def test_a_body_that_never_ends_is_a_408_and_a_head_that_never_ends_a_closed_connection(served: Served) -> None:
     """Both wait at once, for both take the server's ten seconds."""
     with (
@@ -142,6 +120,7 @@ def test_a_body_that_never_ends_is_a_408_and_a_head_that_never_ends_a_closed_con
         assert silent.recv(1) == b""
 
 
+@pytest.mark.slow
 def test_slow_heads_keep_nobody_from_an_answer(served: Served) -> None:
     def slow_head() -> socket.socket:
         connection = served.connect()
@@ -152,6 +131,7 @@ def test_slow_heads_keep_nobody_from_an_answer(served: Served) -> None:
         assert served.call()[0] == 200
 
 
+@pytest.mark.slow
 def test_clients_that_vanish_amid_their_bodies_leave_room_for_others(served: Served) -> None:
     """All that they sent together is more than a process holds at once."""
     for _ in range(3):
@@ -161,6 +141,7 @@ def test_clients_that_vanish_amid_their_bodies_leave_room_for_others(served: Ser
     assert 200 in statuses
 
 
+@pytest.mark.slow
 def test_bodies_that_together_are_more_than_the_process_holds_are_refused_until_there_is_room(served: Served) -> None:
     """32 of the largest size are held; of 33 that all but end, one is told to come again."""
     with many(lambda: served.begin(f"Content-Length: {MOST_BYTES}", body=b"x" * (MOST_BYTES - 1)), 33) as holders:
@@ -185,6 +166,7 @@ def test_bodies_that_together_are_more_than_the_process_holds_are_refused_until_
         pytest.param("Transfer-Encoding: chunked", b"ffffff\r\n" + b"x" * 2 * MOST_BYTES, id="in one endless chunk"),
     ],
 )
+@pytest.mark.slow
 def test_a_body_that_is_too_large_is_a_413_that_its_sender_can_read(served: Served, header: str, body: bytes) -> None:
     """Even where the sender has not looked for an answer before all was sent."""
     with closing(served.begin(header, body=body)) as connection:
@@ -192,6 +174,7 @@ def test_a_body_that_is_too_large_is_a_413_that_its_sender_can_read(served: Serv
 
 
 @pytest.mark.parametrize("size", [1, 7, 100_000], ids=["a byte at a time", "in small chunks", "in one chunk"])
+@pytest.mark.slow
 def test_a_chunked_body_is_as_good_as_any(served: Served, size: int) -> None:
     with closing(served.begin("Transfer-Encoding: chunked", body=chunked(CALL, size))) as connection:
         response = answer(connection)
@@ -205,12 +188,14 @@ def test_a_chunked_body_is_as_good_as_any(served: Served, size: int) -> None:
         pytest.param("Content-Length: 1000", b"{", id="less than was said"),
     ],
 )
+@pytest.mark.slow
 def test_a_body_that_breaks_off_is_a_400(served: Served, header: str, body: bytes) -> None:
     with closing(served.begin(header, body=body)) as connection:
         connection.shutdown(socket.SHUT_WR)
         assert_outcome(answer(connection), 400, "structure")
 
 
+@pytest.mark.slow
 def test_a_connection_serves_one_call_after_the_other(served: Served) -> None:
     with closing(served.begin(f"Content-Length: {len(CALL)}", body=CALL)) as connection:
         assert b"cards" in answer(connection).read()
@@ -221,11 +206,13 @@ def test_a_connection_serves_one_call_after_the_other(served: Served) -> None:
         assert int(response.headers["Content-Length"]) > 0
 
 
+@pytest.mark.slow
 def test_a_server_that_is_told_to_stop_does_not_wait_for_slow_clients(tmp_path: Path) -> None:
     with running(tmp_path) as one, many(lambda: one.begin("Content-Length: 1000", body=b"{"), 20):
         assert one.call()[0] == 200
+        assert one.process
         one.process.terminate()
-        assert one.process.wait(PATIENCE) == 0
+        assert one.wait() == 0
 
 
 SCOPE = {

@@ -206,13 +206,13 @@ OUTAGES = [
     pytest.param(SQLITE_FILE, removed, id="SQLite, its folder gone"),
     pytest.param(SQLITE_FILE, replaced, id="SQLite, an empty file in its place"),
     pytest.param(SQLITE_FILE, damaged, id="SQLite, damaged"),
-    pytest.param(POSTGRESQL, locked, id="PostgreSQL, locked by somebody else"),
-    pytest.param(POSTGRESQL, read_only, id="PostgreSQL, a read-only standby"),
-    pytest.param(POSTGRESQL, silent, id="PostgreSQL, silent"),
-    pytest.param(POSTGRESQL, stopped, id="PostgreSQL, stopped"),
-    pytest.param(POSTGRESQL, no_connection_left, id="PostgreSQL, without a free connection"),
-    pytest.param(POSTGRESQL, without_tables, id="PostgreSQL, without its tables"),
-    pytest.param(POSTGRESQL, without_rights, id="PostgreSQL, without the right to use them"),
+    pytest.param(POSTGRESQL, locked, marks=pytest.mark.slow, id="PostgreSQL, locked by somebody else"),
+    pytest.param(POSTGRESQL, read_only, marks=pytest.mark.slow, id="PostgreSQL, a read-only standby"),
+    pytest.param(POSTGRESQL, silent, marks=pytest.mark.slow, id="PostgreSQL, silent"),
+    pytest.param(POSTGRESQL, stopped, marks=pytest.mark.slow, id="PostgreSQL, stopped"),
+    pytest.param(POSTGRESQL, no_connection_left, marks=pytest.mark.slow, id="PostgreSQL, without a free connection"),
+    pytest.param(POSTGRESQL, without_tables, marks=pytest.mark.slow, id="PostgreSQL, without its tables"),
+    pytest.param(POSTGRESQL, without_rights, marks=pytest.mark.slow, id="PostgreSQL, without the right to use them"),
 ]
 
 
@@ -298,9 +298,10 @@ def test_an_outage_costs_no_card_and_no_acknowledged_feedback(
     ("kind", "outage"),
     [
         pytest.param(SQLITE_FILE, locked, id="SQLite, locked by somebody else"),
-        pytest.param(POSTGRESQL, silent, id="PostgreSQL, silent"),
+        pytest.param(POSTGRESQL, silent, marks=pytest.mark.slow, id="PostgreSQL, silent"),
     ],
 )
+@pytest.mark.slow
 def test_many_calls_at_once_wait_about_as_long_as_one(
     kind: str, outage: Callable[[Affected], AbstractContextManager[None]], affected: Affected
 ) -> None:

@@ -13,9 +13,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from cards.card import Card, Coding, Source, Suggestion
-from cds_service.cds_hooks.feedback_body import FeedbackEntry
-from cds_service.cds_hooks.wire import IssuedCard
 from cds_service.storage.ledger import Caller, Ledger, Stored
+from cds_service.storage.ledger_entries import FeedbackEntry, IssuedCard
 from cds_service.storage.schema import (
     ACCEPTED_SUGGESTION,
     CARD_PATIENT,

@@ -27,7 +27,10 @@ from cds_service.settings.settings import Settings
 from cds_service.storage.schema import ACCEPTED_SUGGESTION, CALL_COUNT, FEEDBACK, ISSUED_CARD
 from tests.charts import SERVICE, hook_call, post
 from tests.databases import LiveDatabase, PostgresqlServer
-from tests.killable_server import Client, KillableServer, ask, feedback_from, killable_server
+from tests.killable_server import Client, KillableServer, feedback_from, killable_server
+from tests.server_process import ask
+
+pytestmark = pytest.mark.slow
 
 CLIENTS = 6
 LONGEST_S = 0.6  # from the first answer of a server to its end

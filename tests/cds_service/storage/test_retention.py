@@ -100,6 +100,7 @@ def test_feedback_on_a_card_we_do_not_know_goes_by_when_it_came(database: LiveDa
     assert [row["card_uuid"] for row in database.rows(FEEDBACK)] == [uuid(2)]
 
 
+@pytest.mark.slow
 def test_much_is_removed_in_small_transactions_and_calls_go_on(
     database: LiveDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:

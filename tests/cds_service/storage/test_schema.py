@@ -16,7 +16,7 @@ from sqlalchemy import inspect, text
 
 from cds_service.storage.database import DatabaseUnavailable
 from cds_service.storage.schema import LONGEST_NAME, METADATA, as_name
-from tests.databases import LiveDatabase, PostgresqlServer
+from tests.databases import KINDS, LiveDatabase, PostgresqlServer
 
 # Every column there is, and why it is there. One more is a decision to be written down here, and in SECURITY.md.
 OF_A_CARD = {
@@ -112,7 +112,7 @@ def test_an_upgrade_of_what_is_current_changes_nothing_and_loses_nothing(databas
     assert database.rows(METADATA.tables["seen_token"]) == [row]
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=KINDS)
 def bare(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[LiveDatabase]:
     """A database without any table."""
     server: PostgresqlServer | None = None if request.param == "sqlite" else request.getfixturevalue("postgresql")
@@ -158,6 +158,7 @@ def test_a_newer_schema_is_not_upgraded_backwards(database: LiveDatabase) -> Non
     assert "newer than this version knows" in (opened.schema_fault() or "")
 
 
+@pytest.mark.slow
 def test_four_processes_that_upgrade_at_once_make_one_schema(bare: LiveDatabase) -> None:
     """As four nodes do that are started together."""
     command = [Path(sys.executable).with_name("cds-service"), "db", "upgrade"]

@@ -98,6 +98,7 @@ def test_what_is_committed_is_on_the_disk(database: LiveDatabase) -> None:
         assert connection.exec_driver_sql("SHOW synchronous_commit").scalar() == "on"
 
 
+@pytest.mark.slow
 def test_options_in_the_url_of_postgresql_hold_beside_ours(postgresql_database: LiveDatabase) -> None:
     url = parse_database_url(f"{postgresql_database.url}?options=-csearch_path%3Dcds")
     database = Database(url, pool_size=1)

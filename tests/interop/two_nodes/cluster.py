@@ -15,8 +15,9 @@ from cds_service.storage.schema import FEEDBACK as FEEDBACK_TABLE
 from tests.databases import LiveDatabase, PostgresqlServer
 from tests.interop.two_nodes.load import Ehr, Load, under_load
 from tests.interop.two_nodes.proxy import Proxy
-from tests.production_node import COMMAND, Node
+from tests.production_node import Node
 from tests.registered_service import ISSUER, REGISTRY, key_files
+from tests.server_process import COMMAND
 from tests.token_forge import Forge, key_for
 
 CLIENTS = 6

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 import pytest
 
 from tests.databases import LiveDatabase, started_postgresql
-from tests.interop.part import Parts, free_port
+from tests.interop.part import Parts
 from tests.interop.two_nodes.cluster import Cluster, write_registry
 from tests.interop.two_nodes.proxy import Proxy
 from tests.production_node import Node
+from tests.server_process import free_port
 
 
 @pytest.fixture(scope="package")

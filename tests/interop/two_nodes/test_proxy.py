@@ -13,12 +13,13 @@ import pytest
 import urllib3
 
 from tests.charts import ASTHMA, SERVICE, hook_call, order
-from tests.interop.part import Parts, free_port
+from tests.interop.part import Parts
 from tests.interop.two_nodes.cluster import Cluster, bearer_for, write_registry
 from tests.interop.two_nodes.load import Ehr
 from tests.interop.two_nodes.proxy import Proxy
 from tests.production_node import Node
 from tests.registered_service import DISCOVERY
+from tests.server_process import free_port
 
 pytestmark = pytest.mark.allow_hosts(["127.0.0.1", "127.0.0.2"])
 LARGEST = 8_000_000  # CDS_MAX_BODY_BYTES

@@ -12,7 +12,7 @@ import pytest
 from tests.interop.part import ROOT
 from tests.interop.two_nodes.cluster import Cluster
 from tests.interop.two_nodes.load import Load
-from tests.production_node import COMMAND
+from tests.server_process import COMMAND
 
 pytestmark = pytest.mark.allow_hosts(["127.0.0.1", "127.0.0.2"])
 SITE_CODES = ROOT / "fixtures" / "site_value_sets"

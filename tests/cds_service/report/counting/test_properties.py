@@ -18,6 +18,8 @@ from cds_service.storage.database import Database
 from cds_service.storage.database_url import parse_database_url
 from tests.cds_service.report.hand_made import NOON, HandMadeLedger
 
+pytestmark = pytest.mark.slow
+
 _ENTRY = st.tuples(
     st.sampled_from(["accepted", "overridden"]),
     st.integers(-200, 1_000_000),

@@ -1,4 +1,4 @@
-"""Request and response JSON <-> structs. The only place that knows CDS Hooks' camelCase.
+"""The request of a hook call, from CDS Hooks' JSON to structs.
 
 The envelope and the context are decoded strictly, prefetch values stay raw bytes. What is wrong names the field and
 what to send.
@@ -9,19 +9,16 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 from uuid import UUID
 
 import msgspec
 
-from cards.card import Card, Coding, Link, Suggestion
 from cards.fhir.bundle import BundleRead
+from cards.fhir.draft_orders import DraftOrder, NotABundle, read_draft_orders
 from cards.fhir.tolerant_reading import ABSENT, is_null
 from cds_service.errors import BadRequest
-from cds_service.fhir_client.base_url import FhirBase
-
-# Our key in every `extension` (R-7.1): the service's id, for want of a domain of the project's own.
-EXTENSION = "lumbar-puncture-back-pain"
 
 # What to send, by JSON path (R-2.1 to R-2.6, R-2.30 to R-2.43).
 _WHAT_TO_SEND = {
@@ -40,7 +37,6 @@ _WHAT_TO_SEND = {
 }
 _LAST_STEP = re.compile(r"(?:\.[^.\[]*|\[[^\]]*\])$")
 _MISSING = re.compile(r"Object missing required field `(\w+)`")
-
 
 PrefetchBytes = msgspec.Raw | BundleRead  # as it came, or decoded with the request
 
@@ -68,7 +64,7 @@ class _Context(msgspec.Struct, rename="camel"):
     selections: msgspec.Raw = ABSENT  # read for order-select only: no other hook has it
 
 
-@dataclass(frozen=True)
+@dataclass
 class HookRequest:
     """One hook call, its envelope checked. `selections` is None for a hook that has none; the token is for this call
     only.
@@ -82,11 +78,21 @@ class HookRequest:
     prefetch: Mapping[str, PrefetchBytes]
     fhir_server: str | None
     access_token: str | None
-    server: FhirBase | None = None  # the FHIR server of the call, where the client may read it
 
     def __repr__(self) -> str:
         """Never the content: it is about a patient, and may be traced or logged."""
         return f"<HookRequest {self.hook}>"
+
+    @cached_property
+    def orders(self) -> tuple[DraftOrder, ...]:
+        """All orders of the session, selected or not. Raises BadRequest where they are no Bundle."""
+        try:
+            return read_draft_orders(self.draft_orders, self.selections)
+        except NotABundle:
+            raise BadRequest(
+                f"context.draftOrders is not a Bundle: {_WHAT_TO_SEND['$.context.draftOrders']}",
+                expression="context.draftOrders",
+            ) from None
 
 
 _ENVELOPE = msgspec.json.Decoder(Envelope)
@@ -170,84 +176,3 @@ def _bad_field(path: str, what: str, issue_code: str) -> BadRequest:
     name = path.removeprefix("$").lstrip(".")
     diagnostics = f"{name or 'the body'} {what}: {_WHAT_TO_SEND[known]}"
     return BadRequest(diagnostics, expression=name or None, issue_code=issue_code)
-
-
-@dataclass(frozen=True)
-class IssuedCard:
-    """A card with the ids of this call: its own, and those of its suggestions by key."""
-
-    card: Card
-    uuid: str
-    suggestion_uuids: Mapping[str, str]
-
-
-def encode_response(cards: list[IssuedCard], base_url: str) -> bytes:
-    """The JSON body of an answer (R-4.1, R-4.2); `base_url` is where our patient pages are served."""
-    return msgspec.json.encode({"cards": [_card(issued, base_url) for issued in cards]})
-
-
-def _card(issued: IssuedCard, base_url: str) -> dict[str, Any]:
-    card = issued.card
-    encoded: dict[str, Any] = {
-        "uuid": issued.uuid,
-        "summary": card.summary,
-        "detail": card.detail,
-        "indicator": card.indicator,
-        "source": {"label": card.source.label, "url": card.source.url, "topic": _coding(card.source.topic)},
-        "extension": {EXTENSION: _extension(card)},
-    }
-    if card.suggestions:
-        encoded["selectionBehavior"] = "at-most-one"
-        encoded["suggestions"] = [_suggestion(one, issued.suggestion_uuids[one.key]) for one in card.suggestions]
-    if card.override_reasons:
-        encoded["overrideReasons"] = [_coding(reason) for reason in card.override_reasons]
-    if card.links:
-        encoded["links"] = [_link(link, base_url) for link in card.links]
-    return encoded
-
-
-def _extension(card: Card) -> dict[str, Any]:
-    """What a card tells a machine: which card, of which content, and where its findings come from (R-4.29)."""
-    provenance = [
-        {
-            "role": one.role,
-            "resource": one.resource,
-            "system": one.system,
-            "code": one.code,
-            "date": one.date,
-            "valueSet": one.value_set,
-            "valueSetVersion": one.version,
-        }
-        for one in card.provenance
-    ]
-    told = {
-        "card": card.key,
-        "contentVersion": card.content_version,
-        "class": card.classification,
-        "provenance": [_without_empty(one) for one in provenance],
-    }
-    return _without_empty(told)
-
-
-def _without_empty(members: dict[str, Any]) -> dict[str, Any]:
-    """Nothing of ours is null or empty (R-0.2)."""
-    return {name: value for name, value in members.items() if value}
-
-
-def _coding(coding: Coding) -> dict[str, str]:
-    return {"system": coding.system, "code": coding.code, "display": coding.display}
-
-
-def _link(link: Link, base_url: str) -> dict[str, str]:
-    url = link.url or f"{base_url}/education/{link.page}"
-    if link.page and link.language != "en":
-        url += f"?lang={link.language}"
-    return {"label": link.label, "url": url, "type": "absolute"}
-
-
-def _suggestion(suggestion: Suggestion, uuid: str) -> dict[str, Any]:
-    actions = [
-        {"type": action.type, "description": action.description, "resource": msgspec.Raw(action.resource)}
-        for action in suggestion.actions
-    ]
-    return {"label": suggestion.label, "uuid": uuid, "actions": actions}

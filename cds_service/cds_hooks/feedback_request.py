@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
@@ -11,6 +10,7 @@ from uuid import UUID
 import msgspec
 
 from cds_service.errors import BadRequest
+from cds_service.storage.ledger_entries import FeedbackEntry
 
 MOST_ENTRIES = 1_000  # in one batch
 _LONGEST_COMMENT = 2_000  # characters; the rest is cut
@@ -28,23 +28,6 @@ _FIELD = re.compile(rf"\b({'|'.join(_WHAT_TO_SEND)})\b")
 _NO_CONTROLS = r"^[^\x00-\x1f\x7f]*$"
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")  # all but tab and newline; PostgreSQL takes no NUL
 _MISSING = re.compile(r"Object missing required field `(\w+)`")
-
-
-@dataclass(frozen=True)
-class FeedbackEntry:
-    """What became of one card. Times in milliseconds since 1970, UTC."""
-
-    card_uuid: str
-    outcome: str
-    outcome_at_ms: int
-    accepted_suggestions: tuple[str, ...] = ()
-    reason_system: str | None = None
-    reason_code: str | None = None
-    user_comment: str | None = None
-
-    def __repr__(self) -> str:
-        """Never the comment, which may be about a patient."""
-        return f"<FeedbackEntry {self.card_uuid} {self.outcome}>"
 
 
 class _Suggestion(msgspec.Struct):

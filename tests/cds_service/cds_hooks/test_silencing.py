@@ -16,8 +16,10 @@ from flask.testing import FlaskClient
 from structlog.testing import capture_logs
 
 from cards.card import Card, Coding, Source
-from cds_service.cds_hooks.quiet_periods import QuietPeriods
-from cds_service.clients.registry import Quiet, RegisteredClient
+from cds_service.cds_hooks.silencing import Silencer
+from cds_service.clients.registry import CardLimits, RegisteredClient
+from cds_service.clients.token_check import TrustedClient
+from cds_service.steps import run_steps
 from cds_service.storage.schema import CALL_COUNT, CARD_PATIENT, ISSUED_CARD, METADATA, QUIET_CARD, SILENCED_CARD
 from tests.charts import ICD_10_CM, PATIENT, SERVICE, Json, coded, condition, hook_call, order, prefetch, procedure
 from tests.conftest import NOW
@@ -313,9 +315,9 @@ def card(key: str, indicator: str = "info", *, always: bool = False) -> Card:
 def test_a_limit_on_the_number_of_cards(
     most: int | None, cards: list[str], shown: str, sqlite_database: LiveDatabase
 ) -> None:
-    periods = QuietPeriods(sqlite_database.open(), lambda: NOW, HASH_KEY)
+    silencer = Silencer(sqlite_database.open(), lambda: NOW, HASH_KEY)
     given = [card(one[0], "critical" if "*" in one else "info", always="!" in one) for one in cards]
-    selection = periods.select(Quiet(max_cards=most), given, None)
+    selection = run_steps(silencer.select(CardLimits(max_cards=most), given, None))
     assert "".join(one.key for one in selection.shown) == shown
     assert len(selection.shown) + sum(map(len, selection.silenced.values())) == len(cards)
 
@@ -323,9 +325,18 @@ def test_a_limit_on_the_number_of_cards(
 def test_the_hash_depends_on_all_that_it_is_over(sqlite_database: LiveDatabase) -> None:
     """Key, client, tenant and patient, and where one of them ends."""
     database = sqlite_database.open()
-    periods = [QuietPeriods(database, lambda: NOW, key) for key in (HASH_KEY, HASH_KEY[::-1])]
-    clients = [RegisteredClient(name, "https://x", frozenset(), keys=None) for name in ("a", "ab")]  # type: ignore[arg-type]
+    silencers = [Silencer(database, lambda: NOW, key) for key in (HASH_KEY, HASH_KEY[::-1])]
+    limits = CardLimits(quiet_period_hours=1)
+    clients = [
+        RegisteredClient(name, "https://x", frozenset(), keys=None, card_limits=limits)  # type: ignore[arg-type]
+        for name in ("a", "ab")
+    ]
     whose = [("", "b1"), ("b", "1"), ("", "1"), ("", "2"), ("\ud800", "1")]
-    hashes = {one.hash_patient(client, *who) for one in periods for client in clients for who in whose}
+    hashes = {
+        one.hash_patient(TrustedClient(client, tenant), patient)
+        for one in silencers
+        for client in clients
+        for tenant, patient in whose
+    }
     assert len(hashes) == 2 * 2 * 5
-    assert {len(one) for one in hashes} == {32}
+    assert {len(one or b"") for one in hashes} == {32}

@@ -1,4 +1,4 @@
-"""Alert fatigue: which cards a client that asked for quiet is spared (opt-in, ADR 10). Nothing else silences a card.
+"""Alert fatigue: which cards a client asked not to be shown (opt-in, ADR 10). Nothing else silences a card.
 
 Never silenced: a card that content calls always shown (red flags), and any critical one. A card that has become more
 urgent since it was overridden is another card, and is shown.
@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
+from typing import NamedTuple
 
 from sqlalchemy import select
 
 from cards.card import Card
-from cds_service.clients.registry import Quiet, RegisteredClient
+from cds_service.clients.registry import CardLimits
+from cds_service.clients.token_check import TrustedClient
 from cds_service.event_log.events import log_fault
+from cds_service.steps import Steps
 from cds_service.storage.database import Database, DatabaseUnavailable
 from cds_service.storage.retention import remove_old
 from cds_service.storage.schema import CARD_PATIENT, QUIET_CARD
@@ -24,15 +27,14 @@ from cds_service.storage.schema import CARD_PATIENT, QUIET_CARD
 QUIET_PERIOD, MAX_CARDS = "quiet-period", "max-cards"  # why a card was silenced
 
 
-@dataclass(frozen=True)
-class Selection:
-    """The cards of a call, as they are shown; and those that are not, by cause."""
+class Selection(NamedTuple):
+    """The cards of a call that are shown; and those that are not, by cause."""
 
-    shown: tuple[Card, ...]
-    silenced: dict[str, tuple[Card, ...]] = field(default_factory=dict)
+    shown: Sequence[Card]
+    silenced: Mapping[str, Sequence[Card]]
 
 
-class QuietPeriods:
+class Silencer:
     """Remembers, by keyed hash, for which patients a card was overridden with a final reason."""
 
     def __init__(self, database: Database, clock: Callable[[], datetime], hash_key: str) -> None:
@@ -40,21 +42,28 @@ class QuietPeriods:
         self._clock = clock
         self._hash_key = hash_key.encode()
 
-    def hash_patient(self, client: RegisteredClient, tenant: str, patient_id: str) -> bytes:
-        """The keyed hash (HMAC-SHA-256) of a patient of a client: of no use to anybody without the key."""
-        whose = f"{len(client.name)}:{client.name}{len(tenant)}:{tenant}{patient_id}"
+    def hash_patient(self, client: TrustedClient, patient_id: str) -> bytes | None:
+        """The keyed hash (HMAC-SHA-256) of a patient of a client: of no use to anybody without the key.
+
+        None for a client without a quiet period: nothing is kept of its patients.
+        """
+        if not client.card_limits.quiet_period_hours:
+            return None
+        whose = f"{len(client.name)}:{client.name}{len(client.tenant)}:{client.tenant}{patient_id}"
         return hmac.new(self._hash_key, whose.encode("utf-8", "surrogatepass"), hashlib.sha256).digest()
 
-    def select(self, quiet: Quiet, cards: Sequence[Card], patient_hash: bytes | None) -> Selection:
-        """Which of these cards are shown. Where the database cannot be asked, no period silences anything: too many
-        cards are better than one too few.
+    def select(self, limits: CardLimits, cards: Sequence[Card], patient_hash: bytes | None) -> Steps[Selection]:
+        """Which of these cards are shown, and which not. Where the database cannot be read, no quiet period silences
+        anything: too many cards are better than one too few.
         """
-        resting = self._resting_cards(quiet, patient_hash) if cards and patient_hash else frozenset()
-        rested = tuple(card for card in cards if f"{card.key}/{card.indicator}" in resting and _may_rest(card))
+        resting: frozenset[str] = frozenset()
+        if patient_hash:
+            resting = yield partial(self._resting_cards, limits.quiet_period_hours or 0, patient_hash)
+        rested = [card for card in cards if f"{card.key}/{card.indicator}" in resting and _may_rest(card)]
         due = [card for card in cards if card not in rested]
-        surplus = _surplus(due, quiet.max_cards)
+        surplus = _surplus(due, limits.max_cards)
         causes = {QUIET_PERIOD: rested, MAX_CARDS: surplus}
-        shown = tuple(card for card in due if card not in surplus)
+        shown = [card for card in due if card not in surplus]
         return Selection(shown, {cause: silenced for cause, silenced in causes.items() if silenced})
 
     def prune(self, longest_period_hours: int) -> None:
@@ -63,8 +72,8 @@ class QuietPeriods:
         remove_old(self._database, CARD_PATIENT, CARD_PATIENT.c.issued_at_ms < before_ms)
         remove_old(self._database, QUIET_CARD, QUIET_CARD.c.since_ms < before_ms)
 
-    def _resting_cards(self, quiet: Quiet, patient_hash: bytes) -> frozenset[str]:
-        since_ms = self._ms_ago(quiet.period_hours or 0)
+    def _resting_cards(self, period_hours: int, patient_hash: bytes) -> frozenset[str]:
+        since_ms = self._ms_ago(period_hours)
         keys = select(QUIET_CARD.c.card_key).where(
             QUIET_CARD.c.patient_hash == patient_hash, QUIET_CARD.c.since_ms > since_ms
         )
@@ -85,10 +94,10 @@ def _may_rest(card: Card) -> bool:
     return not card.always_shown and card.indicator != "critical"
 
 
-def _surplus(cards: Sequence[Card], most: int | None) -> tuple[Card, ...]:
+def _surplus(cards: Sequence[Card], most: int | None) -> Sequence[Card]:
     """The cards beyond `most`, the least urgent first; they come most urgent first."""
     if most is None or len(cards) <= most:
         return ()
     kept = [card for card in cards if not _may_rest(card)]
     kept += [card for card in cards if _may_rest(card)][: max(most - len(kept), 0)]
-    return tuple(card for card in cards if card not in kept)
+    return [card for card in cards if card not in kept]

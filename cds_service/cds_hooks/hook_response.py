@@ -1,0 +1,86 @@
+"""The answer to a hook call as JSON: from issued cards to CDS Hooks' camelCase (R-4.1 to R-4.48)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from cards.card import Card, Coding, Link, Suggestion
+from cds_service.storage.ledger_entries import IssuedCard
+
+# Our key in every `extension` (R-7.1), whatever the service: for want of a domain of the project's own.
+EXTENSION = "lumbar-puncture-back-pain"
+
+
+def encode_response(cards: Sequence[IssuedCard], base_url: str) -> bytes:
+    """The JSON body of an answer (R-4.1, R-4.2); `base_url` is where our patient pages are served."""
+    return msgspec.json.encode({"cards": [_card(issued, base_url) for issued in cards]})
+
+
+def _card(issued: IssuedCard, base_url: str) -> dict[str, Any]:
+    card = issued.card
+    encoded: dict[str, Any] = {
+        "uuid": issued.uuid,
+        "summary": card.summary,
+        "detail": card.detail,
+        "indicator": card.indicator,
+        "source": {"label": card.source.label, "url": card.source.url, "topic": _coding(card.source.topic)},
+        "extension": {EXTENSION: _extension(card)},
+    }
+    if card.suggestions:
+        encoded["selectionBehavior"] = "at-most-one"
+        encoded["suggestions"] = [_suggestion(one, issued.suggestion_uuids[one.key]) for one in card.suggestions]
+    if card.override_reasons:
+        encoded["overrideReasons"] = [_coding(reason) for reason in card.override_reasons]
+    if card.links:
+        encoded["links"] = [_link(link, base_url) for link in card.links]
+    return encoded
+
+
+def _extension(card: Card) -> dict[str, Any]:
+    """What a card tells a machine: which card, of which content, and where its findings come from (R-4.29)."""
+    provenance = [
+        {
+            "role": one.role,
+            "resource": one.resource,
+            "system": one.system,
+            "code": one.code,
+            "date": one.date,
+            "valueSet": one.value_set,
+            "valueSetVersion": one.version,
+        }
+        for one in card.provenance
+    ]
+    told = {
+        "card": card.key,
+        "contentVersion": card.content_version,
+        "class": card.classification,
+        "provenance": [_without_empty(one) for one in provenance],
+    }
+    return _without_empty(told)
+
+
+def _without_empty(members: dict[str, Any]) -> dict[str, Any]:
+    """Nothing of ours is null or empty (R-0.2)."""
+    return {name: value for name, value in members.items() if value}
+
+
+def _coding(coding: Coding) -> dict[str, str]:
+    return {"system": coding.system, "code": coding.code, "display": coding.display}
+
+
+def _link(link: Link, base_url: str) -> dict[str, str]:
+    url = link.url or f"{base_url}/education/{link.page}"
+    if link.page and link.language != "en":
+        url += f"?lang={link.language}"
+    return {"label": link.label, "url": url, "type": "absolute"}
+
+
+def _suggestion(suggestion: Suggestion, uuid: str) -> dict[str, Any]:
+    actions = [
+        {"type": action.type, "description": action.description, "resource": msgspec.Raw(action.resource)}
+        for action in suggestion.actions
+    ]
+    return {"label": suggestion.label, "uuid": uuid, "actions": actions}

@@ -1,0 +1,34 @@
+"""What the ledger is given: cards that were issued, and what became of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from cards.card import Card
+
+
+@dataclass(frozen=True)
+class IssuedCard:
+    """A card with the ids of one call: its own, and those of its suggestions by key."""
+
+    card: Card
+    uuid: str
+    suggestion_uuids: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class FeedbackEntry:
+    """What became of one card. Times in milliseconds since 1970, UTC."""
+
+    card_uuid: str
+    outcome: str
+    outcome_at_ms: int
+    accepted_suggestions: tuple[str, ...] = ()
+    reason_system: str | None = None
+    reason_code: str | None = None
+    user_comment: str | None = None
+
+    def __repr__(self) -> str:
+        """Never the comment, which may be about a patient."""
+        return f"<FeedbackEntry {self.card_uuid} {self.outcome}>"
