@@ -169,6 +169,12 @@ def test_a_code_is_verified_once_and_level_sets_repeat_it(topic: Topic, copy: Co
     assert check(topic, copy) == []
 
 
+def test_a_code_that_needs_words_of_a_list_that_is_not_there_is_a_fault(topic: Topic, copy: Copy) -> None:
+    copy.change("leg-pain.json", '"valueCode": "leg-words"', '"valueCode": "knee-words"')
+    (fault,) = check(topic, copy)
+    assert fault.endswith("M796 needs words of 'knee-words', and there is no such list")
+
+
 def test_a_set_to_which_nothing_can_belong_is_a_fault(topic: Topic, copy: Copy) -> None:
     copy.edit("saddle-numbness.json", lambda file: file.pop("compose"))
     assert check(topic, copy) == [], "it lives by its words"

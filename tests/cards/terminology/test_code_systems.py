@@ -95,6 +95,9 @@ def test_any_other_name_is_no_code_system_of_ours(uri: str | None) -> None:
         pytest.param(ICD_10_CM, " m48061 ", "M48061", id="ICD-10-CM in lower case with blanks"),
         pytest.param(ICD_9_CM, "0331", "03.31", id="ICD-9-CM, a procedure without its dot"),
         pytest.param(ICD_9_CM, "033.1", "033.1", id="ICD-9-CM, a diagnosis stays one"),
+        pytest.param(ICD_9_CM, "72402", "724.02", id="ICD-9-CM, a diagnosis without its dot"),
+        pytest.param(ICD_9_CM, "v5861", "V58.61", id="ICD-9-CM, a V code without its dot"),
+        pytest.param(ICD_9_CM, "340", "340", id="ICD-9-CM, a diagnosis of three digits"),
         pytest.param(OPCS_4, "a55.9", "A559", id="OPCS-4 in lower case"),
         pytest.param(ICD_10_PCS, "009u3zx", "009U3ZX", id="ICD-10-PCS in lower case"),
         pytest.param(SNOMED_CT, "277762005 ", "277762005", id="SNOMED CT with a trailing blank"),
@@ -103,6 +106,23 @@ def test_any_other_name_is_no_code_system_of_ours(uri: str | None) -> None:
 )
 def test_a_code_has_one_spelling(system: CodeSystem, code: str, normal: str) -> None:
     assert system.normalise(code) == normal
+
+
+@pytest.mark.parametrize(
+    ("system", "code", "readings"),
+    [
+        pytest.param(ICD_9_CM, "0331", ("03.31", "033.1"), id="ICD-9-CM without its dot: procedure or diagnosis"),
+        pytest.param(ICD_9_CM, "036", ("036", "03.6"), id="ICD-9-CM, three digits"),
+        pytest.param(ICD_9_CM, "03.31", ("03.31",), id="ICD-9-CM with its dot"),
+        pytest.param(ICD_9_CM, "E8798", ("E879.8",), id="ICD-9-CM, an external cause"),
+        pytest.param(SNOMED_CT, "122462000:363704007=277762005", ("122462000",), id="SNOMED CT, a refined concept"),
+        pytest.param(SNOMED_CT, "386661006 + 91302008", ("386661006", "91302008"), id="SNOMED CT, two concepts"),
+        pytest.param(SNOMED_CT, "386661006 |unclosed", ("386661006",), id="SNOMED CT, a term without its end"),
+        pytest.param(ICD_10_GM, "m54.16", ("M5416",), id="ICD-10-GM"),
+    ],
+)
+def test_a_written_code_may_stand_for_several(system: CodeSystem, code: str, readings: tuple[str, ...]) -> None:
+    assert system.readings(code) == readings
 
 
 @few

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from cards.content.topic_files import SHARED_LEXICON
 from cards.fhir.resources import CodeableConcept, Coding
-from cards.terminology.text_terms import Guards, TermsFile, TextTerms
+from cards.terminology.lexicon import Lexicon
+from cards.terminology.lexicon_files import load_lexicon
 from cards.terminology.value_set import Terminology, load_value_set
 from tests.content import VALUE_SETS
 
@@ -22,13 +24,8 @@ NATIONAL = (GM, AM, CA, NL, FR)
 @pytest.fixture(scope="module")
 def terminology() -> Terminology:
     """Every value set, without words: codes that need words belong to none here."""
-    terms = TextTerms(TermsFile(Guards([], [], [], []), {}, _no_words()), [])
-    return Terminology([load_value_set(path) for path in sorted(VALUE_SETS.glob("*.json"))], terms)
-
-
-def _no_words() -> dict[str, list[str]]:
-    rules = (rule for path in VALUE_SETS.glob("*.json") for rule in load_value_set(path).needs_words.values())
-    return {name: ["no such word"] for rule in rules for name in (*rule.needs, *rule.unless)}
+    lexicon = Lexicon(load_lexicon([SHARED_LEXICON]), [])
+    return Terminology([load_value_set(path) for path in sorted(VALUE_SETS.glob("*.json"))], lexicon)
 
 
 def sets_of(terminology: Terminology, system: str, code: str) -> set[str]:

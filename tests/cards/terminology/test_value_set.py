@@ -14,7 +14,8 @@ from cards.terminology.code_systems import SNOMED_CT
 from cards.terminology.icd_10 import ICD_10_CM
 from cards.terminology.lexicon import Lexicon
 from cards.terminology.lexicon_files import ConceptEntry, LexiconContent
-from cards.terminology.value_set import Match, Terminology, load_value_set
+from cards.terminology.value_set import WORDS, Match, Terminology, load_value_set
+from cards.terminology.word_rules import WordRule
 from cards.topic import Topic
 from tests.charts import ICD_10_CM as ICD_10_CM_URI
 from tests.charts import SNOMED
@@ -135,6 +136,65 @@ def test_a_family_holds_itself_and_its_descendants(tmp_path: Path, code: str, be
     terminology = Terminology([load_value_set(write(tmp_path, FAMILY))], NO_WORDS)
     found = terminology.match(concept((ICD_10_CM_URI, code, None)))
     assert found == ((Match("some", ICD_10_CM.name, code.strip()),) if belongs else ())
+
+
+def needing(**parts: str) -> dict[str, Any]:
+    """The family M48.0, which counts only by these parts of the extension."""
+    rule = {"url": WORDS, "extension": [{"url": name, "valueCode": value} for name, value in parts.items()]}
+    return FAMILY | {"filter": [FAMILY["filter"][0] | {"extension": [rule]}]}  # type: ignore[operator]
+
+
+def test_a_family_that_is_excluded_within_a_larger_one_is_out(tmp_path: Path) -> None:
+    narrower = {"system": ICD_10_CM_URI, "filter": [{"property": "concept", "op": "is-a", "value": "M48.02"}]}
+    path = write(tmp_path, compose={"include": [FAMILY], "exclude": [narrower]})
+    terminology = Terminology([load_value_set(path)], NO_WORDS)
+    found = [names(terminology.match(concept((ICD_10_CM_URI, code, None)))) for code in ("M48.0", "M48.02", "M48.03")]
+    assert found == [{"some"}, set(), {"some"}]
+
+
+def test_a_code_that_needs_words_says_which(tmp_path: Path) -> None:
+    value_set = load_value_set(write(tmp_path, needing(needs="leg-words", unless="arm-words", otherwise="possible")))
+    assert value_set.needs_words == {(ICD_10_CM, "M480"): WordRule(("leg-words",), ("arm-words",), "possible")}
+
+
+@pytest.mark.parametrize(
+    ("parts", "message"),
+    [
+        pytest.param({"need": "leg-words"}, "is none of needs, unless, otherwise", id="an unknown part"),
+        pytest.param({"otherwise": "perhaps"}, "Invalid enum value 'perhaps'", id="an unknown worth"),
+    ],
+)
+def test_an_extension_that_we_cannot_read_is_refused(tmp_path: Path, parts: dict[str, str], message: str) -> None:
+    with pytest.raises(ContentError, match=rf"some\.json.*M48\.0: .*{message}"):
+        load_value_set(write(tmp_path, needing(**parts)))
+
+
+@pytest.mark.parametrize(
+    ("words", "certain"),
+    [
+        pytest.param("left leg", [True], id="a word that it needs"),
+        pytest.param("left arm", [], id="a word that rules it out"),
+        pytest.param("arm and leg", [True], id="both"),
+        pytest.param("left", [False], id="neither"),
+    ],
+)
+def test_words_beside_a_code_decide_what_it_is_worth(tmp_path: Path, words: str, certain: list[bool]) -> None:
+    path = write(tmp_path, needing(needs="leg-words", unless="arm-words", otherwise="possible"))
+    lists = (("leg-words", ("leg",)), ("arm-words", ("arm*",)))
+    terminology = Terminology([load_value_set(path)], Lexicon(LexiconContent(beside_codes=lists)))
+    by_text = terminology.match(concept((ICD_10_CM_URI, "M48.06", None), text=words))
+    by_display = terminology.match(concept((ICD_10_CM_URI, "M48.06", words)))
+    assert [match.certain for match in by_text] == [match.certain for match in by_display] == certain
+
+
+def test_words_alone_do_not_bring_back_a_value_set_that_a_code_lacks_words_for(tmp_path: Path) -> None:
+    """Else a code for numbness of any place would count by its text "numbness"."""
+    path = write(tmp_path, needing(needs="leg-words"))
+    entry = ConceptEntry(concept="some", language="en", phrases=["numbness"])
+    content = LexiconContent(concepts=(entry,), beside_codes=(("leg-words", ("leg",)),))
+    terminology = Terminology([load_value_set(path)], Lexicon(content))
+    assert names(terminology.match(concept((ICD_10_CM_URI, "M48.06", None), text="numbness"))) == set()
+    assert names(terminology.match(concept(text="numbness"))) == {"some"}
 
 
 def test_a_code_that_two_value_sets_list_belongs_to_both(tmp_path: Path) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from cards.content.files import parse_yaml, read_text
+from cards.content.files import read_text
+from cards.content.topic_files import SHARED_LEXICON
 from cards.fhir.resources import CodeableConcept, Coding
-from cards.terminology.text_terms import TermsFile, TextTerms
+from cards.terminology.lexicon import Lexicon
+from cards.terminology.lexicon_files import load_lexicon
 from cards.terminology.value_set import Terminology, load_value_set
 from tests.content import VALUE_SETS
 
@@ -25,9 +27,8 @@ ACHI = "urn:oid:1.2.36.1.2001.1005"
 
 @pytest.fixture(scope="module")
 def terminology() -> Terminology:
-    path = VALUE_SETS / "text_terms.yaml"
-    terms = TextTerms(parse_yaml(path, read_text(path), TermsFile), [])
-    return Terminology([load_value_set(one) for one in sorted(VALUE_SETS.glob("*.json"))], terms)
+    lexicon = Lexicon(load_lexicon([SHARED_LEXICON]), [])
+    return Terminology([load_value_set(one) for one in sorted(VALUE_SETS.glob("*.json"))], lexicon)
 
 
 def sets_of(terminology: Terminology, system: str, code: str) -> set[str]:
