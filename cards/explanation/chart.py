@@ -21,6 +21,7 @@ _STANDINGS = {
     Standing.RESOLVED: "resolved",
     Standing.DONE: "completed",
     Standing.UNFINISHED: "not completed",
+    Standing.NOT_DONE: "not done",
 }
 _UNREAD = {
     "no code": "no code: neither a code nor words to judge by",

@@ -89,6 +89,8 @@ class DraftOrder:
 
         A ProcedureRequest or ReferralRequest without any of STU3's own elements is DSTU2: STU3 requires `intent`.
         """
+        if self.is_medication:
+            return FhirVersion.DSTU2 if self.resource_type == "MedicationOrder" else FhirVersion.R4
         # some servers write a list of one where FHIR has a single element, and _ORDER reads that
         elements = msgspec.json.decode(self.raw, type=dict[str, msgspec.Raw] | list[dict[str, msgspec.Raw]])
         names = set(elements if isinstance(elements, dict) else elements[0])

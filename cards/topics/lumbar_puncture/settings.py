@@ -24,6 +24,7 @@ _DAYS = (
 
 class OrderSettings(Part):
     lumbar_puncture: str
+    abbreviation: str
     unless_into_a_device: str
     device_words: list[str]
     near_miss: str
@@ -195,7 +196,7 @@ class Service(generic.Service):
         contributors = (kind.value_set for kind in self.contributors if kind.enabled)
         return {
             "orders": (*puncture, *work_ups, *referrals, *said),
-            "chart": (*puncture, orders.attempted, *said, *found, *self._known_by(), *contributors),
+            "chart": (*puncture, orders.abbreviation, orders.attempted, *said, *found, *self._known_by(), *contributors),
             "levels": tuple(self.levels.values()),
         }
 

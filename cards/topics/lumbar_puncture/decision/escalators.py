@@ -22,14 +22,13 @@ class Escalator:
 
 def find_escalators(triage: Triage, record: PatientRecord, topic: Topic) -> tuple[Escalator, ...]:
     """Every escalator of the chart, the session's medications and the orders, each kind once."""
-    known = dict.fromkeys(_labels(triage, record, topic))
-    unique: dict[str, Escalator] = {}
-    for escalator in known:
-        unique.setdefault(escalator.label, escalator)
-    return tuple(unique.values())
+    by_label: dict[str, Escalator] = {}
+    for escalator in _escalators(triage, record, topic):
+        by_label.setdefault(escalator.label, escalator)
+    return tuple(by_label.values())
 
 
-def _labels(triage: Triage, record: PatientRecord, topic: Topic) -> Iterator[Escalator]:
+def _escalators(triage: Triage, record: PatientRecord, topic: Topic) -> Iterator[Escalator]:
     settings = topic.service.escalators
     for risk in settings.risks:
         sources = (*triage.medications, *triage.words, *record.section("Condition").matched)

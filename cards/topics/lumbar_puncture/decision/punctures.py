@@ -102,7 +102,8 @@ def _recorded_punctures(record: PatientRecord, topic: Topic) -> Iterator[ChartEn
         certain = {match.value_set for match in entry.matches if match.certain}
         words = " ".join([entry.concept.text or "", *(coding.display or "" for coding in entry.concept.coding)])
         into_spine = orders.unless_into_a_device in certain and not speaks_of_device(words, topic)
-        if (orders.lumbar_puncture in certain or into_spine) and _was_begun(entry, topic):
+        named = not certain.isdisjoint((orders.lumbar_puncture, orders.abbreviation))
+        if (named or into_spine) and _was_begun(entry, topic):
             yield entry
 
 
