@@ -102,6 +102,11 @@ def test_these_codes_belong_to_none(terminology: Terminology, system: str, codes
     assert {code for code in codes.split() if sets_of(terminology, system, code)} == set()
 
 
+def test_radicular_pain_is_pain_and_no_numbness(terminology: Terminology) -> None:
+    for system, code in ((SCT, "128196005"), (ICD_9, "724.4"), ("http://hl7.org/fhir/sid/icd-10-cm", "M54.16")):
+        assert sets_of(terminology, system, code) & {"radicular-pain", "nerve-symptom"} == {"radicular-pain"}, code
+
+
 @pytest.mark.parametrize(
     ("expression", "names"),
     [
