@@ -51,6 +51,11 @@ class Evidence:
         return CHRONIC in self.modifiers
 
     @property
+    def is_changed(self) -> bool:
+        """Whether the words of an order at hand say that the problem is new, acute or worse."""
+        return self.is_order and not self.modifiers.isdisjoint(_CHANGES)
+
+    @property
     def best_known_date(self) -> DateRange | None:
         """The onset; without one, the day on which it was recorded, by which it had begun."""
         return self.began or self.recorded
@@ -110,9 +115,20 @@ class Problem:
         return tuple(source for source in self.present if not source.certainly_before(event))
 
     def onset_since(self, event: DateRange) -> DateRange | None:
-        """When the episode that is new since the event began; None where no date tells."""
-        ranges = (self._onset_after(source, event) for source in self.new_since(event))
-        return earliest(known for known in ranges if known is not None)
+        """When the episode that is new since the event began; None where no date tells.
+
+        An onset that a source states decides. A record without an onset counts where there is none, or where it was
+        written before the earliest of them.
+        """
+        new = self.new_since(event)
+        stated = earliest(source.began for source in new if source.began is not None)
+        recorded = (source for source in new if source.began is None and source.recorded is not None)
+        ranges = [
+            self._onset_by_record(source, event)
+            for source in recorded
+            if stated is None or (source.recorded is not None and source.recorded.last < stated.first)
+        ]
+        return earliest([*ranges, *([stated] if stated else [])])
 
     def latest_evidence(self, sources: Iterable[Evidence]) -> DateRange:
         """The last day on which one of these sources shows the problem; one without any date is evidence of today."""
@@ -125,11 +141,10 @@ class Problem:
     def _is_new(self, source: Evidence, event: DateRange, known: bool) -> bool:
         if source.since_event:
             return True
-        if source.is_order:
-            if source.modifiers & _CHANGES:
-                return source.began is None or source.began.last >= event.first
-            if known:
-                return source.began is not None and source.began.first >= event.last
+        if source.is_changed:
+            return source.began is None or source.began.last >= event.first
+        if source.is_order and known:
+            return source.began is not None and source.began.first >= event.last
         if self._is_chronic_before(source, event):
             return False
         if source.began is not None:
@@ -142,16 +157,13 @@ class Problem:
             return False
         return days_from(event, source.recorded).exceed(self.chronic_days) is False
 
-    def _onset_after(self, source: Evidence, event: DateRange) -> DateRange | None:
-        """The onset of new evidence; with a recorded date only, between the event and that date."""
-        if source.began is not None:
-            return source.began
-        if source.recorded is None:
-            return None
-        last = source.recorded.last
+    def _onset_by_record(self, source: Evidence, event: DateRange) -> DateRange:
+        """When what was only recorded began: between the event and the record."""
+        recorded = source.recorded or exactly(self.today)
+        last = recorded.last
         if source.is_chronic:
             last -= timedelta(days=self.chronic_days + 1)
-        return DateRange(event.first, max(last, event.first), source.recorded.text)
+        return DateRange(event.first, max(last, event.first), recorded.text)
 
 
 def began_by_duration(days_ago: Days, seen: DateRange) -> DateRange:

@@ -90,6 +90,8 @@ class _Writer:
             reasons = [reasons[1] | reasons[0]]
         if reasons:
             draft["reasonCode"] = reasons
+        if "do-not-perform" in line:
+            draft["doNotPerform"] = line["do-not-perform"]
         if "reason-reference" in line:
             draft["reasonReference"] = [{"reference": one} for one in _listed(line["reason-reference"])]
         if "note" in line:

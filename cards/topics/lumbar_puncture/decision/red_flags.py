@@ -108,7 +108,7 @@ class RedFlagRule:
             return tuple(
                 source
                 for source in problem.new_since(puncture.on)
-                if source.began is not None or source.since_event or source.is_order
+                if source.began is not None or source.since_event or source.is_changed
             )
         return problem.may_be_new_since(puncture.on)
 
