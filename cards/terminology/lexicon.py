@@ -32,6 +32,7 @@ class _Wanted:
 
     entry: ConceptEntry
     needs: frozenset[int]
+    competitors: frozenset[int]
     refuses: frozenset[int]
 
 
@@ -140,8 +141,8 @@ class Lexicon:
 
     def _add_concept(self, entry: ConceptEntry) -> None:
         needs = frozenset([*(self._lists[name] for name in entry.needs), *self._unnamed(entry.needs_words)])
-        refuses = frozenset([*(self._lists[name] for name in entry.not_), *self._unnamed(entry.not_words)])
-        wanted = _Wanted(entry, needs, refuses)
+        competitors = frozenset(self._lists[name] for name in entry.not_)
+        wanted = _Wanted(entry, needs, competitors, frozenset(self._unnamed(entry.not_words)))
         for phrase in entry.phrases:
             self._phrases.add(phrase, wanted)
             self._triggers.add(max(words_of(phrase), key=len).encode())
@@ -165,25 +166,28 @@ class Lexicon:
 def _found(candidate: _Candidate, listed: Sequence[_ListHit], sentences: Sentences) -> Found | None:
     """A candidate, if what its entry needs stands beside it and nothing that the entry refuses.
 
-    Where both stand in reach, the nearer decides; both count where they are joined: "numbness of hands and feet".
+    Of the lists under `needs` and `not` the nearer word decides; both count where they are joined ("hands and feet").
     """
     wanted, first, last = candidate
     reach = wanted.entry.within
     limit = reach if isinstance(reach, int) else _FARTHEST if wanted.needs and reach == "sentence" else None
     needed: list[tuple[int, int, int]] = []
-    refused: list[tuple[int, int, int]] = []
-    for number, *span in listed:
-        if number in wanted.needs or number in wanted.refuses:
-            distance = sentences.distance((first, last), (span[0], span[1]), reach)
+    against: list[tuple[int, int, int]] = []
+    for number, start, end in listed:
+        if number in wanted.refuses:
+            if sentences.distance((first, last), (start, end), reach) is not None:
+                return None
+        elif number in wanted.needs or number in wanted.competitors:
+            distance = sentences.distance((first, last), (start, end), reach)
             if distance is not None and (limit is None or distance <= limit):
-                (needed if number in wanted.needs else refused).append((distance, span[0], span[1]))
+                (needed if number in wanted.needs else against).append((distance, start, end))
     if wanted.needs and not needed:
         return None
-    if refused:
+    if against:
         if not needed:
             return None
-        nearest, against = min(needed), min(refused)
-        if nearest[0] >= against[0] and not sentences.are_joined(nearest[1:], against[1:]):
+        nearest, other = min(needed), min(against)
+        if nearest[0] >= other[0] and not sentences.are_joined(nearest[1:], other[1:]):
             return None
     tail = min(needed)[2] if needed else last
     return Found(wanted.entry, first, last, max(tail, last))

@@ -85,11 +85,14 @@ class Neighbors:
         self._sentence, self._chunk = sentences.sentence, sentences.chunk
         self._connectors, self._filler = sentences.connectors, filler
         self.drafts = drafts
+        self._durations = durations
         spans = [(one.first, one.last) for one in words] + [(one.first, one.last) for one in durations]
         self._covered = {place for first, last in spans for place in range(first, last)}
 
     def is_inside(self, word: Word) -> bool:
-        """Whether the words are part of a longer name: "no perianal sensation"."""
+        """Whether the words are part of a longer name or of a duration: "no perianal sensation", "2 day history of"."""
+        if any(one.first < word.first and word.last <= one.last for one in self._durations):
+            return True
         return any(
             one.first <= word.first and word.last <= one.last and word.last - word.first < one.last - one.first
             for one in self.drafts
@@ -148,12 +151,15 @@ class Neighbors:
             before = max(earlier, key=lambda one: one.last, default=None)
             after = min(later, key=lambda one: one.first, default=None) if before is None else None
         if before is not None and after is not None:
-            is_next = after.first - last <= 1
-            after, before = (
-                (after, None) if is_next or after.first - last < first - before.found.tail else (None, before)
-            )
+            gap = after.first - last
+            is_next = gap == 0 or gap < first - before.found.tail
+            after, before = (after, None) if is_next else (None, before)
         target = before or after
         return self.group(target, drafts, forward=before is None) if target else []
+
+    def on_the_same_words(self, targets: Sequence[Draft], drafts: Sequence[Draft]) -> list[Draft]:
+        """Those that share words with one of these: a phrase may name several concepts."""
+        return [one for one in drafts if any(one.first < other.last and other.first < one.last for other in targets)]
 
     def group(self, target: Draft, drafts: Sequence[Draft], *, forward: bool) -> list[Draft]:
         """A mention with those on the same words, and those that connectors join to it, forward or backward."""
@@ -220,7 +226,7 @@ class Neighbors:
         hangs_left = self._glued[word.first] and word.first > 0
         hangs_right = word.last < len(self.words) and self._glued[word.last]
         if self.words[word.first] == "?":
-            return follows and (hangs_right or not hangs_left)
+            return (hangs_right and not hangs_left) or (follows and (hangs_right or not hangs_left))
         if not self.said_before(word, links, over_commas=False):
             return follows
         next_to = [one for one in self.drafts if one.first >= word.last and self.is_adjacent(word.last, one.first)]

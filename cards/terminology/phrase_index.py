@@ -8,29 +8,44 @@ from typing import Generic, TypeVar
 from cards.terminology.tokens import words_of
 
 T = TypeVar("T")
+_SHORTEST_STEM = 3  # letters
 
 
 class PhraseIndex(Generic[T]):
-    """Phrases, each with what it stands for."""
+    """Phrases, each with what it stands for; one whose last word ends in "*" stands for all that begin so."""
 
     def __init__(self) -> None:
         self._phrases: dict[str, list[T]] = {}
+        self._stems: dict[str, list[T]] = {}
         self._lengths: dict[str, tuple[int, ...]] = {}
 
     def add(self, phrase: str, meaning: T) -> None:
         """One more phrase; the same phrase may have several meanings."""
-        words = words_of(phrase)
-        self._phrases.setdefault(" ".join(words), []).append(meaning)
-        lengths = {*self._lengths.get(words[0], ()), len(words)}
-        self._lengths[words[0]] = tuple(sorted(lengths, reverse=True))
+        words = words_of(phrase.removesuffix("*"))
+        phrases = self._stems if phrase.endswith("*") else self._phrases
+        phrases.setdefault(" ".join(words), []).append(meaning)
+        if len(words) > 1 or phrases is self._phrases:
+            lengths = {*self._lengths.get(words[0], ()), len(words)}
+            self._lengths[words[0]] = tuple(sorted(lengths, reverse=True))
 
     def find(self, words: Sequence[str]) -> Iterator[tuple[T, int, int]]:
         """Every phrase in the text: its meaning, its first token, and the one behind its last; the longest first."""
-        lengths_of, phrases = self._lengths.get, self._phrases.get
+        lengths_of, phrases, stems = self._lengths.get, self._phrases.get, self._stems
         count = len(words)
         for first, word in enumerate(words):
             for length in lengths_of(word, ()):
                 if first + length > count:
                     continue
-                for meaning in phrases(" ".join(words[first : first + length]), ()):
+                text = " ".join(words[first : first + length])
+                for meaning in phrases(text, ()):
                     yield meaning, first, first + length
+                if stems and length > 1:
+                    yield from self._begun_with(text, words[first + length - 1], first, first + length)
+            if stems:
+                yield from self._begun_with(word, word, first, first + 1)
+
+    def _begun_with(self, text: str, last_word: str, first: int, last: int) -> Iterator[tuple[T, int, int]]:
+        """The phrases with a star that `text` begins with, its last word at least in part."""
+        for length in range(len(text) - len(last_word) + _SHORTEST_STEM, len(text) + 1):
+            for meaning in self._stems.get(text[:length], ()):
+                yield meaning, first, last

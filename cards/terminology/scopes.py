@@ -149,7 +149,7 @@ class ScopeReader:
     def _tagged(self, text: Neighbors, word: Word, entry: ModifierEntry, fitting: Sequence[Draft]) -> list[Draft]:
         inside = [one for one in fitting if one.first <= word.first and word.last <= one.last]
         if inside:
-            return inside
+            return text.on_the_same_words(inside, fitting)
         if entry.side == "any" and not entry.adjacent and not entry.of:
             return text.beside(word.first, word.last, fitting)
         found: list[Draft] = []
@@ -189,6 +189,8 @@ class ScopeReader:
 
     def _extend(self, text: Neighbors, reach: _Reach, draft: Draft) -> bool:
         """Whether the modifier reaches this mention; if so it is said of it."""
+        if reach.entry.of and draft.concept not in reach.entry.of:
+            return True
         if _overlaps(draft, reach):
             self._say(draft, reach)
             return True
@@ -219,8 +221,9 @@ class ScopeReader:
         return True
 
     def _say(self, draft: Draft, reach: _Reach) -> None:
-        if draft.assertion is None or reach.assertion is not Assertion.PAST:
-            draft.assertion = reach.assertion
+        if draft.assertion is Assertion.PAST and draft.concept in self._procedures:
+            return  # "since LP" says that it was done, whatever governs the sentence
+        draft.assertion = reach.assertion
         draft.reasons.append((reach.word.first, reach.word.last))
 
     def _look_back(self, text: Neighbors, words: Sequence[Word]) -> None:
@@ -232,7 +235,7 @@ class ScopeReader:
             if text.stands_before(word, self._links):
                 continue
             for one in text.said_before(word, self._links, over_commas=entry.reach == "list"):
-                if one.assertion in _STRONGER:
+                if one.assertion in _STRONGER or (entry.of and one.concept not in entry.of):
                     continue
                 one.assertion = _ASSERTIONS[entry.kind]
                 one.reasons.append((word.first, word.last))
