@@ -175,7 +175,8 @@ def _found(candidate: _Candidate, listed: Sequence[_ListHit], sentences: Sentenc
     against: list[tuple[int, int, int]] = []
     for number, start, end in listed:
         if number in wanted.refuses:
-            if sentences.distance((first, last), (start, end), reach) is not None:
+            distance = sentences.distance((first, last), (start, end), reach)
+            if distance is not None and (not isinstance(reach, int) or distance <= reach):
                 return None
         elif number in wanted.needs or number in wanted.competitors:
             distance = sentences.distance((first, last), (start, end), reach)
