@@ -22,7 +22,7 @@ from cards.terminology.tokens import Tokens, fold_lines, tokenize, words_of
 from cards.terminology.word_rules import WordLists
 
 _SEPARATORS = bytes.maketrans(string.punctuation.encode(), b" " * len(string.punctuation))
-_MOST_CANDIDATES = 100  # in one text
+MOST_CANDIDATES = 60  # in one text
 _FARTHEST = 10  # words between a word and what it needs beside it in the same sentence
 
 
@@ -63,7 +63,9 @@ class Lexicon:
         names = content.concept_names if only is None else content.concept_names & frozenset(only)
         self.beside_codes = WordLists(dict(content.beside_codes))
         self._lists: dict[object, int] = {}
-        self._phrases: PhraseIndex[_Wanted | _Listed] = PhraseIndex()
+        self._phrases: PhraseIndex[_Wanted] = PhraseIndex()
+        self._listed: PhraseIndex[_Listed] = PhraseIndex()
+        self._common = content.small("common")
         self._list_patterns: list[tuple[re.Pattern[str], int]] = []
         self._patterns: list[_Pattern] = []
         self._triggers: set[bytes] = set()
@@ -95,30 +97,27 @@ class Lexicon:
 
     def _read(self, text: str) -> tuple[Mention, ...]:
         tokens = tokenize(text)
-        candidates, listed = self._find(tokens)
-        candidates += self._found_by_pattern(tokens)
+        candidates = [*self._found_by_phrase(tokens), *self._found_by_pattern(tokens)]
         if not candidates:
             return ()
-        listed += self._listed_by_pattern(tokens)
+        listed = [*self._listed_by_phrase(tokens), *self._listed_by_pattern(tokens)]
         candidates.sort(key=lambda one: (one[1], -one[2]))
         words = self._scopes.find_words(tokens)
         phrases = [(first, last) for _, first, last in candidates] + [(word.first, word.last) for word in words]
         sentences = self._sentences.split(tokens, phrases)
-        found = [_found(one, listed, sentences) for one in candidates[:_MOST_CANDIDATES]]
+        found = [_found(one, listed, sentences) for one in candidates[:MOST_CANDIDATES]]
         named = _longest([one for one in found if one is not None])
         return self._scopes.read(tokens, sentences, named, words, self._durations.find(tokens)) if named else ()
 
-    def _find(self, tokens: Tokens) -> tuple[list[_Candidate], list[_ListHit]]:
-        """Every phrase of a concept, and every word of a list."""
-        candidates: list[_Candidate] = []
-        listed: list[_ListHit] = []
-        for meaning, first, last in self._phrases.find(tokens.words):
-            if isinstance(meaning, _Listed):
-                if not meaning.upper or tokens.original(first, last).isupper():
-                    listed.append((meaning.number, first, last))
-            elif meaning.entry.case == "any" or tokens.original(first, last).isupper():
-                candidates.append((meaning, first, last))
-        return candidates, listed
+    def _found_by_phrase(self, tokens: Tokens) -> Iterator[_Candidate]:
+        for wanted, first, last in self._phrases.find(tokens.words):
+            if wanted.entry.case == "any" or tokens.original(first, last).isupper():
+                yield wanted, first, last
+
+    def _listed_by_phrase(self, tokens: Tokens) -> Iterator[_ListHit]:
+        for listed, first, last in self._listed.find(tokens.words):
+            if not listed.upper or tokens.original(first, last).isupper():
+                yield listed.number, first, last
 
     def _found_by_pattern(self, tokens: Tokens) -> Iterator[_Candidate]:
         held = frozenset(tokens.words)
@@ -135,7 +134,7 @@ class Lexicon:
     def _add_list(self, listed: ListEntry) -> None:
         number = self._lists.setdefault(listed.list_, len(self._lists))
         for phrase in listed.phrases:
-            self._phrases.add(phrase, _Listed(number, upper=listed.case == "upper"))
+            self._listed.add(phrase, _Listed(number, upper=listed.case == "upper"))
         if listed.pattern:
             self._list_patterns.append((_whole_words(listed.pattern), number))
 
@@ -145,11 +144,15 @@ class Lexicon:
         wanted = _Wanted(entry, needs, competitors, frozenset(self._unnamed(entry.not_words)))
         for phrase in entry.phrases:
             self._phrases.add(phrase, wanted)
-            self._triggers.add(max(words_of(phrase), key=len).encode())
+            self._triggers.add(max(words_of(phrase), key=self._distinction).encode())
         if entry.pattern:
             held = frozenset(word for one in entry.pattern_words for word in words_of(one))
             self._patterns.append(_Pattern(_whole_words(entry.pattern), held, wanted))
             self._triggers.update(word.encode() for word in held)
+
+    def _distinction(self, word: str) -> tuple[bool, int]:
+        """How much a word tells a text apart: a long one more than a short one, a common one least."""
+        return word not in self._common, len(word)
 
     def _unnamed(self, words: Sequence[str]) -> Iterator[int]:
         """The number of a list that an entry spells out."""
@@ -159,7 +162,7 @@ class Lexicon:
         if key not in self._lists:
             number = self._lists[key] = len(self._lists)
             for phrase in words:
-                self._phrases.add(phrase, _Listed(number))
+                self._listed.add(phrase, _Listed(number))
         yield self._lists[key]
 
 

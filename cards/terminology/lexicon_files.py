@@ -99,7 +99,7 @@ class LexiconFile(_Part):
     beside_codes: dict[str, list[str]] = {}
 
 
-SMALL_WORDS = ("and", "or", "filler", "links", "abbreviations")
+SMALL_WORDS = ("and", "or", "filler", "links", "abbreviations", "common")
 CONCEPT_KINDS = ("procedures", "diagnoses")
 
 
@@ -132,9 +132,10 @@ class LexiconContent:
 
 def load_lexicon(folders: Sequence[Path]) -> LexiconContent:
     """Every file of these folders. Raises ContentError at the first fault."""
-    for fault in find_lexicon_faults(folders):
+    files = {path: _read(path) for path in _paths(folders)}
+    for fault in _faults(files, folders):
         raise fault
-    return _merge([_read(path) for path in _paths(folders)])
+    return _merge(list(files.values()))
 
 
 def find_lexicon_faults(folders: Sequence[Path]) -> Iterator[ContentError]:
@@ -145,6 +146,10 @@ def find_lexicon_faults(folders: Sequence[Path]) -> Iterator[ContentError]:
             files[path] = _read(path)
         except ContentError as fault:
             yield fault
+    yield from _faults(files, folders)
+
+
+def _faults(files: dict[Path, LexiconFile], folders: Sequence[Path]) -> Iterator[ContentError]:
     if not files:
         yield ContentError(folders[0], "there is no file of words in this folder")
     lists = {entry.list_ for file in files.values() for entry in file.lists}

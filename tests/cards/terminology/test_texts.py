@@ -60,7 +60,7 @@ def test_there_are_enough_texts_and_half_of_them_are_traps() -> None:
 
 
 def test_every_decision_names_the_words_that_made_it(lexicon: Lexicon) -> None:
-    fever, numbness, puncture = lexicon.read("No fever, saddle numbness since LP")
+    fever, numbness, puncture, *_ = lexicon.read("No fever, saddle numbness since LP")
     assert fever.because == ("No",)
     assert numbness.because == ("since LP",)
     assert puncture.because == ("since",)
