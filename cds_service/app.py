@@ -82,7 +82,7 @@ def create_app(
     topic = next(iter(topics.values()))
     registry = registry_of(settings, KeyFetcher(settings.ca_file))
     if not settings.is_production:
-        registry = _add_sandbox(app, settings, topic, registry, clock)
+        registry = _add_sandbox(app, settings, topics, registry, clock)
     _add_endpoints(app, settings, topics, registry, clock, fhir_transport)
     app.register_blueprint(patient_pages_blueprint(topic, settings.base_url))
     app.register_blueprint(openapi_blueprint(topic, settings))
@@ -161,12 +161,12 @@ def _add_health(
 
 
 def _add_sandbox(
-    app: Flask, settings: Settings, topic: Topic, registry: Registry, clock: Callable[[], datetime]
+    app: Flask, settings: Settings, topics: Mapping[str, Topic], registry: Registry, clock: Callable[[], datetime]
 ) -> Registry:
     """The sandbox at `/` and below /sandbox/; the registry with its page as one more client."""
     from cds_service.sandbox.blueprint import Sandbox  # production never imports it
 
-    sandbox = Sandbox(topic, settings, clock)
+    sandbox = Sandbox(topics, settings, clock)
     app.register_blueprint(sandbox.blueprint())
     return Registry([*registry.clients, *filter(None, [sandbox.client])])
 

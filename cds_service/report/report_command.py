@@ -124,12 +124,12 @@ def _ask(database: Database, window: Window, wanted: tuple[str, ...]) -> LedgerR
 
 def _words() -> ContentWords:
     """The content's own words, as they stand now."""
-    from cards.catalogue import load_topic
+    from cards.catalogue import load_topics
     from cards.content.files import ContentError
     from cds_service.report.content_words import words_of
 
     try:
-        return words_of([load_topic()])
+        return words_of(load_topics().values())
     except ContentError as fault:
         raise ReportRefused(f"the clinical content has faults: {fault}") from None
 
