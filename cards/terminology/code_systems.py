@@ -100,7 +100,7 @@ ICD_9_CM = CodeSystem(
         "2.16.840.1.113883.6.104",
     ),
     re.compile(r"\d\d(\.\d{1,2})?"),
-    dot_after=2,  # of a procedure, the only codes we hold: 03.31 is a spinal tap, 033.1 is whooping cough
+    dot_after=2,  # of a procedure, the only codes we hold: 03.31 is a procedure, 033.1 is whooping cough
 )
 CPT = CodeSystem("CPT", "http://www.ama-assn.org/go/cpt", ("2.16.840.1.113883.6.12",), re.compile(r"\d{4}[0-9A-Z]"))
 LOINC = CodeSystem(

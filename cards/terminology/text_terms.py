@@ -125,7 +125,7 @@ class TextTerms:
             return
 
     def _clause(self, folded: str, match: re.Match[str]) -> tuple[str, str]:
-        """What stands before and after the match in its own clause: "No fracture; spinal stenosis" denies the fracture.
+        """What stands before and after the match in its own clause: "No fracture; arthritis" denies the fracture.
 
         Behind the match a comma ends the clause, too, unless nothing but a guard follows: "Scoliosis, family history".
         """
