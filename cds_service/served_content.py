@@ -1,4 +1,4 @@
-"""The clinical content that a process serves: read once, and shared with the processes it forks."""
+"""The clinical content that a process serves: read once, and shared with the processes that it forks."""
 
 from __future__ import annotations
 

@@ -34,9 +34,9 @@ _CHALLENGE = {"WWW-Authenticate": "Bearer", "Content-Type": "text/plain; charset
 
 
 class Metrics:
-    """The metrics of one process; those of its fellow workers with them, where they share a folder (metrics_folder).
+    """The metrics of one process, and of all workers of its server where they share a folder (metrics_folder).
 
-    An observer of `audit`. `requests_in_progress`: set by the server, and asked every second.
+    An Observer of events. `requests_in_progress`: set by the server, read every second.
     """
 
     def __init__(self, topic: Topic, registry: Registry) -> None:
@@ -50,7 +50,7 @@ class Metrics:
         self._without_keys = self._gauge("clients_without_keys", about, "livemax")
 
     def on_call(self, call: CallLog, status: int, seconds: float) -> None:
-        """Count one call, its feedback or its discovery, as it was logged."""
+        """Count one hook call, feedback request or discovery request."""
         code = str(status)
         with self._lock:
             if call.not_trusted and status in (401, 503):
@@ -67,12 +67,12 @@ class Metrics:
                 self._families.ledger_failures.add((call.event.removeprefix("cds_hooks."),))
 
     def on_event(self, event: str, *values: str) -> None:
-        """Count one of the other events of `audit`, by the name it has there."""
+        """Count one of the other events, by its name in event_log/events.py."""
         with self._lock:
             self._families.events[event].add(values)
 
     def publish(self) -> None:
-        """Let the other workers see what this one has counted."""
+        """Publish what this worker has counted, so that the other workers see it."""
         with self._lock:
             for family in self._families.all:
                 family.publish()
@@ -86,7 +86,7 @@ class Metrics:
         if folder is None:
             return generate_latest(self._families.registry)
         for pid in dead_workers(folder):
-            with suppress(FileNotFoundError):  # another worker was quicker
+            with suppress(FileNotFoundError):  # another worker has done it
                 mark_process_dead(pid)  # type: ignore[no-untyped-call]
         shared = CollectorRegistry()
         MultiProcessCollector(shared)  # type: ignore[no-untyped-call]
@@ -104,7 +104,7 @@ class Metrics:
             self._families.cards.add((key, call.indicators[key], SHOWN))
         for key, cause in call.silenced.items():
             self._families.cards.add((key, call.indicators[key], cause))
-        if call.chart.prefetch or call.chart.reads:  # nearly every call is silent, and looked at no chart
+        if call.chart.prefetch or call.chart.reads:  # nearly every call is silent and read no chart
             self._count_chart(call.chart)
 
     def _count_chart(self, chart: ChartLog) -> None:
@@ -126,7 +126,7 @@ class Metrics:
 
 
 class _State(Collector):
-    """What is so now, and the same in every worker: the versions, when content is due for review, the health."""
+    """Gauges that are the same in every worker: versions, when content is due for review, health."""
 
     def __init__(self, topic: Topic, review_due: date, health: Health) -> None:
         self._content_version = topic.version
@@ -154,16 +154,16 @@ class _State(Collector):
 
 
 def metrics_blueprint(metrics: Metrics, health: Health, topic: Topic, review_due: date, token: str) -> Blueprint:
-    """The endpoint. `token`: what a request must bear; empty: nothing, which is for development."""
+    """The endpoint. `token`: the bearer token of a request; empty, for development: none."""
     blueprint = Blueprint("metrics", __name__)
     state = CollectorRegistry()
     state.register(_State(topic, review_due, health))
     expected = f"Bearer {token}".encode()
 
     @blueprint.get("/metrics")
-    def tell() -> Response:
-        given = request.headers.get("Authorization", "").encode()
-        if token and not hmac.compare_digest(given, expected):
+    def read_metrics() -> Response:
+        authorization = request.headers.get("Authorization", "").encode()
+        if token and not hmac.compare_digest(authorization, expected):
             abort(Response("send the token of CDS_METRICS_TOKEN as Authorization: Bearer\n", 401, _CHALLENGE))
         text = metrics.exposition() + generate_latest(state)
         return Response(text, content_type=CONTENT_TYPE_PLAIN_0_0_4, headers={"Cache-Control": "no-store"})

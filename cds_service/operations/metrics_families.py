@@ -42,7 +42,7 @@ Values = tuple[str, ...]
 class Counters:
     """Counters of one name, which is without its `_total`. `values`: those of the labels, one tuple for each series.
 
-    Neither thread-safe by itself: whoever adds or publishes holds the lock of the Metrics.
+    Not thread-safe: the caller of `add` and `publish` must have the lock of Metrics.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class Counters:
     ) -> None:
         family = Counter(name, about, labels, registry=registry)
         self._other = (OTHER,) * len(labels)
-        self._published = {one: family.labels(*one) if one else family for one in (*values, self._other)}
+        self._published = {key: family.labels(*key) if key else family for key in (*values, self._other)}
         self._pending: dict[Values, float] = {}
 
     def add(self, values: Values, number: float = 1) -> None:
@@ -59,14 +59,14 @@ class Counters:
         self._pending[known] = self._pending.get(known, 0) + number
 
     def publish(self) -> None:
-        """Tell prometheus_client what was added since."""
+        """Add what was counted since the last time to the metrics of prometheus_client."""
         for values, number in self._pending.items():
             self._published[values].inc(number)
         self._pending.clear()
 
 
 class _Histogram(Histogram):
-    """A histogram to which many observations are added in one go: prometheus_client takes them one by one only."""
+    """A histogram that takes many observations at once; that of prometheus_client takes them one by one."""
 
     def add(self, counts: Sequence[int], seconds: float) -> None:
         self._sum.inc(seconds)
@@ -90,8 +90,8 @@ class Durations:
         family = _Histogram(name, about, labels, registry=registry, buckets=buckets)
         self._other = (OTHER,) * len(labels)
         self._bounds = buckets
-        self._published = {one: family.labels(*one) for one in (*values, self._other)}
-        self._counts = {one: [0] * (len(buckets) + 1) for one in self._published}
+        self._published = {key: family.labels(*key) for key in (*values, self._other)}
+        self._counts = {key: [0] * (len(buckets) + 1) for key in self._published}
         self._seconds = dict.fromkeys(self._published, 0.0)
 
     def observe(self, values: Values, seconds: float) -> None:
@@ -101,7 +101,7 @@ class Durations:
         self._seconds[known] += seconds
 
     def publish(self) -> None:
-        """Tell prometheus_client what was observed since."""
+        """Add what was observed since the last time to the metrics of prometheus_client."""
         for values, counts in self._counts.items():
             if any(counts):
                 self._published[values].add(counts, self._seconds[values])
