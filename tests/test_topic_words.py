@@ -66,5 +66,4 @@ def test_no_generic_module_of_cards_uses_a_word_of_a_topic() -> None:
 
 def test_the_generic_modules_of_cds_service_do_not_use_more_words_of_a_topic() -> None:
     left = findings("cds_service")
-    print(f"{len(left)} words of a topic are left in cds_service:", *left, sep="\n")
-    assert len(left) <= LEFT_IN_CDS_SERVICE
+    assert len(left) <= LEFT_IN_CDS_SERVICE, "\n".join(left)

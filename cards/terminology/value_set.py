@@ -131,7 +131,7 @@ def load_value_set(path: Path, *, local: bool = False) -> ValueSet:
 def with_local_codes(ours: ValueSet, local: ValueSet) -> ValueSet:
     """A value set of ours and a site's own codes for it, as one; the version names both."""
     systems = {*ours.codes, *local.codes}
-    codes = {one: ours.codes.get(one, frozenset()) | local.codes.get(one, frozenset()) for one in systems}
+    codes = {system: ours.codes.get(system, frozenset()) | local.codes.get(system, frozenset()) for system in systems}
     version = f"{ours.version}+{local.version}"
     return ValueSet(ours.id, version, ours.title, codes, ours.families | local.families)
 
@@ -185,8 +185,8 @@ class Terminology:
 
         The words are the concept's text, and the display of codings whose code system we do not know.
         """
-        found, _ = self._sift((self._judge(concept.coding), concept.text) for concept in concepts)
-        return [found.get(place, ()) for place in range(len(concepts))]
+        matches, _ = self._sift((self._judge(concept.coding), concept.text) for concept in concepts)
+        return [matches.get(place, ()) for place in range(len(concepts))]
 
     def sift(self, codes: Iterable[ResourceCode | None]) -> tuple[dict[int, tuple[Match, ...]], int]:
         """The same for what resources are about: by place, those that belong to a value set; nearly none do.
@@ -196,20 +196,20 @@ class Terminology:
         return self._sift(self._judge_codes(codes))
 
     def _sift(self, judged: Iterable[tuple[_Judgement, str | None]]) -> tuple[dict[int, tuple[Match, ...]], int]:
-        found: dict[int, tuple[Match, ...]] = {}
+        matches_by_place: dict[int, tuple[Match, ...]] = {}
         places, texts = [], []
         silent_count = 0
         for place, ((matches, words, says_something), text) in enumerate(judged):
             if matches:
-                found[place] = matches
+                matches_by_place[place] = matches
             elif text or words:
                 places.append(place)
                 texts.append(f"{text}; {words}" if text and words else text or words)
             elif not says_something:
                 silent_count += 1
         for number, terms in self._terms.find_in_each(texts):
-            found[places[number]] = tuple(Match(term.value_set, None, None, term.certain) for term in terms)
-        return found, silent_count
+            matches_by_place[places[number]] = tuple(Match(term.value_set, None, None, term.certain) for term in terms)
+        return matches_by_place, silent_count
 
     def _judge_codes(self, codes: Iterable[ResourceCode | None]) -> Iterator[tuple[_Judgement, str | None]]:
         judge = self._judge_kept
@@ -226,15 +226,15 @@ class Terminology:
         return self._judge(read_codings(codings))
 
     def _judge(self, codings: Sequence[Coding]) -> _Judgement:
-        found: list[Match] = []
+        matches: list[Match] = []
         words: list[str] = []
         for coding in codings:
             by_code = self._look_up(coding.system, coding.code)
             if by_code is not None:
-                found += by_code
+                matches += by_code
             elif coding.display:
                 words.append(coding.display)
-        return _Judgement(tuple(found), "; ".join(words), any(coding.code or coding.display for coding in codings))
+        return _Judgement(tuple(matches), "; ".join(words), any(coding.code or coding.display for coding in codings))
 
     def _value_sets_of(self, system_uri: str | None, code: str | None) -> tuple[Match, ...] | None:
         """The value sets that hold a code; None where its code system is not known."""
