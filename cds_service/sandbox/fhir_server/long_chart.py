@@ -1,15 +1,16 @@
-"""The chart of a patient with a thousand conditions, made by code because a file of it would be long."""
+"""A chart of a thousand conditions, made by code because a file of it would be long."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date, timedelta
 from typing import Any
 
-PATIENT_ID = "thousand-conditions"
+from cards.card import Coding
+
 _CONDITIONS = 1_000
 _PROCEDURES = 40
 _SNOMED = "http://snomed.info/sct"
-_ICD_10_CM = "http://hl7.org/fhir/sid/icd-10-cm"
 _FIRST_DAY = date(1998, 1, 5)
 _ORDINARY = (
     ("44054006", "Diabetes mellitus type 2"),
@@ -23,20 +24,18 @@ _ORDINARY = (
     ("25064002", "Headache"),
     ("36971009", "Sinusitis"),
 )
-_TELLING = {  # by number, counted from 1: one on the first page of 500, two on the second
-    311: (_ICD_10_CM, "M43.16", "Spondylolisthesis, lumbar region"),
-    740: (_SNOMED, "18347007", "Spinal stenosis of lumbar region"),
-    998: (_SNOMED, "207957008", "Closed fracture lumbar vertebra"),
-}
 
 Json = dict[str, Any]
 
 
-def make_long_chart() -> list[Json]:
-    """The Patient, the Conditions and the Procedures, in FHIR R4."""
+def make_long_chart(patient_id: str, relevant: Mapping[int, Coding]) -> list[Json]:
+    """The Patient, the Conditions and the Procedures, in FHIR R4. `relevant`: conditions by their number, from 1.
+
+    All other conditions are ordinary ones.
+    """
     patient: Json = {
         "resourceType": "Patient",
-        "id": PATIENT_ID,
+        "id": patient_id,
         "meta": {"tag": [{"system": "urn:lp-lab", "code": "synthetic"}]},
         "active": True,
         "name": [{"use": "official", "family": "Testcase", "given": ["Mildred"]}],
@@ -44,24 +43,24 @@ def make_long_chart() -> list[Json]:
         "birthDate": "1946-02-11",
         "communication": [{"language": _concept("urn:ietf:bcp:47", "en", "English"), "preferred": True}],
     }
-    conditions = [_condition(number) for number in range(1, _CONDITIONS + 1)]
-    procedures = [_procedure(number) for number in range(1, _PROCEDURES + 1)]
+    conditions = [_condition(patient_id, number, relevant.get(number)) for number in range(1, _CONDITIONS + 1)]
+    procedures = [_procedure(patient_id, number) for number in range(1, _PROCEDURES + 1)]
     return [patient, *conditions, *procedures]
 
 
-def _condition(number: int) -> Json:
-    system, code, display = _TELLING.get(number) or (_SNOMED, *_ORDINARY[number % len(_ORDINARY)])
+def _condition(patient_id: str, number: int, relevant: Coding | None) -> Json:
+    coding = relevant or Coding(_SNOMED, *_ORDINARY[number % len(_ORDINARY)])
     began = _FIRST_DAY + timedelta(days=10 * number)
-    is_over = number not in _TELLING and number % 3 == 0
+    is_over = relevant is None and number % 3 == 0
     resource: Json = {
         "resourceType": "Condition",
-        "id": f"{PATIENT_ID}-c{number}",
+        "id": f"{patient_id}-c{number}",
         "clinicalStatus": _concept(
             "http://terminology.hl7.org/CodeSystem/condition-clinical", "resolved" if is_over else "active"
         ),
         "verificationStatus": _concept("http://terminology.hl7.org/CodeSystem/condition-ver-status", "confirmed"),
-        "code": _concept(system, code, display),
-        "subject": {"reference": f"Patient/{PATIENT_ID}"},
+        "code": _concept(coding.system, coding.code, coding.display),
+        "subject": {"reference": f"Patient/{patient_id}"},
         "onsetDateTime": began.isoformat(),
         "recordedDate": (began + timedelta(days=2)).isoformat(),
     }
@@ -70,13 +69,13 @@ def _condition(number: int) -> Json:
     return resource
 
 
-def _procedure(number: int) -> Json:
+def _procedure(patient_id: str, number: int) -> Json:
     return {
         "resourceType": "Procedure",
-        "id": f"{PATIENT_ID}-p{number}",
+        "id": f"{patient_id}-p{number}",
         "status": "completed",
         "code": _concept(_SNOMED, "430193006", "Medication reconciliation"),
-        "subject": {"reference": f"Patient/{PATIENT_ID}"},
+        "subject": {"reference": f"Patient/{patient_id}"},
         "performedDateTime": (_FIRST_DAY + timedelta(days=250 * number)).isoformat(),
     }
 

@@ -47,20 +47,20 @@ class PatientCharts:
                 self._day, self._shifted = today, {}
             if story.id not in self._shifted:
                 days = (today - self._stories.told_on).days
-                self._shifted[story.id] = tuple(
-                    shift_dates(one, days) for one in _as_written(story.id, story.made_by_code)
-                )
+                self._shifted[story.id] = tuple(shift_dates(resource, days) for resource in _as_written(story))
             return self._shifted[story.id]
 
 
+def _as_written(story: Story) -> Sequence[Json]:
+    """The resources of one patient, with the dates of the day of the stories."""
+    return _read_chart(story.id) if story.long_chart is None else make_long_chart(story.id, story.long_chart)
+
+
 @cache
-def _as_written(patient_id: str, made_by_code: bool) -> tuple[Json, ...]:
-    """The resources as they are in the file, with the dates of the day of the stories."""
-    if made_by_code:
-        return tuple(make_long_chart())
+def _read_chart(patient_id: str) -> Sequence[Json]:
     bundle = json.loads((PATIENTS / f"{patient_id}.json").read_text(encoding="utf-8"))
     return tuple(_patient_first(entry["resource"] for entry in bundle["entry"]))
 
 
 def _patient_first(resources: Iterable[Json]) -> list[Json]:
-    return sorted(resources, key=lambda one: one["resourceType"] != "Patient")
+    return sorted(resources, key=lambda resource: resource["resourceType"] != "Patient")

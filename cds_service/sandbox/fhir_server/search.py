@@ -32,9 +32,8 @@ def search_parameters(resource_type: str) -> tuple[str, ...]:
 
 def find_resource(resources: Iterable[Json], resource_type: str, resource_id: str) -> Json | None:
     """One resource by type and id."""
-    return next(
-        (one for one in resources if one["resourceType"] == resource_type and one.get("id") == resource_id), None
-    )
+    of_type = (resource for resource in resources if resource["resourceType"] == resource_type)
+    return next((resource for resource in of_type if resource.get("id") == resource_id), None)
 
 
 def search(resources: Iterable[Json], resource_type: str, parameters: Parameters, base: str, *, strict: bool) -> Json:
@@ -49,9 +48,8 @@ def search(resources: Iterable[Json], resource_type: str, parameters: Parameters
         raise SearchRefused(f"{resource_type} can be searched by {', '.join(known)}: leave the others out")
     count, offset = _whole_number(parameters, "_count", _PAGE), _whole_number(parameters, "_offset", 0)
     count = min(count, MOST_OF_A_PAGE)
-    matches = [
-        one for one in resources if one["resourceType"] == resource_type and all(_matches(one, *pair) for pair in used)
-    ]
+    of_type = (resource for resource in resources if resource["resourceType"] == resource_type)
+    matches = [resource for resource in of_type if all(_matches(resource, *pair) for pair in used)]
     page = matches[offset : offset + count]
 
     def link(relation: str, start: int) -> Json:
@@ -65,7 +63,7 @@ def search(resources: Iterable[Json], resource_type: str, parameters: Parameters
         links.append(link("previous", max(offset - count, 0)))
     bundle: Json = {"resourceType": "Bundle", "type": "searchset", "total": len(matches), "link": links}
     if page:
-        bundle["entry"] = [_entry(one, base) for one in page]
+        bundle["entry"] = [_entry(resource, base) for resource in page]
     return bundle
 
 
@@ -79,14 +77,14 @@ def _entry(resource: Json, base: str) -> Json:
 
 def _matches(resource: Json, name: str, text: str) -> bool:
     """Whether a resource has one of the comma-separated values."""
-    wanted = [one.strip() for one in text.split(",")]
+    wanted = [value.strip() for value in text.split(",")]
     if name == "_id":
         return resource.get("id") in wanted
     if name == "name":
         names = " ".join(_words(resource.get("name", []))).lower().split()
-        return any(word.startswith(one.lower()) for one in wanted for word in names)
+        return any(word.startswith(prefix.lower()) for prefix in wanted for word in names)
     subject = (resource.get("subject") or resource.get("patient") or {}).get("reference", "")
-    return any(subject == f"Patient/{one.rpartition('/')[2]}" for one in wanted if _is_patient(one))
+    return any(subject == f"Patient/{reference.rpartition('/')[2]}" for reference in wanted if _is_patient(reference))
 
 
 def _is_patient(reference: str) -> bool:
@@ -99,8 +97,8 @@ def _words(value: Any) -> Iterable[str]:
     if isinstance(value, str):
         yield value
     elif isinstance(value, list):
-        for one in value:
-            yield from _words(one)
+        for part in value:
+            yield from _words(part)
     elif isinstance(value, dict):
         for key in ("family", "given"):
             yield from _words(value.get(key, []))

@@ -20,7 +20,7 @@ _MIDDLE_OF_YEAR = (7, 2)
 def shift_dates(value: Any, days: int) -> Any:
     """A copy of a resource, or a part of one, with its dates moved by so many days."""
     if isinstance(value, list):
-        return [shift_dates(one, days) for one in value]
+        return [shift_dates(part, days) for part in value]
     if not isinstance(value, dict):
         return value
     return {

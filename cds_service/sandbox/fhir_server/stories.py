@@ -8,6 +8,7 @@ from typing import Literal
 
 import msgspec
 
+from cards.card import Coding
 from cards.content.files import parse_yaml, read_text
 
 _PACKED = Path(__file__).parent / "patients"  # in an installed wheel; pyproject.toml puts them there
@@ -25,7 +26,7 @@ class Story(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="keb
     order: str
     hook: Literal["order-sign", "order-select"]
     expected: list[str]
-    made_by_code: bool = False
+    long_chart: dict[int, Coding] | None = None
 
 
 class HookCallFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="kebab"):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import Any, TypeGuard
 from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
@@ -60,12 +60,9 @@ class Ehr:
             version = "STU3" if str(statement.get("fhirVersion", "")).startswith(("3.", "1.8")) else "R4"
             bundle = _decode(self.reader.read(base, f"Patient?_count={_MOST_PATIENTS}"))
         entries = bundle.get("entry")
-        resources = (
-            [entry.get("resource") for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
-        )
-        patients = [
-            describe(one) for one in resources if isinstance(one, dict) and one.get("resourceType") == "Patient"
-        ]
+        entries = entries if isinstance(entries, list) else []
+        resources = [entry.get("resource") for entry in entries if isinstance(entry, dict)]
+        patients = [describe(patient) for patient in resources if _is_patient(patient)]
         return {"fhirVersion": version, "patients": [patient for patient in patients if patient["id"]]}
 
     def fill_prefetch(
@@ -121,7 +118,7 @@ class Ehr:
             page = self._read(base, value.next_url)
             entries += _decode(page).get("entry", [])
             value, pages = sort_value(page), pages + 1
-        links = [one for one in bundle.get("link", []) if one.get("relation") != "next"]
+        links = [link for link in bundle.get("link", []) if link.get("relation") != "next"]
         return msgspec.json.encode(bundle | {"entry": entries, "link": links})
 
     def _read(self, base: FhirBase, url: str) -> bytes:
@@ -142,10 +139,14 @@ class Ehr:
     def own_version(self, base: FhirBase) -> str | None:
         """The FHIR version of an address of our own server, None for any other server."""
         name = base.path.removeprefix("/sandbox/")
-        known = next((one for one in bases() if one.name == name), None)
+        known = next((own for own in bases() if own.name == name), None)
         if known is None or base.port != self.own_port or not base.path.startswith("/sandbox/"):
             return None
         return known.fhir_version
+
+
+def _is_patient(resource: object) -> TypeGuard[dict[str, Any]]:
+    return isinstance(resource, dict) and resource.get("resourceType") == "Patient"
 
 
 def _is_search(template: str) -> bool:
@@ -168,7 +169,7 @@ def describe(patient: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _texts(value: object) -> Iterable[str]:
-    return [one for one in (value if isinstance(value, list) else [value]) if isinstance(one, str)]
+    return [text for text in (value if isinstance(value, list) else [value]) if isinstance(text, str)]
 
 
 def _text(value: object) -> str:
