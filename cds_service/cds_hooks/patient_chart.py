@@ -11,7 +11,6 @@ from cards.fhir.draft_orders import condition_id
 from cards.fhir.patient_check import Ownership
 from cards.fhir.resources import ChartResource, CodeableConcept
 from cards.record.patient_record import OtherPatient, PatientRecord, Section, SectionRead, read_language, read_section
-from cards.topic import Topic
 from cds_service.cds_hooks.hook_request import HookRequest
 from cds_service.errors import BadRequest, CodedReason
 from cds_service.event_log.call_log import REASON, ChartLog, ReadLog
@@ -29,9 +28,9 @@ class PatientChart:
     """
 
     def __init__(
-        self, topic: Topic, call: HookRequest, may_read: Callable[[FhirBase], bool], fhir: FhirReader, log: ChartLog
+        self, call: HookRequest, may_read: Callable[[FhirBase], bool], fhir: FhirReader, log: ChartLog
     ) -> None:
-        self._topic = topic
+        self._topic = call.topic
         self._call = call
         self._fhir = fhir
         self._log = log
