@@ -44,8 +44,9 @@ class PatientChart:
         A Condition that cannot be read, is on another server, or is not certainly this patient's, is left out.
         """
         wanted = {one: condition_id(one) for one in references if _is_on_server(one, self._server)}
-        value = sort_value(self._call.prefetch.get("conditions"))
-        resources = [one.resource for one in value.entries if one and one.resource]
+        keys = [key for key, name in self._topic.service.resource_types.items() if name == "Condition"]
+        entries = [entry for key in keys for entry in sort_value(self._call.prefetch.get(key)).entries]
+        resources = [entry.resource for entry in entries if entry and entry.resource]
         known = {one.id: one for one in resources if one.resource_type == "Condition"}
         urls = {reference: f"Condition/{id_}" for reference, id_ in wanted.items() if id_ not in known}
         fetched = yield from self._fetch(urls)
@@ -81,7 +82,9 @@ class PatientChart:
             if section.unread:
                 self._log.resources_unread[resource_type] = section.unread
             sections[resource_type] = section
-        language = self._language(values["patient"], fetched.get("patient"))
+        language = None
+        for key in values.keys() - self._topic.service.resource_types.keys():  # the Patient: no other resource is read
+            language = self._language(key, values[key], fetched.get(key))
         return PatientRecord(self._call.patient_id, sections, language)
 
     def _fetch(self, urls: Mapping[str, str]) -> Steps[dict[str, FetchResult]]:
@@ -120,13 +123,13 @@ class PatientChart:
             self._log.fetch_failures[key] = CodedReason(ReadFailure.OTHER_PATIENT, words)
             return sent
 
-    def _language(self, value: PrefetchValue, fetched: FetchResult | None) -> str | None:
+    def _language(self, key: str, value: PrefetchValue, fetched: FetchResult | None) -> str | None:
         entries = value.entries or (fetched.entries if fetched else ())
         patient_id, language = read_language(entries[0]) if entries else (None, None)
         if patient_id is None or patient_id == self._call.patient_id:
             return language
         if value.entries:
-            raise _other_patient("prefetch.patient", 0)
+            raise _other_patient(f"prefetch.{key}", 0)
         return None
 
 

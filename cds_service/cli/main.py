@@ -282,7 +282,7 @@ def _content_faults(settings: Settings, *, strict: bool = False) -> tuple[list[s
 
     today = _today()
     try:
-        topics = list(whole_topics(settings.value_sets_dir).values())
+        topics = list(whole_topics(settings.value_sets_dir, settings.topics).values())
         faults = find_faults(topics, today)
         if strict:
             faults += find_slow_faults(topics)

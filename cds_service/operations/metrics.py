@@ -7,7 +7,7 @@ of a request becomes one (SECURITY.md). Production answers nobody without the to
 from __future__ import annotations
 
 import hmac
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 from datetime import UTC, date, datetime, time
 from threading import Lock
@@ -21,7 +21,7 @@ from prometheus_client.registry import Collector
 
 from cards.topic import Topic
 from cds_service.operations.health import MISSING, OUTDATED, OVERDUE, PARTIAL, UNAVAILABLE, Health
-from cds_service.operations.metrics_families import ANSWERED, NO_HOOK, READ, SHOWN, UNIDENTIFIED, Families
+from cds_service.operations.metrics_families import ANSWERED, NO_HOOK, NO_SERVICE, READ, SHOWN, UNIDENTIFIED, Families
 from cds_service.operations.metrics_folder import dead_workers, shared_folder
 from cds_service.version import program_version
 
@@ -39,10 +39,10 @@ class Metrics:
     An Observer of events. `requests_in_progress`: set by the server, read every second.
     """
 
-    def __init__(self, topic: Topic, registry: Registry) -> None:
+    def __init__(self, topics: Collection[Topic], registry: Registry) -> None:
         self._lock = Lock()
         self._clients = registry
-        self._families = Families(topic, (client.name for client in registry.clients))
+        self._families = Families(topics, (client.name for client in registry.clients))
         self.requests_in_progress: Callable[[], int] = lambda: 0
         about = "Requests that have a thread or wait for one, probes not among them"
         self._in_progress = self._gauge("requests_in_progress", about, "livesum")
@@ -94,16 +94,17 @@ class Metrics:
 
     def _count_call(self, call: CallLog, code: str, seconds: float) -> None:
         hook = call.hook or NO_HOOK
-        self._families.calls.add((hook, call.outcome, code))
+        service = call.service or NO_SERVICE
+        self._families.calls.add((service, hook, call.outcome, code))
         self._families.durations.observe((call.outcome,), seconds)
         for stage, milliseconds in call.stages_ms.items():
             self._families.stages.observe((stage,), milliseconds / 1000)
         if call.outcome in ANSWERED:
             self._families.client_calls.add((call.client or UNIDENTIFIED,))
         for key in call.cards:
-            self._families.cards.add((key, call.indicators[key], SHOWN))
+            self._families.cards.add((service, key, call.indicators[key], SHOWN))
         for key, cause in call.silenced.items():
-            self._families.cards.add((key, call.indicators[key], cause))
+            self._families.cards.add((service, key, call.indicators[key], cause))
         if call.chart.prefetch or call.chart.reads:  # nearly every call is silent and read no chart
             self._count_chart(call.chart)
 
@@ -128,8 +129,8 @@ class Metrics:
 class _State(Collector):
     """Gauges that are the same in every worker: versions, when content is due for review, health."""
 
-    def __init__(self, topic: Topic, review_due: date, health: Health) -> None:
-        self._content_version = topic.version
+    def __init__(self, topics: Collection[Topic], review_due: date, health: Health) -> None:
+        self._versions = {topic.service.id: topic.version for topic in topics}
         self._due_s = datetime.combine(review_due, time.max, UTC).timestamp()
         self._health = health
 
@@ -139,8 +140,11 @@ class _State(Collector):
         build = GaugeMetricFamily("cds_hooks_build_info", "Version of this program", labels=["version"])
         build.add_metric([program_version()], 1)
         yield build
-        content = GaugeMetricFamily("cds_hooks_content_info", "Version of the clinical content", labels=["version"])
-        content.add_metric([self._content_version], 1)
+        content = GaugeMetricFamily(
+            "cds_hooks_content_info", "Version of the clinical content", labels=["service", "version"]
+        )
+        for service_and_version in self._versions.items():
+            content.add_metric(service_and_version, 1)
         yield content
         about = "End of the last day on which no clinical content is overdue for review"
         yield GaugeMetricFamily("cds_hooks_content_review_due_timestamp_seconds", about, self._due_s)
@@ -153,11 +157,13 @@ class _State(Collector):
         yield well
 
 
-def metrics_blueprint(metrics: Metrics, health: Health, topic: Topic, review_due: date, token: str) -> Blueprint:
+def metrics_blueprint(
+    metrics: Metrics, health: Health, topics: Collection[Topic], review_due: date, token: str
+) -> Blueprint:
     """The endpoint. `token`: the bearer token of a request; empty, for development: none."""
     blueprint = Blueprint("metrics", __name__)
     state = CollectorRegistry()
-    state.register(_State(topic, review_due, health))
+    state.register(_State(topics, review_due, health))
     expected = f"Bearer {token}".encode()
 
     @blueprint.get("/metrics")

@@ -74,6 +74,16 @@ def _file(text: str) -> Path:
     return file
 
 
+def _topics(text: str) -> tuple[str, ...]:
+    from cards.catalogue import find_topics  # not for every command
+
+    names = tuple(name.strip() for name in text.split(","))
+    installed = find_topics()
+    if not set(names) <= installed.keys():
+        raise ValueError(f"must be {TOPICS.takes}: {', '.join(installed)}")
+    return names
+
+
 def _host(text: str) -> str:
     if not _HOST.fullmatch(text):
         raise ValueError
@@ -104,6 +114,7 @@ def _public_url(text: str) -> str:
 
 YES_OR_NO = Kind("yes or no", _yes_or_no)
 FOLDER = Kind("a folder that is there", _folder)
+TOPICS = Kind("some of the topics that are installed, separated by commas", _topics)
 FILE = Kind("a file that is there", _file)
 HOST = Kind("an address or host name to listen on, such as 127.0.0.1", _host)
 DATABASE_URL = Kind("a sqlite:///… or postgresql://… URL that names its database", _database_url)

@@ -20,6 +20,7 @@ from cds_service.settings.setting_values import (
     HOST,
     PUBLIC_URL,
     SECRET,
+    TOPICS,
     YES_OR_NO,
     Kind,
     one_of,
@@ -83,6 +84,9 @@ class Settings:
     )
     fhir_budget_ms: int = _setting(1500, whole_number(0, 60_000), "time for all reads of one call from its FHIR server")
     max_body_bytes: int = _setting(8_000_000, whole_number(1_000, 1_000_000_000), "largest request body; more is 413")
+    topics: tuple[str, ...] | None = _setting(
+        None, TOPICS, "the topics that are served, each as one service; default: all that are installed"
+    )
     value_sets_dir: Path | None = _setting(  # noqa: RUF009
         None, FOLDER, "folder of the site's own codes (docs/site-codes.md)"
     )
