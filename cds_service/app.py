@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -79,13 +79,12 @@ def create_app(
     app.url_map.merge_slashes = False  # done by _OneSlash instead: a redirect would fail a CORS preflight
     app.wsgi_app = _OneSlash(app.wsgi_app)  # type: ignore[method-assign]
     topics = topics or served_topics(settings)
-    topic = next(iter(topics.values()))
     registry = registry_of(settings, KeyFetcher(settings.ca_file))
     if not settings.is_production:
-        registry = _add_sandbox(app, settings, topic, registry, clock)
+        registry = _add_sandbox(app, settings, topics, registry, clock)
     _add_endpoints(app, settings, topics, registry, clock, fhir_transport)
-    app.register_blueprint(patient_pages_blueprint(topic, settings.base_url))
-    app.register_blueprint(openapi_blueprint(topic, settings))
+    app.register_blueprint(patient_pages_blueprint(topics.values(), settings.base_url))
+    app.register_blueprint(openapi_blueprint(list(topics.values()), settings))
     static = f"{urlsplit(settings.base_url).path}/static"  # as a browser sees it, behind a proxy that adds a path, too
     app.context_processor(lambda: {"static": static})
     app.before_request(_refuse_odd_query)
@@ -135,7 +134,7 @@ def _add_endpoints(
     open_door(app, services)
     longest_hours = max((one.card_limits.quiet_period_hours or 0 for one in registry.clients), default=0)
     app.extensions["database"] = database
-    metrics = _add_health(app, settings, next(iter(topics.values())), registry, database, clock)
+    metrics = _add_health(app, settings, topics.values(), registry, database, clock)
     app.extensions["housekeeping"] = Housekeeping(
         [counts.flush, seen.prune, partial(silencer.prune, longest_hours)], frequent=[registry.warm, metrics.publish]
     )
@@ -144,29 +143,29 @@ def _add_endpoints(
 def _add_health(
     app: Flask,
     settings: Settings,
-    topic: Topic,
+    topics: Collection[Topic],
     registry: Registry,
     database: Database,
     clock: Callable[[], datetime],
 ) -> Metrics:
     """What operators ask: the probes, and the metrics, which observe every event from now on."""
-    due = review_due(topic)
+    due = min(map(review_due, topics))
     health = Health(DatabaseCheck(database), registry, due, clock, keys_needed=settings.tokens_required)
-    metrics = app.extensions["metrics"] = Metrics(topic, registry)
+    metrics = app.extensions["metrics"] = Metrics(topics, registry)
     observe_with(metrics)
     app.register_blueprint(health_blueprint(health))
     if settings.metrics_token or not settings.is_production:
-        app.register_blueprint(metrics_blueprint(metrics, health, topic, due, settings.metrics_token))
+        app.register_blueprint(metrics_blueprint(metrics, health, topics, due, settings.metrics_token))
     return metrics
 
 
 def _add_sandbox(
-    app: Flask, settings: Settings, topic: Topic, registry: Registry, clock: Callable[[], datetime]
+    app: Flask, settings: Settings, topics: Mapping[str, Topic], registry: Registry, clock: Callable[[], datetime]
 ) -> Registry:
     """The sandbox at `/` and below /sandbox/; the registry with its page as one more client."""
     from cds_service.sandbox.blueprint import Sandbox  # production never imports it
 
-    sandbox = Sandbox(topic, settings, clock)
+    sandbox = Sandbox(topics, settings, clock)
     app.register_blueprint(sandbox.blueprint())
     return Registry([*registry.clients, *filter(None, [sandbox.client])])
 

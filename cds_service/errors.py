@@ -1,21 +1,21 @@
-"""Every way a request can go wrong, and the FHIR OperationOutcome that says what to mend (R-4.7 to R-4.17, R-4.60).
+"""Every error that a request can end with, and its FHIR OperationOutcome (R-4.7 to R-4.17, R-4.60).
 
 ServiceError                500   processing
 ├── BadRequest              400   structure, required or value: names the field
-├── ClientNotTrusted        401   login: no reason given, which stands in the log (R-6.15)
+├── ClientNotTrusted        401   login: the reason is in the log only (R-6.15)
 ├── NoSuchAddress           404   not-found
 ├── UnknownService          404   not-found
 ├── MethodNotAllowed        405   not-supported: with Allow
-├── PreconditionFailed      412   not-found: needed FHIR data could not be had
+├── PreconditionFailed      412   not-found: needed FHIR data is not available
 ├── BodyTooLarge            413   too-long
 ├── UnsupportedMediaType    415   not-supported
 ├── Broken                  500   exception: a fault of ours
 ├── Unavailable             503   transient: with Retry-After
-│   ├── KeysUnavailable           the keys of the client's issuer cannot be had
+│   ├── KeysUnavailable           the keys of the client's issuer are not available
 │   └── LedgerUnavailable         feedback cannot be stored
 └── NotReady                      refuses to start; never reaches a client
 
-Messages name fields, types and what to send instead. They never echo what was sent: it may be about a patient.
+Messages name fields, types and what to send instead. They never repeat what was sent: it may be about a patient.
 """
 
 from __future__ import annotations
@@ -147,7 +147,7 @@ class UnknownService(ServiceError):
 
 
 class PreconditionFailed(ServiceError):
-    """FHIR data without which there is no honest answer is neither in prefetch nor to be had (R-2.86)."""
+    """FHIR data that an answer needs is neither in prefetch nor on the FHIR server (R-2.86)."""
 
     status = 412
     issue_code = "not-found"
@@ -161,7 +161,7 @@ class UnsupportedMediaType(ServiceError):
 
 
 class Unavailable(ServiceError):
-    """Something the answer depends on is away for now; the same request may succeed later (R-4.16)."""
+    """Something that the answer depends on is unavailable; the same request may succeed later (R-4.16)."""
 
     status = 503
     issue_code = "transient"
@@ -169,7 +169,7 @@ class Unavailable(ServiceError):
 
 
 class KeysUnavailable(Unavailable):
-    """The keys that would verify this token cannot be had, and none is known yet."""
+    """No key of this token's issuer is known yet, and none can be fetched now."""
 
     def __init__(self, client: str) -> None:
         super().__init__("the keys of the token's issuer cannot be had: try again, and see that its key set is served")
@@ -178,11 +178,11 @@ class KeysUnavailable(Unavailable):
 
 
 class LedgerUnavailable(Unavailable):
-    """Feedback cannot be stored: it is not taken, and nothing of it is lost if it is sent again."""
+    """Feedback cannot be stored now. None of it was accepted: the client can send it again."""
 
 
 class NotReady(Exception):
-    """The service must not start so. `reasons`: one line each, with what to do."""
+    """The service must not start with this configuration. `reasons`: one line each, with what to do."""
 
     def __init__(self, reasons: list[str]) -> None:
         super().__init__("\n".join(reasons))

@@ -39,7 +39,7 @@ class CutOff:
 
     def __init__(self, deadline: float) -> None:
         self.deadline = deadline
-        self.connection: _Held | None = None
+        self.connection: _CuttableConnection | None = None
         self.is_over = False
 
     def __enter__(self) -> CutOff:
@@ -51,12 +51,12 @@ class CutOff:
 
     @property
     def seconds_left(self) -> float:
-        """At least a millisecond, for a timeout of nothing would mean none."""
+        """At least a millisecond, because a timeout of 0 would mean no timeout."""
         return max(self.deadline - time.monotonic(), 0.001)
 
     def cut(self) -> None:
-        """Shut the connection that the read is on, or is about to be on; called by another thread."""
-        self.is_over = True  # first, for a connection that is not held yet looks here when it is
+        """Shut down the connection that the download uses, or is about to use; called by another thread."""
+        self.is_over = True  # first: a connection that registers itself later reads this
         if self.connection:
             self.connection.cut(self)
 
@@ -78,8 +78,8 @@ def time_limit(seconds: float) -> Iterator[CutOff]:
         is_over.set()
 
 
-class _Held:
-    """The part of a connection that knows which read it serves, and whether that was cut off."""
+class _CuttableConnection:
+    """The part of a connection that knows which download it serves, and whether that was cut off."""
 
     sock: Any
     port: int
@@ -94,7 +94,7 @@ class _Held:
         self._is_cut = False
 
     def cut(self, read: CutOff) -> None:
-        """Shut the socket, where it is still this read's: the pool may have lent the connection to another call."""
+        """Shut the socket down, unless the pool has given the connection to another call by now."""
         with self._lock:
             if self._read is not read:
                 return
@@ -123,38 +123,38 @@ class _Held:
         with self._lock:
             if self._is_cut:
                 raise TimeoutError
-            self._socket = self.sock  # by now there is one, and its handshake is over
+            self._socket = self.sock  # after the handshake
         return super().getresponse()  # type: ignore[misc]
 
     def close(self) -> None:
         super().close()  # type: ignore[misc]
 
     def _new_conn(self) -> socket.socket:
-        """A connection within the time that is left, which the addresses of a name share; its TLS handshake, too."""
+        """A connection within the time that is left, which the addresses of the name share; so is its TLS handshake."""
         try:
             addresses = socket.getaddrinfo(self.host.strip("[]"), self.port, type=socket.SOCK_STREAM)
         except socket.gaierror as cause:
             raise NameResolutionError(self.host, self, cause) from None  # type: ignore[arg-type]
         for number, (family, kind, protocol, _, address) in enumerate(addresses):
-            one = socket.socket(family, kind, protocol)
+            new = socket.socket(family, kind, protocol)
             try:
                 for option in self.socket_options or ():
-                    one.setsockopt(*option)
-                one.settimeout(_HERE.read.seconds_left / (len(addresses) - number))
-                one.connect(address)
-                one.settimeout(_HERE.read.seconds_left)
+                    new.setsockopt(*option)
+                new.settimeout(_HERE.read.seconds_left / (len(addresses) - number))
+                new.connect(address)
+                new.settimeout(_HERE.read.seconds_left)
             except OSError:
-                one.close()
+                new.close()
             else:
-                return one
+                return new
         raise NewConnectionError(self, "no address takes a connection")  # type: ignore[arg-type]
 
 
-class _HttpConnection(_Held, HTTPConnection):
+class _HttpConnection(_CuttableConnection, HTTPConnection):
     pass
 
 
-class _HttpsConnection(_Held, HTTPSConnection):
+class _HttpsConnection(_CuttableConnection, HTTPSConnection):
     pass
 
 

@@ -1,7 +1,7 @@
 """How deep a JSON document nests, found without decoding it, at a third of what a parse costs.
 
-What decodes JSON recurses, so depth is the one thing that must be known before. Everything here runs over the bytes in
-C, a few passes in all; the work grows with the length of the document and with nothing else.
+JSON decoders recurse, so the depth has to be known before. Everything here runs over the bytes in C, in a few passes;
+the work depends on the length of the document alone.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _PEELED = 6  # levels, which is all of most FHIR: taken off in one fast pass eac
 
 
 def is_deeper_than(raw: bytes, most: int) -> bool:
-    """Whether arrays and objects nest more than `most` deep; of what is not JSON either may be said."""
+    """Whether arrays and objects nest more than `most` deep. For bytes that are not JSON the result means nothing."""
     if b"\\" in raw:  # in this order: the second backslash of `\\"` does not belong to the quote
         raw = raw.replace(b"\\\\", b"").replace(b'\\"', b"")
     steps = raw.translate(_STEPS, _OTHERS).replace(b'""', b"")  # strings without a bracket

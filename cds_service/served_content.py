@@ -1,4 +1,4 @@
-"""The clinical content that a process serves: read once, and shared with the processes it forks."""
+"""The clinical content that a process serves: read once, and shared with the processes that it forks."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cds_service.settings.settings import Settings
 
 
 @lru_cache(maxsize=1)
-def whole_topics(value_sets_dir: Path | None, names: tuple[str, ...] | None = None) -> Mapping[str, Topic]:
+def whole_topics(value_sets_dir: Path | None, names: tuple[str, ...] | None) -> Mapping[str, Topic]:
     """The topics of these names, or all, by service id, with all their translations, drafts among them.
 
     Read once by a process. Raises ContentError.
@@ -22,7 +22,7 @@ def whole_topics(value_sets_dir: Path | None, names: tuple[str, ...] | None = No
 
 def served_topics(settings: Settings) -> Mapping[str, Topic]:
     """The topics as these settings have them served, by service id. Raises ContentError."""
-    topics = whole_topics(settings.value_sets_dir)
+    topics = whole_topics(settings.value_sets_dir, settings.topics)
     if settings.draft_translations:
         return topics
     return {service_id: topic.without_drafts() for service_id, topic in topics.items()}

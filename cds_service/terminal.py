@@ -34,19 +34,20 @@ class _Shown:
 
 
 def show_cards(cards: Sequence[Card], console: Console) -> None:
-    """Print each card as a box; silence is said in words."""
+    """Print each card as a box, or that there is none."""
     if not cards:
         console.print("No card: the service is silent.")
     for card in cards:
-        suggestions, links = [(one.label, ()) for one in card.suggestions], [_address(link) for link in card.links]
+        suggestions = [(suggestion.label, ()) for suggestion in card.suggestions]
+        links = [_address(link) for link in card.links]
         shown = _Shown(card.indicator, card.key, card.summary, card.detail, suggestions, links, card.source.label)
         console.print(_box(shown, hyperlinks=True))
 
 
 def show_answer(answer: Any, console: Console) -> None:
-    """Print the JSON of any service's answer, as far as it is cards. Nothing of it steers the terminal.
+    """Print the cards in the JSON answer of any service. Its control characters do not reach the terminal.
 
-    Addresses of links are written out, for the words of a link need not say where it leads.
+    The addresses of links are printed, because the label of a link may not say where it leads.
     """
     cards = _objects(answer, "cards")
     if not cards:
@@ -56,7 +57,7 @@ def show_answer(answer: Any, console: Console) -> None:
     actions = _objects(answer, "systemActions")
     if actions:
         console.print(Text("System actions, which a client applies without asking:"))
-        console.print(Text("\n".join(_action(one) for one in actions)))
+        console.print(Text("\n".join(_action(action) for action in actions)))
 
 
 def _box(card: _Shown, *, hyperlinks: bool) -> Panel:
@@ -80,18 +81,19 @@ def _address(link: Link) -> str:
 
 
 def _received(card: Mapping[str, Any], number: int) -> _Shown:
-    """A card as it came; what is missing is said to be."""
+    """A received card; a missing member is printed as missing."""
     source = card.get("source")
     label = source.get("label") if isinstance(source, dict) else None
     detail = card.get("detail")
-    reasons = [_words(one, "code") for one in _objects(card, "overrideReasons")]
+    suggestions = enumerate(_objects(card, "suggestions"), start=1)
+    reasons = [_words(reason, "code") for reason in _objects(card, "overrideReasons")]
     return _Shown(
         _words(card, "indicator"),
         f"card {number}",
         _words(card, "summary"),
         printable(detail) if isinstance(detail, str) else "",
-        [_suggestion(one, f"{number}.{place}") for place, one in enumerate(_objects(card, "suggestions"), start=1)],
-        [_link(one) for one in _objects(card, "links")],
+        [_suggestion(suggestion, f"{number}.{place}") for place, suggestion in suggestions],
+        [_link(link) for link in _objects(card, "links")],
         in_one_line(label) if isinstance(label, str) else "(none)",
         [f"Override reasons: {', '.join(reasons)}"] if reasons else [],
     )
@@ -104,7 +106,7 @@ def _suggestion(suggestion: Mapping[str, Any], place: str) -> tuple[str, list[st
 
 
 def _action(action: Mapping[str, Any]) -> str:
-    """Its type, what it acts on, and its own words."""
+    """Its type, its target and its description."""
     resource = action.get("resource")
     if isinstance(resource, dict):
         target = "/".join(str(resource[name]) for name in ("resourceType", "id") if resource.get(name))
@@ -125,16 +127,16 @@ def _words(holder: Mapping[str, Any], name: str) -> str:
 
 def _objects(holder: Any, name: str) -> list[dict[str, Any]]:
     value = holder.get(name) if isinstance(holder, dict) else None
-    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
+    return [member for member in value if isinstance(member, dict)] if isinstance(value, list) else []
 
 
 def printable(words: object) -> str:
-    """A server's words, without what would steer a terminal; line breaks and tabs stay."""
+    """A text from elsewhere without characters that control a terminal; line breaks and tabs stay."""
     text = str(words).replace("\r\n", "\n").replace("\u2028", "\n").replace("\u2029", "\n")
-    return "".join(one for one in text if one in "\n\t" or unicodedata.category(one) not in _NOT_SHOWN)
+    return "".join(char for char in text if char in "\n\t" or unicodedata.category(char) not in _NOT_SHOWN)
 
 
 def in_one_line(words: object) -> str:
-    """The same, for a message: on one line, and not without end."""
+    """The same on one line of at most 2,000 characters, for a message."""
     line = " ".join(printable(words).split())
     return line if len(line) <= _LONGEST else line[: _LONGEST - 1] + "…"

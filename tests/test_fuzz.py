@@ -72,10 +72,10 @@ def test_an_answer_that_must_not_be_is_found_made_small_and_can_be_sent_again(
 ) -> None:
     """The search itself: a fault of the service is found and told once, by the place it comes from."""
 
-    def broken(service_id: str) -> str:
+    def broken(**_: str) -> str:
         raise ZeroDivisionError
 
-    monkeypatch.setitem(service.app.view_functions, "hooks.call", broken)
+    monkeypatch.setitem(service.app.view_functions, "cds_hooks", broken)
     findings = Findings()
     send_made_up(*generators(service)["changed calls"], 50, findings)
     ((kind, found),) = findings.first.items()
@@ -107,6 +107,6 @@ def test_an_answer_that_is_not_as_documented_is_found(
     service: ServiceUnderFuzz, monkeypatch: pytest.MonkeyPatch, status: int, body: bytes, why: str
 ) -> None:
     answer = (body, status, {"Content-Type": "application/json"})
-    monkeypatch.setitem(service.app.view_functions, "hooks.call", lambda service_id: answer)
+    monkeypatch.setitem(service.app.view_functions, "cds_hooks", lambda **_: answer)
     with pytest.raises(Broken, match=why):
         service.send(MadeUpCall(CALLS[0].text, SERVICE))

@@ -1,4 +1,4 @@
-"""Faults of the content, each one line, `file:line: what is wrong`, and what finds that line; no check stands here."""
+"""Faults of the content as lines of text, `file:line: what is wrong`, and how to find that line."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ def fault_at(path: Path, what: str, *steps: Step) -> str:
         node = None
     for step in steps:
         if isinstance(node, yaml.MappingNode):
-            found = next((pair for pair in node.value if pair[0].value == step), None)
-            if found is None:
+            pair = next((pair for pair in node.value if pair[0].value == step), None)
+            if pair is None:
                 break
-            line, node = found[0].start_mark.line + 1, found[1]
+            line, node = pair[0].start_mark.line + 1, pair[1]
         elif isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
             node = node.value[step]
             line = node.start_mark.line + 1
@@ -40,16 +40,16 @@ def fault_at(path: Path, what: str, *steps: Step) -> str:
 
 
 def with_line(fault: ContentError, path: Path) -> str:
-    """What loading `path` complains of; where it names no line, that of the byte it names, or the first."""
+    """The fault of loading `path` with its line: as it says, else of the byte that it names, else the first."""
     place, _, what = str(fault).partition(": ")
     if re.search(r":\d+$", place):
         return str(fault)
-    found = re.search(r"byte (\d+)", what)
-    line = path.read_bytes()[: int(found[1])].count(b"\n") + 1 if found else 1
+    byte = re.search(r"byte (\d+)", what)
+    line = path.read_bytes()[: int(byte[1])].count(b"\n") + 1 if byte else 1
     return str(ContentError(path, what, line))
 
 
-def load_or_tell(faults: list[str], path: Path, load: Callable[[Path], T]) -> T | None:
+def load_or_report(faults: list[str], path: Path, load: Callable[[Path], T]) -> T | None:
     """What `load` makes of the file; None where it cannot be loaded, which is one more of `faults`."""
     try:
         return load(path)
@@ -60,7 +60,7 @@ def load_or_tell(faults: list[str], path: Path, load: Callable[[Path], T]) -> T 
 
 def load_words(faults: list[str], path: Path, shape: type[T]) -> T | None:
     """A file of words in YAML; None where it cannot be loaded, which is one more of `faults`."""
-    return load_or_tell(faults, path, lambda path: parse_yaml(path, read_text(path), shape))
+    return load_or_report(faults, path, lambda path: parse_yaml(path, read_text(path), shape))
 
 
 def body_lines(text: Text) -> list[tuple[int, str]]:

@@ -1,4 +1,4 @@
-"""Patient pages: faults of their heads and words, of translations unlike the original, of what is too hard to read."""
+"""Patient pages: faults of heads and words, translations that differ from the original, pages too hard to read."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def find_page_faults(page: Text, original: Text, service: Service, language: str
 
 
 def review_day(page: Text) -> date | None:
-    """The day on which somebody last looked at the page; None where its head does not say."""
+    """The day of the last review of the page; None where its head does not say."""
     try:
         return date.fromisoformat(page.head["reviewed-on"])
     except (KeyError, ValueError):
@@ -61,10 +61,12 @@ def _head_faults(page: Text, language: str) -> Iterator[str]:
 
 
 def _unlike(page: Text, original: Text) -> Iterator[str]:
-    """Where a translation parts from the page in the first language: its headings, its evidence."""
-    headings, there = ([line for line, words in body_lines(one) if words.startswith("#")] for one in (page, original))
-    if len(headings) != len(there):
-        what = f"{len(headings)} headings; {original.path.name} has {len(there)}"
+    """Where a translation differs from the page in the first language: its headings, its evidence."""
+    headings, expected = (
+        [line for line, words in body_lines(text) if words.startswith("#")] for text in (page, original)
+    )
+    if len(headings) != len(expected):
+        what = f"{len(headings)} headings; {original.path.name} has {len(expected)}"
         yield str(ContentError(page.path, what, headings[-1] if headings else page.first_line))
     nothing = (page.first_line, "nothing")
     for (line, key), (other_line, other) in zip_longest(citations(page), citations(original), fillvalue=nothing):

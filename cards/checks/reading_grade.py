@@ -55,7 +55,7 @@ def plain_sentences(page: Text) -> list[tuple[int, str]]:
         if number < page.first_line or _HEADING.fullmatch(line):
             continue
         plain = _LINK.sub(r"\1", _CITATION.sub("", _BULLET.sub("", line, count=1)))
-        sentences += [(number, one) for one in _sentences(re.sub(r"[*_`]", "", plain))]
+        sentences += [(number, sentence) for sentence in _sentences(re.sub(r"[*_`]", "", plain))]
     return sentences
 
 
@@ -69,7 +69,7 @@ def find_hard_reading(page: Text, language: str) -> Iterator[str]:
         verdict = f"reads at an ease of {ease:.1f}, below {HARDEST_SPANISH:g}"
     else:
         return
-    line, longest = max(sentences, key=lambda one: len(_WORD.findall(one[1])))
+    line, longest = max(sentences, key=lambda numbered: len(_WORD.findall(numbered[1])))
     words = len(_WORD.findall(longest))
     yield str(ContentError(page.path, f"{verdict}; the longest sentence has {words} words: {longest}", line))
 
@@ -84,11 +84,11 @@ def _measure(text: str, count_syllables: Callable[[str], int]) -> tuple[float, f
 
 
 def _sentences(text: str) -> list[str]:
-    return [one for one in _SENTENCE_END.split(text) if _WORD.search(one)]
+    return [sentence for sentence in _SENTENCE_END.split(text) if _WORD.search(sentence)]
 
 
 def _english_syllables(word: str) -> int:
-    """Groups of vowels, less a silent ending, plus vowels that are told apart ("flu-id"); a number counts as one."""
+    """Groups of vowels, less a silent ending, plus vowels that are spoken apart ("flu-id"); a number counts as one."""
     word = re.sub(r"['’]s$", "", word.lower())
     spoken = _SILENT.sub("", word) if len(_ENGLISH_VOWELS.findall(word)) > 1 else word
     return max(len(_ENGLISH_VOWELS.findall(spoken)) + len(_ENGLISH_HIATUS.findall(word)), 1)

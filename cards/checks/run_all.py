@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from datetime import date, timedelta
 from pathlib import Path
 
-from cards.checks.faults import fault_at, load_or_tell
+from cards.checks.faults import fault_at, load_or_report
 from cards.checks.patient_pages import find_page_faults, find_page_word_faults, review_day
 from cards.checks.texts import find_card_faults
 from cards.checks.value_sets import find_invalid_value_sets, find_value_set_faults
@@ -73,7 +73,7 @@ def _load(
     faults: list[str], names: Iterable[str], language: str, path_of: Callable[[str, str], Path]
 ) -> dict[str, Text]:
     """The texts of one language; each that cannot be loaded is a fault."""
-    loaded = ((name, load_or_tell(faults, path_of(name, language), load_text)) for name in names)
+    loaded = ((name, load_or_report(faults, path_of(name, language), load_text)) for name in names)
     return {name: text for name, text in loaded if text}
 
 

@@ -44,11 +44,11 @@ def find_text_faults(text: Text, filled: Filled, service: Service, *, by_sentenc
     for line, key in citations(text):
         if key not in service.evidence:
             yield str(ContentError(path, f"cites {key!r}, which service.yaml does not have", line))
-    found = [(line, name) for line, words in body_lines(text) for name in PLACEHOLDER.findall(words)]
-    for line, name in found:
+    placeholders = [(line, name) for line, words in body_lines(text) for name in PLACEHOLDER.findall(words)]
+    for line, name in placeholders:
         if name not in filled.needed | filled.offered:
             yield str(ContentError(path, f"nothing fills {{{name}}}", line))
-    for name in sorted(filled.needed - {name for _, name in found}):
+    for name in sorted(filled.needed - {name for _, name in placeholders}):
         yield str(ContentError(path, f"the card needs {{{name}}}, which stands nowhere", text.first_line))
 
 
@@ -77,12 +77,12 @@ def _head_faults(text: Text, heads: Mapping[str, Filled]) -> Iterator[str]:
 
 
 def _misfilled(path: Path, name: str, words: str, filled: Filled, way: tuple[Step, ...]) -> Iterator[str]:
-    found = set(PLACEHOLDER.findall(words))
-    for one in sorted(found - filled.needed - filled.offered):
-        yield fault_at(path, f"{name}: nothing fills {{{one}}}", *way)
+    placeholders = set(PLACEHOLDER.findall(words))
+    for placeholder in sorted(placeholders - filled.needed - filled.offered):
+        yield fault_at(path, f"{name}: nothing fills {{{placeholder}}}", *way)
     if words:
-        for one in sorted(filled.needed - found):
-            yield fault_at(path, f"{name} needs {{{one}}}, which stands nowhere", *way)
+        for placeholder in sorted(filled.needed - placeholders):
+            yield fault_at(path, f"{name} needs {{{placeholder}}}, which stands nowhere", *way)
 
 
 def _missing_words(path: Path, phrases: Phrases, rules: ContentRules) -> Iterator[str]:

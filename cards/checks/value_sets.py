@@ -1,4 +1,4 @@
-"""Faults of the value sets: what cannot be read, stands twice, contradicts itself, has no use or no known origin."""
+"""Faults of the value sets: files that cannot be read, repeated or contradictory codes, no use, no known origin."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from cards.checks.faults import fault_at, load_or_tell, with_line
+from cards.checks.faults import fault_at, load_or_report, with_line
 from cards.content.files import ContentError, read_text
 from cards.content.rules import Step
 from cards.terminology.code_system import CodeSystem
@@ -30,17 +30,18 @@ def find_value_set_faults(topics: Collection[Topic]) -> list[str]:
     faults: list[str] = []
     files: dict[Path, Any] = {}
     for path in _value_set_paths(topics):
-        if load_or_tell(faults, path, load_value_set):
+        if load_or_report(faults, path, load_value_set):
             files[path] = json.loads(read_text(path))
     for folder in _folders(topics):
         faults += _unused(topics, folder)
     faults += _wordless(topics, files)
-    faults += [*_missing(topics), *_twofold(files), *_unlisted(topics, files)]
+    faults += [*_missing(topics), *_repeated(files), *_unlisted(topics, files)]
     for topic in topics:
         faults += _contradictory(topic, files)
-    faults += _vague(files)
+    faults += _undescribed(files)
     is_whole = all(topic.files.value_set(name) in files for topic in topics for name in topic.service.value_sets())
-    return [*faults, *(_unseen(files) if is_whole else ())]  # else the origin of a code may stand in what is missing
+    # where a file is missing, the origin of a code may stand in that file
+    return [*faults, *(_without_origin(files) if is_whole else ())]
 
 
 def find_invalid_value_sets(topics: Iterable[Topic]) -> list[str]:
@@ -66,8 +67,8 @@ def _codes(file: Mapping[str, Any]) -> Iterator[tuple[Code, tuple[Step, ...]]]:
     for place, include in enumerate(file.get("compose", {}).get("include", [])):
         system = find_code_system(include["system"])
         for kind, key in (("concept", "code"), ("filter", "value")):
-            for number, one in enumerate(include.get(kind, [])):
-                code = system.normalise(one[key]) if system else one[key]
+            for number, item in enumerate(include.get(kind, [])):
+                code = system.normalise(item[key]) if system else item[key]
                 yield (system, code), ("compose", "include", place, kind, number, key)
 
 
@@ -131,7 +132,7 @@ def _missing(topics: Iterable[Topic]) -> Iterator[str]:
                 yield fault_at(path, "service.yaml uses it, and the file is missing")
 
 
-def _twofold(files: Files) -> Iterator[str]:
+def _repeated(files: Files) -> Iterator[str]:
     for path, file in files.items():
         seen: set[Code] = set()
         for code, way in _codes(file):
@@ -155,26 +156,26 @@ def _contradictory(topic: Topic, files: Files) -> Iterator[str]:
                     yield fault_at(path, f"{code[1]} stands in {pair.other}.json, too; {pair.why}", *way)
 
 
-def _vague(files: Files) -> Iterator[str]:
+def _undescribed(files: Files) -> Iterator[str]:
     for path, file in files.items():
         for key in ("description", "copyright", "date", "version"):
             if not str(file.get(key, "")).strip():
                 yield fault_at(path, f"the value set has no {key}", key)
 
 
-def _unseen(files: Files) -> Iterator[str]:
+def _without_origin(files: Files) -> Iterator[str]:
     """Listed codes of which no file says where they were seen; the level sets repeat codes of others without it."""
-    told = {code for file in files.values() for code, way in _codes(file) if _has_origin(file, way)}
+    with_origin = {code for file in files.values() for code, way in _codes(file) if _has_origin(file, way)}
     for path, file in files.items():
         for code, way in _codes(file):
-            if "concept" in way and code not in told:
+            if "concept" in way and code not in with_origin:
                 what = f"{code[1]} has no comment that says VERIFIED or UNVERIFIED, and by what"
                 yield fault_at(path, what, *way)
 
 
 def _has_origin(file: Mapping[str, Any], way: tuple[Step, ...]) -> bool:
-    one: Any = file
+    node: Any = file
     for step in way[:-1]:
-        one = one[step]
-    comments = (note.get("valueString", "") for note in one.get("extension", []) if note.get("url") == _COMMENT)
+        node = node[step]
+    comments = (note.get("valueString", "") for note in node.get("extension", []) if note.get("url") == _COMMENT)
     return any(_ORIGIN.fullmatch(comment) for comment in comments)

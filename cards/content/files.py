@@ -26,7 +26,7 @@ _SafeLoader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class _StrictLoader(_SafeLoader):  # type: ignore[misc, valid-type]
-    """PyYAML keeps the last of two equal keys in silence; a content file has no use for that."""
+    """Refuses repeated keys, of which PyYAML keeps the last."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: set[Any] = set()
@@ -40,7 +40,7 @@ class _StrictLoader(_SafeLoader):  # type: ignore[misc, valid-type]
 
 
 def is_content(path: Path) -> bool:
-    """Whether this is a file of content, and not what an editor keeps beside one."""
+    """Whether this is a content file, and not a backup or lock file of an editor."""
     return path.suffix in (".yaml", ".md", ".json") and not path.name.startswith(".") and path.is_file()
 
 
@@ -56,8 +56,8 @@ def read_text(path: Path) -> str:
 
 def line_of(text: str, words: str) -> int | None:
     """The line, from 1, where these words first stand; None where they do not."""
-    before, found, _ = text.partition(words)
-    return before.count("\n") + 1 + len(words) - len(words.lstrip("\n")) if found else None
+    before, match, _ = text.partition(words)
+    return before.count("\n") + 1 + len(words) - len(words.lstrip("\n")) if match else None
 
 
 def parse_yaml(path: Path, text: str, shape: type[T], first_line: int = 1) -> T:

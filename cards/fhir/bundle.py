@@ -34,17 +34,20 @@ class BundleRead:
 
 
 def read_bundle(raw: JsonBytes) -> BundleRead:
-    """Read a Bundle. An odd entry costs the others nothing. Raises Unreadable where this is no JSON object."""
+    """Read a Bundle. An entry that cannot be read does not affect the others.
+
+    Raises Unreadable where this is no JSON object.
+    """
     try:
         read = read_decoded(_BUNDLE.decode(raw))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         read = None
     if read is not None:
         return read
-    found, _ = _RAW_BUNDLE.read(raw)
-    search = read_elements(found, BundleSearch)
-    entries = [read_entry(entry) for entry in split_entries(found)]
-    return BundleRead(found.resource_type, search.total, _next_url(search.link), entries)
+    bundle, _ = _RAW_BUNDLE.read(raw)
+    search = read_elements(bundle, BundleSearch)
+    entries = [read_entry(entry) for entry in split_entries(bundle)]
+    return BundleRead(bundle.resource_type, search.total, _next_url(search.link), entries)
 
 
 def read_decoded(bundle: Bundle) -> BundleRead | None:

@@ -1,4 +1,4 @@
-"""FHIR dates of any precision, as ranges of UTC days: what is not known stays not known."""
+"""FHIR dates of any precision, as ranges of UTC days."""
 
 from __future__ import annotations
 
@@ -59,24 +59,24 @@ def days_from(start: DateRange, end: DateRange) -> Days:
 
 def earliest(ranges: Iterable[DateRange]) -> DateRange | None:
     """When the first of these things happened; imprecise where it is not clear which was the first."""
-    known = sorted(ranges, key=lambda one: (one.first, one.last, one.text))
-    return DateRange(known[0].first, min(one.last for one in known), known[0].text) if known else None
+    known = sorted(ranges, key=lambda dates: (dates.first, dates.last, dates.text))
+    return DateRange(known[0].first, min(dates.last for dates in known), known[0].text) if known else None
 
 
 def latest(ranges: Iterable[DateRange]) -> DateRange | None:
     """When the last of these things happened; imprecise where it is not clear which was the last."""
-    known = sorted(ranges, key=lambda one: (one.last, one.first, one.text))
-    return DateRange(max(one.first for one in known), known[-1].last, known[-1].text) if known else None
+    known = sorted(ranges, key=lambda dates: (dates.last, dates.first, dates.text))
+    return DateRange(max(dates.first for dates in known), known[-1].last, known[-1].text) if known else None
 
 
-def until(found: DateRange | None, today: date) -> DateRange | None:
-    """What of a range has come to pass by today; None where all of it lies ahead, so that it can be no record.
+def until(dates: DateRange | None, today: date) -> DateRange | None:
+    """The part of a range up to today; None where all of it is in the future, so that it can be no record.
 
     Tomorrow still counts as today: a chart east of Greenwich may be a day ahead of UTC.
     """
-    if found is None or found.first > today + timedelta(days=1):
+    if dates is None or dates.first > today + timedelta(days=1):
         return None
-    return DateRange(min(found.first, today), min(found.last, today), found.text)
+    return DateRange(min(dates.first, today), min(dates.last, today), dates.text)
 
 
 def read_date(text: str) -> DateRange | None:
@@ -104,11 +104,11 @@ def read_period(start: str | None, end: str | None) -> DateRange | None:
 
     A Period open at one side is as precise as the side it has.
     """
-    ranges = [found for found in (read_date(start or ""), read_date(end or "")) if found]
+    ranges = [dates for dates in (read_date(start or ""), read_date(end or "")) if dates]
     if not ranges:
         return None
     first, last = ranges[0], ranges[-1]
-    if last.last < first.first:  # end before start: the start is the better witness
+    if last.last < first.first:  # end before start: the start is more likely right
         return first
     text = first.text if first.text == last.text else f"{first.text} – {last.text}"
     return DateRange(first.first, last.last, text)

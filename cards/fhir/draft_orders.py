@@ -1,4 +1,4 @@
-"""What is being ordered: the draft orders of a hook call, read tolerantly, and told apart by FHIR version.
+"""The draft orders of a hook call, read tolerantly, with the FHIR version of each.
 
 Service orders are kept: ServiceRequest (R4, R4B, R5), ProcedureRequest and ReferralRequest (DSTU2, STU3) and
 DiagnosticOrder (DSTU2). Medication orders (MedicationRequest; MedicationOrder in DSTU2) are kept, too, for
@@ -60,10 +60,9 @@ class NotABundle(ValueError):
 class DraftOrder:
     """One order of the session.
 
-    `raw`: the client's own draft, byte for byte. `what`: what is ordered, under each name it has. `reasons`: why, as
-    the order or the session tells; `reason_references`: reasons that are told elsewhere. `selected`: it is among the
-    selections of order-select, or the hook has none.
-    `categories`: its category. `notes`: free text of its notes.
+    `raw`: the client's own draft, byte for byte. `what`: what is ordered, under each name it has. `reasons`: those
+    that stand in the order or the session; `reason_references`: the others. `selected`: it is among the selections of
+    order-select, or the hook has none. `notes`: the free text of its notes.
     """
 
     raw: bytes
@@ -116,9 +115,9 @@ def read_draft_orders(draft_orders: JsonBytes, selections: Iterable[str] | None)
         raise NotABundle
     selected = None if selections is None else _addresses(selections)
     drafts = list(_read_entries(entries))
-    told = {address: concept for order, _, full_url in drafts for address, concept in _told(order, full_url)}
+    conditions = {address: code for order, _, full_url in drafts for address, code in _condition(order, full_url)}
     return tuple(
-        _draft_order(order, raw, told, selected is None or _is_selected(order, full_url, selected))
+        _draft_order(order, raw, conditions, selected is None or _is_selected(order, full_url, selected))
         for order, raw, full_url in drafts
         if order.resource_type in _ORDERS and not order.do_not_perform
         if (order.status or "").strip().lower() not in _NOT_PLACED
@@ -150,7 +149,7 @@ def _read_entries(entries: Iterable[JsonBytes]) -> Iterator[tuple[Order, JsonByt
         yield order, raw, read_elements(wrapper, EntryAddress).full_url
 
 
-def _told(resource: Order, full_url: str | None) -> Iterator[tuple[str, CodeableConcept]]:
+def _condition(resource: Order, full_url: str | None) -> Iterator[tuple[str, CodeableConcept]]:
     """A Condition among the drafts, under the addresses an order may refer to it by."""
     if resource.resource_type == "Condition" and resource.code is not None:
         if resource.id:
@@ -159,13 +158,13 @@ def _told(resource: Order, full_url: str | None) -> Iterator[tuple[str, Codeable
             yield full_url, resource.code.resolved()
 
 
-def _draft_order(order: Order, raw: JsonBytes, told: Mapping[str, CodeableConcept], selected: bool) -> DraftOrder:
+def _draft_order(order: Order, raw: JsonBytes, conditions: Mapping[str, CodeableConcept], selected: bool) -> DraftOrder:
     reasons = list(order.concepts())
     elsewhere = []
     references = order.references()
-    contained = dict(_contained(order)) if any(one.startswith("#") for one in references) else {}
+    contained = dict(_contained(order)) if any(reference.startswith("#") for reference in references) else {}
     for reference in references:
-        concept = contained.get(reference) or told.get(reference)
+        concept = contained.get(reference) or conditions.get(reference)
         if concept is None:
             elsewhere.append(reference)
         else:
@@ -202,7 +201,7 @@ def _is_selected(order: Order, full_url: str | None, selected: frozenset[str]) -
 def _addresses(selections: Iterable[str]) -> frozenset[str]:
     """The selections as they stand, and each as the "Type/id" it ends in."""
     chosen = frozenset(selections)
-    return chosen.union("/".join(one.rsplit("/", 2)[-2:]) for one in chosen)
+    return chosen.union("/".join(reference.rsplit("/", 2)[-2:]) for reference in chosen)
 
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""Whose entry is this? Two people are never mixed in one answer (R-2.88)."""
+"""Whether an entry is about the patient of the call: data of two people are never mixed (R-2.88)."""
 
 from __future__ import annotations
 

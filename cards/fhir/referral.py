@@ -27,7 +27,7 @@ def draft_referral(version: FhirVersion, patient_id: str, code: Coding, reason: 
     elif version is FhirVersion.R5:
         from fhir.resources.servicerequest import ServiceRequest as Resource  # type: ignore[assignment]
 
-        reasons = [{"concept": {"text": reason}}, *({"reference": one} for one in because)]
+        reasons = [{"concept": {"text": reason}}, *({"reference": reference} for reference in because)]
         elements = {"code": {"concept": concept}, "reason": reasons}
     else:
         from fhir.resources.R4B.servicerequest import ServiceRequest as Resource  # type: ignore[assignment]

@@ -89,7 +89,7 @@ def read_codings(raw: JsonBytes) -> list[Coding]:
 class ChartResource(_Element):
     """Any resource of a chart: what it is, whose it is, what it is about; every other element stays bytes until asked.
 
-    So one bad date never fails the decoding of a chart, and what no value set holds costs nothing more.
+    So a bad date never fails the decoding of a chart, and resources without a match are not decoded further.
     """
 
     # in the order in which servers write them, which is the order in which msgspec looks for them
@@ -189,16 +189,16 @@ class Reasons(_Element):
     reason_codeable_concept: CodeableConcept | None = None
 
     def concepts(self) -> tuple[CodeableConcept, ...]:
-        """Every reason that is told by code or in words."""
-        told = [*self.reason_code, *(one.concept or one for one in self.reason)]
+        """Every reason that has a code or words."""
+        concepts = [*self.reason_code, *(reason.concept or reason for reason in self.reason)]
         if self.reason_codeable_concept is not None:
-            told.append(self.reason_codeable_concept)
-        return tuple(concept for concept in told if concept.says_something())
+            concepts.append(self.reason_codeable_concept)
+        return tuple(concept for concept in concepts if concept.says_something())
 
     def references(self) -> tuple[str, ...]:
         """Every reference to a reason."""
-        referred = [*self.reason_reference, *(one.reference for one in self.reason if one.reference)]
-        return tuple(one.reference for one in referred if one.reference)
+        references = [*self.reason_reference, *(reason.reference for reason in self.reason if reason.reference)]
+        return tuple(reference.reference for reference in references if reference.reference)
 
 
 class Communication(_Element):
@@ -254,10 +254,10 @@ class Order(Reasons):
 
     def what(self) -> tuple[CodeableConcept, ...]:
         """What is ordered, under each name it has."""
-        told = [self.code.resolved() if self.code else None, *(item.code for item in self.item)]
-        told += [*self.service_requested, self.type, self.specialty, self.medication_codeable_concept]
-        told.append(self.medication.resolved() if self.medication else None)
-        return tuple(concept for concept in told if concept is not None and concept.says_something())
+        concepts = [self.code.resolved() if self.code else None, *(item.code for item in self.item)]
+        concepts += [*self.service_requested, self.type, self.specialty, self.medication_codeable_concept]
+        concepts.append(self.medication.resolved() if self.medication else None)
+        return tuple(concept for concept in concepts if concept is not None and concept.says_something())
 
     def note_texts(self) -> tuple[str, ...]:
         """The words of its notes."""

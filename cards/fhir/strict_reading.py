@@ -54,11 +54,15 @@ def read_strictly(parts: Iterable[tuple[str, JsonBytes]], version: FhirVersion) 
     total, valid, objections = 0, 0, []
     for part, raw in parts:
         for place, resource in _resources(part, raw):
-            found = sorted(set(_objections(place, resource, version)), key=lambda one: (one.path, one.message))
+            here = sorted(set(_objections(place, resource, version)), key=_by_path)
             total += 1
-            valid += not found
-            objections += found
+            valid += not here
+            objections += here
     return StrictReading(total, valid, tuple(objections))
+
+
+def _by_path(objection: Objection) -> tuple[str, str]:
+    return (objection.path, objection.message)
 
 
 def _resources(part: str, raw: JsonBytes) -> Iterator[tuple[str, Any]]:

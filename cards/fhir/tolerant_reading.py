@@ -1,4 +1,4 @@
-"""FHIR JSON as it is, not as it should be: bytes in, slim structs out, with the fields that were not understood.
+"""Reads FHIR JSON tolerantly: bytes in, slim structs out, with the paths of the fields that could not be read.
 
 A resource is first decoded strictly into its slim struct, in one pass that skips everything we do not ask for. Only
 where that fails is it decoded a second time and mended field by field: a list where one element belongs, an object

@@ -1,1 +1,1 @@
-"""What one call lets us know of one patient."""
+"""The record of a patient in one call: what was read of the chart."""

@@ -55,6 +55,6 @@ def _refuse_shared_code(
         raise ContentError(path, f"{code} stands in {other}, too: {why}", line_of(read_text(path), code))
 
 
-def _shared_codes(one: ValueSet, other: ValueSet) -> Iterator[str]:
-    for system, codes in one.codes.items():
+def _shared_codes(value_set: ValueSet, other: ValueSet) -> Iterator[str]:
+    for system, codes in value_set.codes.items():
         yield from sorted(codes & other.codes.get(system, frozenset()))

@@ -285,8 +285,8 @@ class Terminology:
 
         What the words deny, say of the family or tell as a risk is left out.
         """
-        found, _ = self._sift((self._judge(concept.coding), concept.text) for concept in concepts)
-        return [found.get(place, ()) for place in range(len(concepts))]
+        matches, _ = self._sift((self._judge(concept.coding), concept.text) for concept in concepts)
+        return [matches.get(place, ()) for place in range(len(concepts))]
 
     def sift(self, codes: Iterable[ResourceCode | None]) -> tuple[dict[int, tuple[Match, ...]], int]:
         """The same for what resources are about: by place, those that belong to a value set; nearly none do.
@@ -296,7 +296,7 @@ class Terminology:
         return self._sift(self._judge_codes(codes))
 
     def _sift(self, judged: Iterable[tuple[_Judgement, str | None]]) -> tuple[dict[int, tuple[Match, ...]], int]:
-        found: dict[int, tuple[Match, ...]] = {}
+        matches_by_place: dict[int, tuple[Match, ...]] = {}
         places, texts = [], []
         unread_count = 0
         refused: dict[int, frozenset[str]] = {}
@@ -307,7 +307,7 @@ class Terminology:
                 refused[place] = out
                 by_words = tuple(match for match in by_words if match.value_set not in out)
             if matches or by_words:
-                found[place] = matches + by_words
+                matches_by_place[place] = matches + by_words
             if text:
                 if text not in judgement.displays:
                     places.append(place)
@@ -316,12 +316,12 @@ class Terminology:
                 unread_count += 1
         for number, mentions in self._lexicon.read_each(texts):
             place = places[number]
-            before = found.get(place, ())
+            before = matches_by_place.get(place, ())
             mentioned = [*(match.mention for match in before if match.mention), *mentions]
             by_words = _matches_of(mentioned, refused.get(place, frozenset()))
             if matches := tuple(match for match in before if match.mention is None) + by_words:
-                found[place] = matches
-        return found, unread_count
+                matches_by_place[place] = matches
+        return matches_by_place, unread_count
 
     def _with_words(self, judgement: _Judgement, text: str | None) -> tuple[tuple[Match, ...], frozenset[str]]:
         """The matches of codings whose codes need words; and the value sets that the words beside them rule out."""

@@ -20,9 +20,9 @@ from cards.record.patient_record import PatientRecord, Section, SectionRead, rea
 from cards.topic import Topic
 from cards.vignettes.fhir_builder import (
     PATIENT_ID,
-    Charter,
     Concept,
     ConditionLine,
+    FhirBuilder,
     OrderLine,
     ProcedureLine,
     ResourceLine,
@@ -94,12 +94,12 @@ class Casebook:
 
     def find(self, name: str) -> Vignette | None:
         """The vignette of this name."""
-        return next((one for one in self.vignettes if one.name == name), None)
+        return next((vignette for vignette in self.vignettes if vignette.name == name), None)
 
     def orders(self, vignette: Vignette) -> tuple[DraftOrder, ...]:
         """The orders of the session, as order-select tells them: all of them, those just chosen `selected`."""
-        charter = Charter(vignette.fhir, self.today, self.concepts)
-        drafts = [charter.order(line, at) for at, line in enumerate(vignette.orders, 1)]
+        builder = FhirBuilder(vignette.fhir, self.today, self.concepts)
+        drafts = [builder.order(line, at) for at, line in enumerate(vignette.orders, 1)]
         bundle = {"resourceType": "Bundle", "entry": [{"resource": draft} for draft in drafts]}
         chosen = [
             f"{draft['resourceType']}/{draft['id']}"
@@ -133,10 +133,10 @@ class Casebook:
 
     def _resources(self, vignette: Vignette) -> dict[str, list[bytes]]:
         """The resources of the chart as JSON, by type."""
-        charter = Charter(vignette.fhir, self.today, self.concepts)
-        resources = [charter.condition(line, number) for number, line in enumerate(vignette.conditions, 1)]
-        resources += [charter.procedure(line, number) for number, line in enumerate(vignette.procedures, 1)]
-        resources += [charter.resource(line, number) for number, line in enumerate(vignette.resources, 1)]
+        builder = FhirBuilder(vignette.fhir, self.today, self.concepts)
+        resources = [builder.condition(line, number) for number, line in enumerate(vignette.conditions, 1)]
+        resources += [builder.procedure(line, number) for number, line in enumerate(vignette.procedures, 1)]
+        resources += [builder.resource(line, number) for number, line in enumerate(vignette.resources, 1)]
         by_type: dict[str, list[bytes]] = {}
         for resource in resources:
             by_type.setdefault(resource["resourceType"], []).append(msgspec.json.encode(resource))
@@ -175,11 +175,13 @@ def load_vignettes(path: Path, sections: Collection[str]) -> Casebook:
 def _faults(
     vignette: Vignette, seen: Container[str], concepts: Container[str], sections: Collection[str]
 ) -> Iterator[str]:
-    """What the shape of the file does not forbid, and is wrong all the same."""
+    """Faults of a vignette that the shape of the file does not forbid."""
     name = vignette.name
     if name in seen:
         yield f"the name stands twice: {name}"
-    yield from (f"{name}: {one!r} is not among the concepts" for one in _concept_names(vignette) if one not in concepts)
+    for concept in _concept_names(vignette):
+        if concept not in concepts:
+            yield f"{name}: {concept!r} is not among the concepts"
     for key in (*vignette.not_read, *vignette.partly_read):
         if key not in sections:
             yield f"{name}: {key!r} is no section of the chart; there are {', '.join(sections)}"
@@ -212,7 +214,7 @@ def _look_up(references: Sequence[str], conditions: Sequence[bytes]) -> dict[str
     """The Conditions that an order refers to, from the chart of the vignette."""
     resources = [entry.resource for raw in conditions if (entry := read_entry(raw)) and entry.resource]
     known = {resource.id: resource.concept() for resource in resources}
-    return {one: known[condition_id(one)] for one in references if condition_id(one) in known}
+    return {reference: known[condition_id(reference)] for reference in references if condition_id(reference) in known}
 
 
 def _compare(vignette: Vignette, outcome: Outcome, topic: Topic) -> Iterator[str]:

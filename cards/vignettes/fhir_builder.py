@@ -29,7 +29,7 @@ class _Part(msgspec.Struct, rename="kebab", forbid_unknown_fields=True):
 
 def is_date(text: str) -> bool:
     """Whether this is a date as vignettes write them."""
-    return text == "today" or any(one.fullmatch(text) for one in (_AGO, _AHEAD, _AS_IN_FHIR))
+    return text == "today" or any(pattern.fullmatch(text) for pattern in (_AGO, _AHEAD, _AS_IN_FHIR))
 
 
 class Concept(_Part):
@@ -89,7 +89,7 @@ class ResourceLine(_Part):
     elements: dict[str, Any] = {}
 
 
-class Charter:
+class FhirBuilder:
     """Writes resources in one FHIR version, on one day, with the concepts of the file."""
 
     def __init__(self, version: FhirVersion, today: date, concepts: Mapping[str, Concept]) -> None:

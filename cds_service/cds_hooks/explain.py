@@ -89,10 +89,10 @@ def _verdict_words(verdict: Verdict) -> str:
 
 
 def _read(body: bytes, topic: Topic, today: date) -> _Reading:
-    call = decode_request(body, topic.service.hooks)
+    call = decode_request(body, topic)
     no_time = FhirReader(budget_ms=0, threads=1)  # no server is called
-    chart = PatientChart(topic, call, lambda _: True, no_time, ChartLog())
-    ours, looked_up = run_steps(triage_orders(topic, call, chart))
+    chart = PatientChart(call, lambda _: True, no_time, ChartLog())
+    ours, looked_up = run_steps(triage_orders(call, chart))
     record = run_steps(chart.read(ours.needs, today, fetching=False)) if ours else None
     values = {key: sort_value(call.prefetch.get(key)) for key in topic.service.prefetch}
     return _Reading(call, call.orders, looked_up, ours, record, values)

@@ -148,8 +148,8 @@ class HookCall:
         refuse_deep(call.draft_orders, "context.draftOrders")
         log.lap("decode")
 
-        chart = PatientChart(topic, call, client.may_read, self._services.fhir, log.chart)
-        ours, _ = yield from triage_orders(topic, call, chart)
+        chart = PatientChart(call, client.may_read, self._services.fhir, log.chart)
+        ours, _ = yield from triage_orders(call, chart)
         log.lap("triage")
 
         cards: Sequence[Card] = ()
@@ -215,16 +215,14 @@ class HookCall:
         return topic
 
 
-def triage_orders(
-    topic: Topic, call: HookRequest, chart: PatientChart
-) -> Steps[tuple[Triage | None, Mapping[str, CodeableConcept]]]:
+def triage_orders(call: HookRequest, chart: PatientChart) -> Steps[tuple[Triage | None, Mapping[str, CodeableConcept]]]:
     """Which orders of the session are ours (None: none), and the Conditions that were read for it, by reference.
 
     Raises BadRequest where the orders are no Bundle, or one of ours is for somebody else.
     """
-    references = reasons_to_look_up(topic, call.orders)
+    references = reasons_to_look_up(call.topic, call.orders)
     looked_up = (yield from chart.look_up(references)) if references else {}
-    ours = triage(topic, call.orders, looked_up)
+    ours = triage(call.topic, call.orders, looked_up) if references else call.triage
     try:
         refuse_other_patients(ours.orders if ours else (), call.patient_id)
     except OtherPatient:

@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 from uuid import UUID
 
 import msgspec
 
+from cards.evaluate import Triage, triage
 from cards.fhir.bundle import BundleRead
 from cards.fhir.draft_orders import DraftOrder, NotABundle, read_draft_orders
 from cards.fhir.tolerant_reading import ABSENT, is_null
+from cards.topic import Topic
 from cds_service.errors import BadRequest
 
 # What to send, by JSON path (R-2.1 to R-2.6, R-2.30 to R-2.43).
@@ -67,7 +69,7 @@ class _Context(msgspec.Struct, rename="camel"):
 @dataclass
 class HookRequest:
     """One hook call, its envelope checked. `selections` is None for a hook that has none; the token is for this call
-    only.
+    only; `topic`: of the service that is called.
     """
 
     hook: str
@@ -78,6 +80,7 @@ class HookRequest:
     prefetch: Mapping[str, PrefetchBytes]
     fhir_server: str | None
     access_token: str | None
+    topic: Topic = field(compare=False)
 
     def __repr__(self) -> str:
         """Never the content: it is about a patient, and may be traced or logged."""
@@ -94,17 +97,22 @@ class HookRequest:
                 expression="context.draftOrders",
             ) from None
 
+    @cached_property
+    def triage(self) -> Triage | None:
+        """Which orders are ours, by what the call itself says of them; None: none. Raises as `orders` does."""
+        return triage(self.topic, self.orders)
+
 
 _ENVELOPE = msgspec.json.Decoder(Envelope)
 _CONTEXT = msgspec.json.Decoder(_Context)
 _SELECTIONS = msgspec.json.Decoder(list[str])
 
 
-def decode_request(body: bytes, hooks: list[str]) -> HookRequest:
-    """Decode a call to a service that has these hooks. Of equal keys the last counts. Raises BadRequest."""
+def decode_request(body: bytes, topic: Topic) -> HookRequest:
+    """Decode a call to the service of a topic. Of equal keys the last counts. Raises BadRequest."""
     require_utf8(body)
     envelope: Envelope = _decode(_ENVELOPE, body, "$")
-    return check_envelope(envelope, envelope.prefetch or {}, hooks)
+    return check_envelope(envelope, envelope.prefetch or {}, topic)
 
 
 def require_utf8(body: bytes) -> None:
@@ -115,8 +123,9 @@ def require_utf8(body: bytes) -> None:
         raise BadRequest("the body is not UTF-8: send JSON in UTF-8") from None
 
 
-def check_envelope(envelope: Envelope, prefetch: Mapping[str, PrefetchBytes], hooks: list[str]) -> HookRequest:
+def check_envelope(envelope: Envelope, prefetch: Mapping[str, PrefetchBytes], topic: Topic) -> HookRequest:
     """The request that an envelope holds. Raises BadRequest where it is not as CDS Hooks prescribes."""
+    hooks = topic.service.hooks
     if envelope.hook not in hooks:
         raise BadRequest(f"hook: this service has {' and '.join(hooks)}", expression="hook", issue_code="value")
     try:
@@ -151,6 +160,7 @@ def check_envelope(envelope: Envelope, prefetch: Mapping[str, PrefetchBytes], ho
         prefetch,
         envelope.fhir_server or None,
         envelope.fhir_authorization.access_token if envelope.fhir_authorization else None,
+        topic,
     )
 
 

@@ -19,7 +19,6 @@ from cards.record.patient_record import (
     read_patient,
     read_section,
 )
-from cards.topic import Topic
 from cds_service.cds_hooks.hook_request import HookRequest
 from cds_service.errors import BadRequest, CodedReason
 from cds_service.event_log.call_log import REASON, ChartLog, ReadLog
@@ -37,9 +36,9 @@ class PatientChart:
     """
 
     def __init__(
-        self, topic: Topic, call: HookRequest, may_read: Callable[[FhirBase], bool], fhir: FhirReader, log: ChartLog
+        self, call: HookRequest, may_read: Callable[[FhirBase], bool], fhir: FhirReader, log: ChartLog
     ) -> None:
-        self._topic = topic
+        self._topic = call.topic
         self._call = call
         self._fhir = fhir
         self._log = log
@@ -53,8 +52,9 @@ class PatientChart:
         A Condition that cannot be read, is on another server, or is not certainly this patient's, is left out.
         """
         wanted = {one: condition_id(one) for one in references if _is_on_server(one, self._server)}
-        value = sort_value(self._call.prefetch.get("conditions"))
-        resources = [one.resource for one in value.entries if one and one.resource]
+        keys = [key for key, name in self._topic.service.resource_types.items() if name == "Condition"]
+        entries = [entry for key in keys for entry in sort_value(self._call.prefetch.get(key)).entries]
+        resources = [entry.resource for entry in entries if entry and entry.resource]
         known = {one.id: one for one in resources if one.resource_type == "Condition"}
         urls = {reference: f"Condition/{id_}" for reference, id_ in wanted.items() if id_ not in known}
         fetched = yield from self._fetch(urls)
@@ -90,7 +90,9 @@ class PatientChart:
             if section.unread:
                 self._log.resources_unread[resource_type] = section.unread
             sections[resource_type] = section
-        patient = self._patient(values.get("patient"), fetched.get("patient"))
+        patient = PatientFacts(None)
+        for key in values.keys() - self._topic.service.resource_types.keys():  # the Patient: no other resource is read
+            patient = self._patient(key, values[key], fetched.get(key))
         return PatientRecord(self._call.patient_id, sections, patient.language, patient.birth_date)
 
     def _fetch(self, urls: Mapping[str, str]) -> Steps[dict[str, FetchResult]]:
@@ -129,15 +131,14 @@ class PatientChart:
             self._log.fetch_failures[key] = CodedReason(ReadFailure.OTHER_PATIENT, words)
             return sent
 
-    def _patient(self, value: PrefetchValue | None, fetched: FetchResult | None) -> PatientFacts:
+    def _patient(self, key: str, value: PrefetchValue, fetched: FetchResult | None) -> PatientFacts:
         """The facts of the Patient. Raises BadRequest where prefetch has another one."""
-        sent = value.entries if value else ()
-        entries = sent or (fetched.entries if fetched else ())
+        entries = value.entries or (fetched.entries if fetched else ())
         facts = read_patient(entries[0]) if entries else None
         if facts is None or facts.id is None or facts.id == self._call.patient_id:
             return facts or PatientFacts(None)
-        if sent:
-            raise _other_patient("prefetch.patient", 0)
+        if value.entries:
+            raise _other_patient(f"prefetch.{key}", 0)
         return PatientFacts(None)
 
 

@@ -12,7 +12,6 @@ from typing import Any
 
 import msgspec
 
-from cards.evaluate import triage
 from cards.fhir.bundle import read_decoded
 from cards.fhir.resources import Bundle
 from cards.topic import Topic
@@ -37,7 +36,6 @@ class RequestDecoder:
 
     def __init__(self, topic: Topic) -> None:
         self._topic = topic
-        self._hooks = topic.service.hooks
         chart = msgspec.defstruct("_Chart", [self._field(key) for key in topic.service.prefetch], gc=False)
         envelope = msgspec.defstruct("_Whole", [("prefetch", chart | None, None)], bases=(Envelope,), rename="camel")
         self._whole = msgspec.json.Decoder(envelope)
@@ -52,10 +50,10 @@ class RequestDecoder:
         head, is_ours = self._decode_head(body)
         whole = self._decode_whole(body) if is_ours else None
         if whole is None:
-            whole = decode_request(body, self._hooks)
+            whole = decode_request(body, self._topic)
         if head is None or head != replace(whole, prefetch={}):  # members after prefetch may say something else
             return whole
-        head.prefetch = whole.prefetch  # of which the orders are read already
+        head.prefetch = whole.prefetch  # of which the orders are read and judged already
         return head
 
     def _decode_head(self, body: bytes) -> tuple[HookRequest | None, bool]:
@@ -67,9 +65,9 @@ class RequestDecoder:
         if at < 0 or len(body) - at < _WORTH_A_LOOK:
             return None, False
         try:
-            head = decode_request(body[:at].rstrip(b" \t\r\n,") + b"}", self._hooks)
+            head = decode_request(body[:at].rstrip(b" \t\r\n,") + b"}", self._topic)
             refuse_deep(head.draft_orders, "context.draftOrders")
-            return head, triage(self._topic, head.orders) is not None
+            return head, head.triage is not None
         except BadRequest:  # whatever is wrong will be said of the whole request
             return None, False
 
@@ -92,4 +90,4 @@ class RequestDecoder:
                 prefetch[key] = _NULL
             elif value is not msgspec.UNSET:
                 prefetch[key] = value
-        return check_envelope(envelope, prefetch, self._hooks)
+        return check_envelope(envelope, prefetch, self._topic)

@@ -1,4 +1,4 @@
-"""What a configuration allows, and why it would refuse to start: `serve` asks before it starts, `doctor` to be told."""
+"""What a configuration allows, and what prevents a start; for `serve` before it starts, and for `doctor`."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Diagnosis:
 
 
 def examine(environment: Mapping[str, str], *, ask_issuers: bool) -> Diagnosis:
-    """Look at everything a start depends on but the clinical content. `ask_issuers`: also fetch every key set once."""
+    """Check everything that a start needs, except the clinical content. `ask_issuers`: also fetch every key set."""
     diagnosis = Diagnosis()
     try:
         settings = read_settings(environment)
@@ -43,13 +43,13 @@ def examine(environment: Mapping[str, str], *, ask_issuers: bool) -> Diagnosis:
         diagnosis.faults += refusal.reasons
     diagnosis.faults += find_database_faults(settings)
     diagnosis.faults += find_tracing_faults(environment)
-    where = settings.database.set(query={}).render_as_string(hide_password=True)  # a query may hold a password too
+    where = settings.database.set(query={}).render_as_string(hide_password=True)  # a query may contain a password, too
     diagnosis.facts.append(("database", where))
     return diagnosis
 
 
 def find_database_faults(settings: Settings) -> list[str]:
-    """Why the database is not fit to serve from; in development it is made fit instead, where that can be done."""
+    """Why the service cannot use the database. In development its schema is brought up to date first."""
     database = Database(settings.database, pool_size=1)
     try:
         fault = database.schema_fault()
@@ -57,7 +57,7 @@ def find_database_faults(settings: Settings) -> list[str]:
             database.upgrade()
             fault = database.schema_fault()
     except DatabaseUnavailable as reason:
-        fault = f"it does not answer, or not in time ({reason})"
+        fault = f"it does not answer in time ({reason})"
     finally:
         database.close()
     return [f"CDS_DATABASE_URL: {fault}"] if fault else []
@@ -71,12 +71,12 @@ def _describe(settings: Settings) -> Iterator[Fact]:
         yield "calls", "from registered clients only, each with a signed token that is good for one call"
         yield "discovery", "open to anybody" if settings.open_discovery else "for registered clients only"
     else:
-        yield "calls", "from anybody on this machine: no token is needed, and none refused"
+        yield "calls", "from anybody on this machine, with or without a token"
         yield "discovery", "open"
     if settings.replay_window_s:
         yield "replay", f"a token may come again within {settings.replay_window_s} s: for conformance tests only"
     comments = "stored" if settings.store_comments else "not stored"
-    yield "feedback", f"stored in the ledger; what users write in it is {comments}"
+    yield "feedback", f"stored in the ledger; comments of users are {comments}"
     yield (
         "limits",
         (
@@ -89,7 +89,7 @@ def _describe(settings: Settings) -> Iterator[Fact]:
 def _describe_clients(registry: Registry, settings: Settings) -> Iterator[Fact]:
     for client in registry.clients:
         tenants = "any tenant" if client.tenants is None else "tenants " + ", ".join(sorted(client.tenants))
-        servers = ", ".join(one.url for one in client.fhir_servers)
+        servers = ", ".join(server.url for server in client.fhir_servers)
         if not settings.is_production:
             servers = ", ".join(filter(None, (servers, "any on this machine")))
         origins = ", ".join(client.cors_origins) if settings.is_production else "any"
@@ -103,13 +103,13 @@ def _describe_clients(registry: Registry, settings: Settings) -> Iterator[Fact]:
 
 
 def _ask(client: RegisteredClient, diagnosis: Diagnosis) -> Iterator[Fact]:
-    """Fetch a client's key set now, as its first call would."""
+    """Fetch the key set of a client."""
     if not isinstance(client.keys, FetchedKeys):
         return
     try:
         keys = client.keys.ask()
     except KeysUnobtainable:
-        diagnosis.faults.append(f"client {client.name}: its key set cannot be had from its jwks_url")
+        diagnosis.faults.append(f"client {client.name}: its key set cannot be fetched from its jwks_url")
         return
     ignored = "".join(f"; not used: {count} of {reason}" for reason, count in keys.ignored.items())
     if not keys:

@@ -38,14 +38,14 @@ def main() -> None:
 
     \b
     cds-service serve                   start it, then open http://127.0.0.1:8080
-    cds-service check                   is the clinical content fit to be served?
-    cds-service test                    do the clinician's vignettes get the cards they should?
+    cds-service check                   is the clinical content ready to be served?
+    cds-service test                    do the vignettes get the expected cards?
     cds-service show --vignette NAME    the cards of a vignette, as a clinician would see them
     cds-service call --patient ID ...   call a service as an EHR would, ours or any other
-    cds-service explain REQUEST.json    what a request was taken for, and why each card came or did not
-    cds-service doctor                  what this configuration allows, and what a start would refuse
+    cds-service explain REQUEST.json    how a request was understood, and why each card was shown or not
+    cds-service doctor                  what this configuration allows, and what would prevent a start
     cds-service db upgrade              bring the database to this version
-    cds-service report                  what was shown, and what became of it
+    cds-service report                  which cards were shown, and how clinicians responded
     """
 
 
@@ -173,7 +173,7 @@ def explain(request: Path) -> None:
 @main.command()
 @click.option("--ask-issuers", is_flag=True, help="Also fetch each client's key set, as its first call would.")
 def doctor(ask_issuers: bool) -> None:
-    """Say what this configuration allows, and what a start would refuse.
+    """Say what this configuration allows, and what would prevent a start.
 
     Reads the same CDS_* variables as `serve`. Exit status 1 where a start would be refused. Secrets are not printed.
     """
@@ -227,7 +227,7 @@ def prune(days: str, dry_run: bool) -> None:
     except ValueError as fault:
         _refuse("cannot prune", [str(fault)])
     except DatabaseUnavailable as reason:
-        _refuse("cannot prune", [f"the database does not answer, or not in time ({reason})"])
+        _refuse("cannot prune", [f"the database does not answer in time ({reason})"])
     for table, count in counts.items():
         click.echo(f"{table}: {count:,} row(s) {'would be ' if dry_run else ''}removed")
 
@@ -282,7 +282,7 @@ def _content_faults(settings: Settings, *, strict: bool = False) -> tuple[list[s
 
     today = _today()
     try:
-        topics = list(whole_topics(settings.value_sets_dir).values())
+        topics = list(whole_topics(settings.value_sets_dir, settings.topics).values())
         faults = find_faults(topics, today)
         if strict:
             faults += find_slow_faults(topics)

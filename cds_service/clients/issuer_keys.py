@@ -1,7 +1,7 @@
 """The public keys of an issuer: from a file, or from the one address that is registered for it (R-6.5, R-6.14).
 
-PyJWT parses the keys; keeping them is ours (ADR 7). What is known stays good while the issuer is down, an unknown `kid`
-asks the issuer at most once a minute, and no call waits longer than a few seconds for it.
+PyJWT parses the keys; we keep them (ADR 7). Known keys stay good while the issuer is down, an unknown `kid` fetches the
+key set at most once a minute, and no call waits longer than a few seconds for it.
 """
 
 from __future__ import annotations
@@ -39,11 +39,11 @@ _OLD_S = 300.0  # keys older than this are fetched anew, beside the calls
 _UNKNOWN_KID_S = 60.0  # between two requests to the issuer
 _NO_KEY_YET_S = 5.0
 _WAIT_S = 3.0  # for a fetch that is under way
-_MOST_WAITING = 8  # calls: an issuer that hangs must not hold the threads of others
+_MOST_WAITING = 8  # calls: an issuer that hangs must not block the threads of other clients
 
 
 class KeysUnobtainable(Exception):
-    """There is no key of this issuer yet, and it cannot be asked. The message names no address."""
+    """No key of this issuer is known, and the key set cannot be fetched. The message names no address."""
 
 
 class KeySet:
@@ -77,14 +77,14 @@ class KeySet:
         return bool(self._keys)
 
     def warm(self) -> None:
-        """Nothing: what is here is here."""
+        """Nothing: the keys are known already."""
 
     def find(self, kid: str, algorithm: str) -> PyJWK | None:
         """The key of this id where it is one for this algorithm, else None."""
-        found = self._parsed.get((kid, algorithm))
-        if found is None and kid in self._keys and _fits(self._keys[kid], algorithm):
-            found = self._parsed[kid, algorithm] = PyJWK.from_dict(self._keys[kid], algorithm)
-        return found
+        key = self._parsed.get((kid, algorithm))
+        if key is None and kid in self._keys and _fits(self._keys[kid], algorithm):
+            key = self._parsed[kid, algorithm] = PyJWK.from_dict(self._keys[kid], algorithm)
+        return key
 
 
 def _fault_of(jwk: Any, allow_sandbox: bool) -> str | None:
@@ -96,7 +96,7 @@ def _fault_of(jwk: Any, allow_sandbox: bool) -> str | None:
     operations = jwk.get("key_ops", ["verify"])
     if jwk.get("use", "sig") != "sig" or not isinstance(operations, list) or "verify" not in operations:
         return "a key that is not for signatures"
-    algorithm = next((one for one in ALGORITHMS if _fits(jwk, one)), None)
+    algorithm = next((name for name in ALGORITHMS if _fits(jwk, name)), None)
     if algorithm is None:
         return "a kind of key that no algorithm here takes"
     try:
@@ -185,11 +185,11 @@ class FetchedKeys:
 
     @property
     def is_known(self) -> bool:
-        """Whether the issuer has ever given a key."""
+        """Whether a key of the issuer has ever been fetched."""
         return self._keys is not None
 
     def warm(self) -> None:
-        """Begin to fetch the keys where none is known, so that a first call finds them; nobody waits for it."""
+        """Begin to fetch the keys where none is known, so that they are there for a first call."""
         if self._keys is None:
             self._refreshing.begin(after_s=_NO_KEY_YET_S)
 
@@ -201,7 +201,7 @@ class FetchedKeys:
             raise KeysUnobtainable from None
 
     def _refresh(self) -> None:
-        """Take what the issuer gives, or keep what there is: a set without one usable key counts as an outage."""
+        """Replace the keys by those of the issuer. A set without a usable key is an outage: the old keys stay."""
         try:
             keys = self.ask()
             reason = None if keys else "NoUsableKey"

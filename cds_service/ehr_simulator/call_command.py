@@ -1,4 +1,4 @@
-"""`cds-service call`, as it is written: its options, and what of them does not fit together. The rest is `exchange`."""
+"""The command `cds-service call`: its options and their checks. `exchange` does the rest."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def call(**options: Any) -> None:
     cds-service call --request fixtures/hook_calls/lumbar_puncture_with_stenosis.json
     """
     from cds_service.ehr_simulator.discovery import parse_address
-    from cds_service.ehr_simulator.exchange import Manner, exchange
+    from cds_service.ehr_simulator.exchange import CallOptions, exchange
     from cds_service.ehr_simulator.http_client import Web
 
     if sum((options["dry_run"], options["curl"], options["as_json"])) > 1:
@@ -83,17 +83,17 @@ def call(**options: Any) -> None:
         address = parse_address(options["service"])
     except ValueError as fault:
         raise click.BadParameter(str(fault), param_hint="--service") from None
-    manner = Manner(**{name: options[name] for name in Manner.__slots__})
+    call_options = CallOptions(**{name: options[name] for name in CallOptions.__slots__})
     source, signer = _source(options), _signer(options)
     web = Web(options["timeout"])
     try:
-        exchange(web, address, source, signer, manner)
+        exchange(web, address, source, signer, call_options)
     finally:
         web.close()
 
 
 def _source(options: dict[str, Any]) -> Wanted | Built:
-    """What is to be built, checked as far as that needs no server; or the stored request."""
+    """What the request is built from, checked as far as possible without a server; or the stored request."""
     from cds_service.ehr_simulator.request import Wanted, read_request
     from cds_service.fhir_client.base_url import parse_base
 
@@ -120,7 +120,7 @@ def _source(options: dict[str, Any]) -> Wanted | Built:
 
 
 def _check_words(options: dict[str, Any], patient: str) -> None:
-    """That ids, references and codes are written as such."""
+    """Check the form of ids, references and codes."""
     for name, text in (("--patient", patient), ("--encounter", options["encounter"] or "-")):
         if "/" in text or not text.strip():
             raise click.BadParameter("a bare FHIR id, such as 42", param_hint=name)
@@ -134,7 +134,7 @@ def _check_words(options: dict[str, Any], patient: str) -> None:
 
 
 def _check_hook(options: dict[str, Any]) -> None:
-    """That the hook gets what its context needs, and nothing that it has no place for."""
+    """Check that the options fit the hook."""
     hook, has_orders = options["hook"], any(options[name] for name in ("orders", "order_texts", "order_files"))
     if hook in ORDER_HOOKS and not has_orders:
         raise click.UsageError(f"{hook} needs an order: --order SYSTEM|CODE, --order-text or --order-file.")

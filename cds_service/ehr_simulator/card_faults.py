@@ -1,4 +1,4 @@
-"""Where an answer breaks the specification, in words (R-4.2 to R-4.59). It is shown all the same, as far as it goes."""
+"""Where an answer breaks the specification, in words (R-4.2 to R-4.59). Its cards are shown as far as possible."""
 
 from __future__ import annotations
 
@@ -78,9 +78,9 @@ def _list_faults(card: dict[str, Any], name: str, texts: tuple[str, ...]) -> Ite
         return
     if not isinstance(card[name], list) or not card[name]:
         yield f"{name} is no list, or an empty one"
-    for one in objects_in(card[name]):
+    for member in objects_in(card[name]):
         for text in texts:
-            if not _is_text(one.get(text)):
+            if not _is_text(member.get(text)):
                 yield f"{name}: one without {text}"
 
 

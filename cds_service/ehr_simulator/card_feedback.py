@@ -1,4 +1,4 @@
-"""Feedback on the cards of an answer (R-5.2 to R-5.7), by the numbers under which they were shown."""
+"""Feedback on the cards of an answer (R-5.2 to R-5.7), by their numbers on the screen."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from cds_service.ehr_simulator.http_client import objects_in
 
 
 class NoSuchCard(ValueError):
-    """There is no card, suggestion or reason to say that of; says which."""
+    """The answer has no such card, suggestion or reason; the message says which."""
 
 
 def build_feedback(answer: Any, accepted: Sequence[str], overridden: Sequence[str]) -> bytes:
@@ -42,7 +42,7 @@ def _numbered(listed: Any, number: str, what: str) -> dict[str, Any]:
 
 def _uuid(holder: dict[str, Any], what: str) -> str:
     if not isinstance(holder.get("uuid"), str):
-        raise NoSuchCard(f"{what} has no uuid, so that nothing can be said of it")
+        raise NoSuchCard(f"{what} has no uuid, so feedback on it is not possible")
     return str(holder["uuid"])
 
 

@@ -1,4 +1,4 @@
-"""Which service is called: its address worked out, its discovery document read, one of its services chosen."""
+"""Finds the service to call: its address, its discovery document, and the service in it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _DISCOVERY = "/cds-services"
 
 @dataclass(frozen=True)
 class Address:
-    """Where a CDS service is: the base URL of R-1.1, and the id where the address went as far as that."""
+    """The address of a CDS service: the base URL of R-1.1, and the id of a service where the address has it."""
 
     base: str
     service_id: str | None = None
@@ -32,7 +32,7 @@ class Address:
 
 @dataclass(frozen=True)
 class Listed:
-    """One entry of a discovery document: what a call has to know of it."""
+    """What a call needs of an entry of a discovery document."""
 
     id: str
     hook: str
@@ -50,16 +50,16 @@ def parse_address(text: str) -> Address:
         raise ValueError("an address begins with http:// or https:// and a host")
     if parts.username is not None or parts.password is not None:
         raise ValueError("an address holds no user and no password")
-    _ = parts.port  # raises ValueError for what is no port
-    before, found, after = parts.path.rstrip("/").rpartition(_DISCOVERY)
-    if not found or (after and not after.startswith("/")):
+    _ = parts.port  # raises ValueError for an invalid port
+    before, separator, after = parts.path.rstrip("/").rpartition(_DISCOVERY)
+    if not separator or (after and not after.startswith("/")):
         before, after = parts.path.rstrip("/"), ""
     service_id = unquote(after.strip("/").partition("/")[0]) or None
     return Address(f"{parts.scheme}://{parts.netloc}{before.rstrip('/')}", service_id)
 
 
 def read_discovery(web: Web, address: Address, headers: Mapping[str, str]) -> list[Listed]:
-    """What is listed there; entries that are not what R-1.4 and R-1.6 ask for are passed over. Raises CallFailed."""
+    """The services that are listed, without entries that break R-1.4 or R-1.6. Raises CallFailed."""
     answer = web.get(address.discovery, {"Accept": "application/json", **headers})
     if answer.status != 200:
         raise refusal(answer, "discovery", headers)
@@ -75,11 +75,11 @@ def read_discovery(web: Web, address: Address, headers: Mapping[str, str]) -> li
 
 def choose(services: Sequence[Listed], hook: str, service_id: str | None) -> Listed:
     """The service with this id, else the first, that has the hook. Raises CallFailed, with the list."""
-    fitting = [one for one in services if one.hook == hook and service_id in (None, one.id)]
+    fitting = [service for service in services if service.hook == hook and service_id in (None, service.id)]
     if fitting:
         return fitting[0]
-    listed = [f"It lists {one}" for one in services] or ["It lists none."]
-    if service_id and any(one.id == service_id for one in services):
+    listed = [f"It lists {service}" for service in services] or ["It lists none."]
+    if service_id and any(service.id == service_id for service in services):
         raise CallFailed(f"the service {in_one_line(service_id)} does not have the hook {hook}", listed)
     what = f"no service {in_one_line(service_id)}" if service_id else f"no service with the hook {hook}"
     raise CallFailed(f"{what} is listed there", listed)

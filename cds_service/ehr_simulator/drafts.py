@@ -19,12 +19,12 @@ _BY_NUMBER = {"1.0": "DSTU2", "3.0": "STU3", "4.0": "R4", "4.3": "R4B", "5.0": "
 
 
 class NotAnOrder(ValueError):
-    """What was given as an order or a reason is none; says what to write."""
+    """The text or file is no order or reason; the message says what to write."""
 
 
 @dataclass(frozen=True)
 class Circumstances:
-    """What all orders of one session have in common. `encounter` and each of `conditions` is a bare id."""
+    """What all orders of a session share. `encounter` and each of `conditions` is an id without its type."""
 
     patient: str
     encounter: str | None = None
@@ -34,7 +34,7 @@ class Circumstances:
 
 
 def version_of(number: str) -> str | None:
-    """The name of a FHIR version by its number, such as 4.0.1; None for one that we do not know."""
+    """The name of a FHIR version by its number, such as 4.0.1; None for an unknown number."""
     return _BY_NUMBER.get(".".join(number.split(".")[:2]))
 
 
@@ -61,7 +61,7 @@ def build_order(number: int, concept: Json, version: str, around: Circumstances)
 
 
 def _order_since_stu3(concept: Json, version: str, around: Circumstances, *, is_medication: bool) -> Json:
-    references = [{"reference": f"Condition/{one}"} for one in around.conditions]
+    references = [{"reference": f"Condition/{condition}"} for condition in around.conditions]
     order: Json = {
         "resourceType": "MedicationRequest" if is_medication else _REQUESTS.get(version, "ServiceRequest"),
         "intent": "order",
@@ -69,7 +69,8 @@ def _order_since_stu3(concept: Json, version: str, around: Circumstances, *, is_
     }
     if version == "R5":
         order["medication" if is_medication else "code"] = {"concept": concept}
-        reasons = [{"concept": one} for one in around.reasons] + [{"reference": one} for one in references]
+        reasons = [{"concept": reason} for reason in around.reasons]
+        reasons += [{"reference": reference} for reference in references]
         order |= {"reason": reasons} if reasons else {}
     else:
         order["medicationCodeableConcept" if is_medication else "code"] = concept
@@ -108,10 +109,12 @@ def read_orders(file: Path, first_number: int) -> list[Json]:
         entries = document.get("entry") or []
         document = [entry.get("resource") for entry in entries if isinstance(entry, dict)]
     orders = document if isinstance(document, list) else [document]
-    if not orders or not all(isinstance(one, dict) and isinstance(one.get("resourceType"), str) for one in orders):
+    if not orders or not all(
+        isinstance(order, dict) and isinstance(order.get("resourceType"), str) for order in orders
+    ):
         raise NotAnOrder(f"{file.name} holds no FHIR resource, and no Bundle of them")
     numbered = enumerate(orders, start=first_number)
-    return [{"resourceType": one["resourceType"], "id": f"draft-{number}"} | one for number, one in numbered]
+    return [{"resourceType": order["resourceType"], "id": f"draft-{number}"} | order for number, order in numbered]
 
 
 def build_context(
@@ -123,8 +126,8 @@ def build_context(
         context["encounterId"] = encounter
     if hook == "order-select":
         chosen = [orders[number - 1] for number in selected] or orders
-        context["selections"] = [f"{one['resourceType']}/{one['id']}" for one in chosen]
+        context["selections"] = [f"{order['resourceType']}/{order['id']}" for order in chosen]
     if hook in ORDER_HOOKS:
-        entries = [{"resource": one} for one in orders]
+        entries = [{"resource": order} for order in orders]
         context["draftOrders"] = {"resourceType": "Bundle", "type": "collection", "entry": entries}
     return context

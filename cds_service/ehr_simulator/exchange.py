@@ -26,8 +26,8 @@ from cds_service.terminal import in_one_line, show_answer
 
 
 @dataclass(frozen=True, slots=True)
-class Manner:
-    """Which service is called and what is printed. `hook` counts where a stored request names none."""
+class CallOptions:
+    """Which service is called and what is printed. `hook`: for a stored request that names none."""
 
     service_id: str | None
     hook: str
@@ -38,45 +38,45 @@ class Manner:
     overridden: tuple[str, ...]
 
 
-def exchange(web: Web, address: Address, source: Wanted | Built, signer: Signer | None, manner: Manner) -> None:
-    """One call, from discovery to feedback, with a request that is to be built or is there. Raises CallFailed."""
+def exchange(web: Web, address: Address, source: Wanted | Built, signer: Signer | None, options: CallOptions) -> None:
+    """One call, from discovery to feedback, with a request that is built or stored. Raises CallFailed."""
     with _progress() as say:
         say(f"reading {address.discovery}")
-        chosen, services = _choose(web, address, signer, source.hook or manner.hook, manner.service_id)
+        chosen, services = _choose(web, address, signer, source.hook or options.hook, options.service_id)
         built = _build(source, chosen, web, say) if isinstance(source, Wanted) else source
     if built.prefetch:
         _tell_prefetch(built.prefetch)
     url = address.of(chosen.id)
-    if manner.dry_run or manner.curl:
-        click.echo(_curl(url, built, signed=signer is not None) if manner.curl else built.shown())
+    if options.dry_run or options.curl:
+        click.echo(_curl(url, built, signed=signer is not None) if options.curl else built.shown())
         return
     headers = {"Content-Type": "application/json", "Accept": "application/json"}
     headers |= signer.headers(url) if signer else {}
     with _progress() as say:
         say(f"waiting for {url}")
         answer = web.post(url, built.body, headers)
-    document = _show(answer, headers, built, services, as_json=manner.as_json)
-    if manner.accepted or manner.overridden:
-        _send_feedback(web, url, signer, document, manner)
+    document = _show(answer, headers, built, services, as_json=options.as_json)
+    if options.accepted or options.overridden:
+        _send_feedback(web, url, signer, document, options)
 
 
 def _choose(
     web: Web, address: Address, signer: Signer | None, hook: str, service_id: str | None
 ) -> tuple[Listed, list[Listed]]:
-    """The service to call and all that are listed. One that is named by its id is called without discovery, too."""
+    """The service to call, and all that are listed. A service that is named by its id needs no discovery."""
     named = service_id or address.service_id
     try:
         services = read_discovery(web, address, signer.headers(address.discovery) if signer else {})
     except CallFailed as fault:
         if named is None:
             raise
-        _tell(f"{fault.message}. So the service is called without prefetch.")
+        _tell(f"{fault.message}. The service is called without prefetch.")
         return Listed(named, hook), []
     chosen = choose(services, hook, named)
     _tell(f"Calling {chosen}")
     for other in services:
         if other is not chosen:
-            _tell(f"  listed, too: {other}")
+            _tell(f"  also listed: {other}")
     return chosen, services
 
 
@@ -106,7 +106,7 @@ def _show(answer: Answer, headers: dict[str, str], built: Built, services: list[
         show_answer(document, Console())
         click.echo(_in_short(answer, document, built))
     for fault in find_answer_faults(document):
-        _tell(f"Not as CDS Hooks has it: {fault}")
+        _tell(f"Violates CDS Hooks: {fault}")
     return document
 
 
@@ -116,23 +116,23 @@ def _in_short(answer: Answer, document: Any, built: Built) -> str:
     parts = [f"{answer.status} in {answer.seconds * 1000:,.0f} ms", "1 card" if count == 1 else f"{count} cards"]
     if built.prefetch:
         sent = built.prefetch.resources.total()
-        parts.append("1 resource went along" if sent == 1 else f"{sent} resources went along")
+        parts.append("1 resource sent" if sent == 1 else f"{sent} resources sent")
     return ", ".join(parts)
 
 
 def _tell_prefetch(prefetch: Prefetch) -> None:
     counts = ", ".join(f"{count} {kind}" for kind, count in prefetch.resources.items())
     empty = [in_one_line(key) for key, value in prefetch.values.items() if value is None]
-    _tell(f"Prefetch: {counts or 'no resource'}" + (f"; nothing there for {', '.join(empty)}" if empty else ""))
+    _tell(f"Prefetch: {counts or 'no resource'}" + (f"; no data for {', '.join(empty)}" if empty else ""))
     for key, why in prefetch.left_out.items():
         _tell(f"  left out: {in_one_line(key)} ({why})")
     for note in prefetch.notes:
         _tell(f"  {note}")
 
 
-def _send_feedback(web: Web, url: str, signer: Signer | None, answer: Any, manner: Manner) -> None:
+def _send_feedback(web: Web, url: str, signer: Signer | None, answer: Any, options: CallOptions) -> None:
     try:
-        body = build_feedback(answer, manner.accepted, manner.overridden)
+        body = build_feedback(answer, options.accepted, options.overridden)
     except NoSuchCard as fault:
         raise CallFailed(f"no feedback was sent: {fault}") from None
     url += "/feedback"
@@ -144,7 +144,7 @@ def _send_feedback(web: Web, url: str, signer: Signer | None, answer: Any, manne
 
 
 def _curl(url: str, built: Built, *, signed: bool) -> str:
-    """A command for a shell. Tokens are left out of it: the place for them is a variable."""
+    """A shell command. Its token comes from a variable."""
     lines = [f"curl -sS {shlex.quote(url)}", "-H 'Content-Type: application/json'"]
     lines += ['-H "Authorization: Bearer $CDS_TOKEN"'] if signed else []
     return " \\\n  ".join([*lines, "--data-binary @- <<'JSON'"]) + f"\n{built.shown()}\nJSON"
@@ -152,7 +152,7 @@ def _curl(url: str, built: Built, *, signed: bool) -> str:
 
 @contextmanager
 def _progress() -> Iterator[Say]:
-    """Says on standard error what is waited for, and how long already; nothing where that is no terminal."""
+    """Shows on standard error what the command waits for, and how long, where that is a terminal."""
     if not sys.stderr.isatty():
         yield lambda _: None
         return

@@ -21,12 +21,12 @@ Say = Callable[[str], object]
 
 
 class _NotObtained(Exception):
-    """A key without a value; says why."""
+    """A key that cannot be read; the message says why."""
 
 
 @dataclass
 class Prefetch:
-    """What goes along: values by key, None for nothing there (R-2.82), and why the other keys are left out."""
+    """The prefetch that is sent: values by key, None for no data (R-2.82), and why the other keys are left out."""
 
     values: dict[str, Any] = field(default_factory=dict)
     left_out: dict[str, str] = field(default_factory=dict)
@@ -34,7 +34,7 @@ class Prefetch:
 
     @property
     def resources(self) -> Counter[str]:
-        """How many resources go along, by type."""
+        """How many resources are sent, by type."""
         counts: Counter[str] = Counter()
         for value in self.values.values():
             is_bundle = value is not None and value.get("resourceType") == "Bundle"
@@ -44,7 +44,7 @@ class Prefetch:
 
 
 class FhirSide:
-    """One FHIR server, read with the token of the call. Nothing is asked of any other, wherever a link leads."""
+    """One FHIR server, read with the token of the call. Links to other servers are not followed."""
 
     def __init__(self, web: Web, base: FhirBase, token: str | None, say: Say) -> None:
         self._web, self._base, self._say, self._has_token = web, base, say, token is not None
@@ -66,7 +66,7 @@ class FhirSide:
     def fill(
         self, templates: Mapping[str, str], context: Mapping[str, Any], *, without: Sequence[str], all_pages: bool
     ) -> Prefetch:
-        """The prefetch for these templates; a key that cannot be had is left out, as the reference client does it."""
+        """The prefetch for these templates. A key that cannot be read is left out, as in the reference client."""
         prefetch = Prefetch()
         for key, template in templates.items():
             if key in without:

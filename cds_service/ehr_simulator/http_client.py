@@ -35,12 +35,12 @@ class CallFailed(click.ClickException):
 
 
 class NotJson(ValueError):
-    """The body is something else; says what."""
+    """The body is not JSON; the message says what it is."""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """One answer, whatever its status. Header names in lower case; `seconds` from asking to the last byte."""
+    """One answer of any status. Header names in lower case; `seconds`: from the request to the last byte."""
 
     url: str
     status: int
@@ -69,7 +69,7 @@ class Answer:
 
 
 class Web:
-    """One session. `timeout_s` is for a whole answer. Certificates and proxies as the environment says, no netrc."""
+    """One session. `timeout_s`: for a whole answer. Certificates and proxies are those of the environment."""
 
     def __init__(self, timeout_s: float) -> None:
         self._timeout_s = timeout_s
@@ -115,38 +115,38 @@ def objects_in(value: Any) -> list[dict[str, Any]]:
 
 
 def origin(url: str) -> str:
-    """Scheme, host and port: enough for a message, and without what a query may say about a patient."""
+    """Scheme, host and port, for messages: the rest may be about a patient."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc}"
 
 
 def _refuse(constant: str) -> None:
-    raise ValueError(constant)  # NaN and Infinity are no JSON, though Python would take them
+    raise ValueError(constant)  # NaN and Infinity are not JSON, but Python accepts them
 
 
 def _as_given(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    """In place of what requests would take from a netrc file, over the token that we were given."""
+    """Keep the request as it is: requests would replace its token by credentials from a netrc file."""
     return request
 
 
 def _in_words(fault: Exception, url: str, timeout_s: float) -> CallFailed:
     where = origin(url)
-    said = in_one_line(fault)
+    message = in_one_line(fault)
     if isinstance(fault, requests.exceptions.SSLError | urllib3.exceptions.SSLError):
-        if "WRONG_VERSION_NUMBER" in said or "record layer" in said:
+        if "WRONG_VERSION_NUMBER" in message or "record layer" in message:
             return CallFailed(f"{where} does not speak TLS", ["If it is meant to be plain HTTP, write http://"])
-        why = said.partition("certificate verify failed: ")[2].partition(" (_ssl")[0]
+        why = message.partition("certificate verify failed: ")[2].partition(" (_ssl")[0]
         advice = "A certificate authority of your own: name its file in REQUESTS_CA_BUNDLE."
-        return CallFailed(f"TLS with {where} failed: {why or said}", [advice])
+        return CallFailed(f"TLS with {where} failed: {why or message}", [advice])
     if isinstance(fault, requests.exceptions.ProxyError):
         return CallFailed(
             f"the proxy on the way to {where} does not take the connection", ["See HTTPS_PROXY, NO_PROXY."]
         )
     if isinstance(fault, requests.Timeout | urllib3.exceptions.TimeoutError | TimeoutError):
         return CallFailed(f"{where} did not answer within {timeout_s:g} s", ["--timeout SECONDS waits longer."])
-    if "NameResolutionError" in said or "Failed to resolve" in said:
+    if "NameResolutionError" in message or "Failed to resolve" in message:
         return CallFailed(f"no such host: {urlsplit(url).hostname}", ["Is the address written correctly?"])
-    if "Connection refused" in said:
+    if "Connection refused" in message:
         advice = "Is it running, and on this port? `cds-service serve` starts this project's own service."
         return CallFailed(f"nothing listens at {where}", [advice])
     if isinstance(fault, requests.exceptions.InvalidURL | requests.exceptions.InvalidSchema):
@@ -155,6 +155,6 @@ def _in_words(fault: Exception, url: str, timeout_s: float) -> CallFailed:
 
 
 def _kind(fault: Exception) -> str:
-    """The kind of a fault and no more: its words may hold the whole address."""
+    """The type of an error: its message may contain the whole address."""
     cause = fault.args[0] if fault.args and isinstance(fault.args[0], Exception) else fault
     return f"({type(cause).__name__})"

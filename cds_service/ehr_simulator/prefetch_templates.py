@@ -18,11 +18,11 @@ _USER_TOKENS = {
 
 
 class NotFilled(ValueError):
-    """A template that is left out; says why."""
+    """A template that cannot be filled; the message says why."""
 
 
 def fill_template(template: str, context: Mapping[str, Any]) -> str:
-    """The relative FHIR URL that the template stands for, with ids percent-encoded. Raises NotFilled."""
+    """The relative FHIR URL of a template, with ids percent-encoded. Raises NotFilled."""
     filled = _TOKEN.sub(lambda match: quote(_value(match[1], context), safe="/"), template)
     if "{{" in filled or "}}" in filled:
         raise NotFilled("its braces do not match")

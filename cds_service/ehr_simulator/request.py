@@ -23,17 +23,17 @@ from cds_service.ehr_simulator.http_client import Web
 from cds_service.fhir_client.base_url import FhirBase
 from cds_service.terminal import printable
 
-_TOKEN_LIFE_S = 300  # told to the service; how long the token really lives, only its issuer knows
+_TOKEN_LIFE_S = 300  # stated to the service; only its issuer knows how long the token really lives
 _HIDDEN = "(not shown)"
 
 
 class OutOfRange(ValueError):
-    """--select names an order that there is not."""
+    """--select names an order that does not exist."""
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """What the command line asks for. Ids are bare, `user` is Type/id; `fhir_token` is never shown."""
+    """The request that the command line describes. Ids have no type, `user` is Type/id; `fhir_token` is never shown."""
 
     hook: str
     patient: str
@@ -57,20 +57,20 @@ class Wanted:
 
     @property
     def needs_version(self) -> bool:
-        """Whether an order is to be written, which differs from version to version."""
+        """Whether an order is built, whose form depends on the FHIR version."""
         return bool(self.orders or self.order_texts)
 
 
 @dataclass(frozen=True)
 class Built:
-    """A request to send. `prefetch` is None where nobody was asked for it."""
+    """A request to send. `prefetch`: None where no FHIR server was read."""
 
     body: bytes
     hook: str | None
     prefetch: Prefetch | None = None
 
     def shown(self) -> str:
-        """The request for people: indented, without its access token."""
+        """The request to print: indented, without its access token."""
         try:
             document = json.loads(self.body)
         except (ValueError, RecursionError):
@@ -82,7 +82,7 @@ class Built:
 
 
 def read_request(file: Path) -> Built:
-    """A stored request, byte for byte, whatever it is. Raises OSError."""
+    """A stored request, byte for byte. Raises OSError."""
     body = file.read_bytes()
     try:
         document = json.loads(body)
@@ -93,7 +93,7 @@ def read_request(file: Path) -> Built:
 
 
 def build_request(wanted: Wanted, templates: Mapping[str, str], web: Web, say: Say) -> Built:
-    """Raises NotAnOrder and OutOfRange for what was asked wrongly, CallFailed where the FHIR server does not serve."""
+    """Build a request. Raises NotAnOrder and OutOfRange for wrong options, CallFailed where the FHIR server fails."""
     side = FhirSide(web, wanted.fhir, wanted.fhir_token, say) if wanted.fhir else None
     version = wanted.fhir_version
     if version is None:
@@ -131,7 +131,7 @@ def _orders(wanted: Wanted, version: str) -> list[Json]:
 
 
 def _fhir_access(wanted: Wanted) -> dict[str, Any]:
-    """Where the service may read, and with which token (R-2.3, R-2.20 to R-2.25)."""
+    """The FHIR server and token for the service (R-2.3, R-2.20 to R-2.25)."""
     if not (wanted.fhir and wanted.send_fhir_server):
         return {}
     access: dict[str, Any] = {"fhirServer": wanted.fhir.url}

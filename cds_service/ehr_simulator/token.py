@@ -20,11 +20,11 @@ _IDENTIFYING = {"EC": "crv kty x y", "RSA": "e kty n", "OKP": "crv kty x"}  # wh
 
 
 class KeyUnusable(ValueError):
-    """The file holds no key that can sign; says why, without a word of the key."""
+    """The file has no key that can sign; the message says why, and contains nothing of the key."""
 
 
 class Signer:
-    """Signs for one issuer with one key. `kid` is the key's own, or the one given, or its RFC 7638 thumbprint."""
+    """Signs for one issuer with one key. `kid`: the argument, or the key's own, or its RFC 7638 thumbprint."""
 
     def __init__(self, file: Path, issuer: str, *, tenant: str | None = None, kid: str | None = None) -> None:
         self._key, self.algorithm, own_kid = _load(file)
@@ -64,7 +64,7 @@ def _load_jwk(text: bytes, name: str) -> tuple[Any, str, str | None]:
     try:
         document = json.loads(text)
         listed = document.get("keys", [document])
-        private = [one for one in listed if isinstance(one, dict) and "d" in one]
+        private = [key for key in listed if isinstance(key, dict) and "d" in key]
         if len(private) != 1:
             raise KeyUnusable(f"{name} holds {len(private)} private keys; one is needed")
         (jwk,) = private
@@ -90,7 +90,7 @@ def _algorithm_of(key: Any, name: str) -> str:
 
 
 def _thumbprint(key: Any, algorithm: str) -> str:
-    """RFC 7638, so that the same key has the same name wherever its kid is made so."""
+    """The thumbprint of RFC 7638."""
     methods = jwt.get_algorithm_by_name(algorithm)
     jwk: dict[str, Any] = json.loads(methods.to_jwk(key.public_key()))
     identifying = {name: jwk[name] for name in _IDENTIFYING[jwk["kty"]].split()}

@@ -1,7 +1,7 @@
-"""The base URL of a FHIR server, as the two things we do with it need it: compared, and never left.
+"""The base URL of a FHIR server: compared with registered ones, and the only address that is read from.
 
-Addresses are compared as parsed and normalised parts, never as texts. What is odd is refused, not mended: every trick
-rests on two parsers that read one text differently, so only texts that all parsers read alike pass.
+Addresses are compared as parsed and normalized parts, never as texts. Unusual texts are refused rather than repaired:
+attacks use texts that two parsers read differently, so only texts that every parser reads alike are accepted.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ _BASE = re.compile(
     r"(?::(?P<port>[1-9][0-9]{0,4}))?(?P<path>(?:/(?:[a-z0-9._~!$&'()*+,;=:@-]|%[0-9a-f]{2})+)*)/*",
     re.IGNORECASE | re.ASCII,
 )
-_NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")  # as the last label of a host it makes resolvers read an IPv4 address
+_NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")  # resolvers take a host with such a last label for an IPv4 address
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f\\]")
-_KEPT = "!#$%&'()*+,/:;=?@[]~"  # by `quote`, besides letters, digits and `-._~`: what has a meaning in a URL
+_KEPT = "!#$%&'()*+,/:;=?@[]~"  # besides letters, digits and `-._~`: what has a meaning in a URL
 
 
 class LeavesServer(Exception):
-    """An address that is not below the FHIR base; without the address, for it may be logged."""
+    """An address that is not below the FHIR base. The message has no address, because it may be logged."""
 
 
 @dataclass(frozen=True)
 class FhirBase:
-    """A FHIR base URL in its one normal form, as `parse_base` gives it. `path` has no slash at its end."""
+    """A FHIR base URL in the normal form of `parse_base`. `path` has no slash at its end."""
 
     scheme: str
     host: str
@@ -50,14 +50,14 @@ class FhirBase:
 
     @property
     def is_loopback(self) -> bool:
-        """Whether the host is this machine and nothing else."""
+        """Whether the host is this machine."""
         return is_loopback(self.host)
 
     def below(self, url: str) -> str:
         """`url`, relative to the base or absolute, as an absolute address below it.
 
-        The answer is put together anew from our scheme, host and port: nothing of the given authority is in it. Raises
-        LeavesServer where `url` points anywhere else, or up the path.
+        The result has the scheme, host and port of the base, and none of those of `url`. Raises LeavesServer where
+        `url` leads elsewhere or up the path.
         """
         try:
             if len(url) > _LONGEST or _UNSAFE.search(url.partition("?")[0]) or not url.isprintable():
@@ -66,7 +66,7 @@ class FhirBase:
             path = quote(parts.path, safe=_KEPT)
             if self._is_elsewhere(parts) or _climbs(urlsplit(url).path) or not self._holds(path):
                 raise LeavesServer
-        except ValueError:  # a port or a bracketed host that is none
+        except ValueError:  # an invalid port or bracketed host
             raise LeavesServer from None
         return self._origin + (path or "/") + ("?" + quote(parts.query, safe=_KEPT) if parts.query else "")
 
@@ -84,11 +84,11 @@ class FhirBase:
 
 
 def parse_base(text: str) -> FhirBase | None:
-    """The FHIR base that a text names; None for anything that is not plainly scheme, host, port and path, in ASCII."""
+    """The FHIR base of a text; None for anything but scheme, host, port and path in ASCII."""
     return _parse(text) if len(text) <= _LONGEST else None
 
 
-@lru_cache(maxsize=256)  # the few servers that calls name, call after call
+@lru_cache(maxsize=256)  # calls name few servers
 def _parse(text: str) -> FhirBase | None:
     match = _BASE.fullmatch(text)
     if match is None:
@@ -102,7 +102,7 @@ def _parse(text: str) -> FhirBase | None:
 
 
 def _name(name: str) -> str | None:
-    """A DNS name, or an IPv4 address of four decimal numbers: none in octal, in hexadecimal or of fewer parts."""
+    """A DNS name, or an IPv4 address of four decimal numbers; None for octal, hexadecimal and shorter forms."""
     if not _NUMBER.fullmatch(name.rpartition(".")[2]):
         return name
     try:
@@ -112,7 +112,7 @@ def _name(name: str) -> str | None:
 
 
 def _ipv6(text: str) -> str | None:
-    """An IPv6 address in its shortest form; none that means an IPv4 address."""
+    """An IPv6 address in its shortest form; None for one that maps an IPv4 address."""
     try:
         address = IPv6Address(text)
     except AddressValueError:
@@ -121,12 +121,12 @@ def _ipv6(text: str) -> str | None:
 
 
 def _climbs(path: str) -> bool:
-    """Whether a path holds a step to itself or up, in any disguise that some server takes off."""
+    """Whether a path has a `.` or `..` segment, also percent-encoded twice, with backslashes or parameters."""
     plain = unquote(unquote(path)).replace("\\", "/")
     return any(step.partition(";")[0] in (".", "..") for step in plain.split("/"))
 
 
 def _is_disguised(path: str) -> bool:
-    """Whether percent-encoding hides what divides a path, or what no path holds."""
+    """Whether percent-encoding hides a slash, a percent sign or a control character."""
     plain = unquote(path)
     return plain.count("/") != path.count("/") or "%" in plain or _UNSAFE.search(plain) is not None

@@ -1,4 +1,4 @@
-"""What a prefetch value tells us: satisfied, empty, failed, missing or partial (R-2.80 to R-2.90, R-3.13)."""
+"""The state of a prefetch value: satisfied, empty, failed, missing or partial (R-2.80 to R-2.90, R-3.13)."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ class State(StrEnum):
     """The five states of a prefetch key."""
 
     SATISFIED = "satisfied"
-    EMPTY = "empty"  # looked, nothing there: not asked again (R-2.82)
-    FAILED = "failed"  # an error instead of data: not asked again in vain (R-2.84)
-    MISSING = "missing"  # not answered: fetched by us (R-2.83)
-    PARTIAL = "partial"  # there is more: the rest is fetched by us (R-2.85)
+    EMPTY = "empty"  # the client found nothing: not fetched (R-2.82)
+    FAILED = "failed"  # an error instead of data: not fetched (R-2.84)
+    MISSING = "missing"  # fetched by us (R-2.83)
+    PARTIAL = "partial"  # the rest is fetched by us (R-2.85)
 
 
 @dataclass(frozen=True)
 class PrefetchValue:
-    """One value, sorted. `next_url` is where a PARTIAL one goes on; `total` is how many entries the server counted."""
+    """One value with its state. `next_url`: the next page of a PARTIAL one; `total`: as the server counted."""
 
     state: State
     entries: Entries = ()
@@ -36,7 +36,7 @@ class PrefetchValue:
 
 
 def sort_value(raw: JsonBytes | BundleRead | None) -> PrefetchValue:
-    """Sort one prefetch value, whatever it turns out to be; a list of resources is taken for what it holds."""
+    """The state and entries of any prefetch value; a list of resources is read like a Bundle of them."""
     if isinstance(raw, BundleRead):
         return _sort_bundle(raw)
     if raw is None:
@@ -49,15 +49,15 @@ def sort_value(raw: JsonBytes | BundleRead | None) -> PrefetchValue:
         items = msgspec.json.decode(raw, type=list[msgspec.Raw])
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return PrefetchValue(State.FAILED)
-    if len(items) == 1:  # a Bundle in a list, as well as the only resource of one
+    if len(items) == 1:  # a list of one Bundle, or of one resource
         return sort_resource(items[0])
     return _sort_list([read_entry(item) for item in items]) if items else PrefetchValue(State.EMPTY)
 
 
 def sort_resource(raw: JsonBytes, *, unwrap: bool = True) -> PrefetchValue:
-    """Sort what should be a FHIR resource: a prefetch value, or the answer of a FHIR server.
+    """The state and entries of what should be a FHIR resource: a prefetch value, or the answer of a FHIR server.
 
-    A `{"resource": ...}` wrapper is taken for what it holds; one wrapper, not a nest of them.
+    One wrapper `{"resource": ...}` around it is removed.
     """
     try:
         bundle = read_bundle(raw)
@@ -76,7 +76,7 @@ def sort_resource(raw: JsonBytes, *, unwrap: bool = True) -> PrefetchValue:
 
 
 def _sort_list(entries: Entries) -> PrefetchValue:
-    """Resources without a Bundle around them; where not one can be read, something else was meant."""
+    """Resources without a Bundle; failed where none of them can be read."""
     return PrefetchValue(State.SATISFIED, entries) if any(entries) else PrefetchValue(State.FAILED)
 
 
@@ -88,5 +88,5 @@ def _sort_bundle(bundle: BundleRead) -> PrefetchValue:
 
 
 def fill_template(template: str, patient_id: str) -> str:
-    """The relative FHIR URL that a prefetch template of ours stands for, the id percent-encoded."""
+    """The relative FHIR URL of one of our prefetch templates, with the id percent-encoded."""
     return template.replace("{{context.patientId}}", quote(patient_id, safe=""))

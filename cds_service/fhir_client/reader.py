@@ -1,8 +1,7 @@
-"""Reads what a call is missing from the caller's FHIR server: all keys at once, every page, inside one time budget.
+"""Reads what a call is missing from the caller's FHIR server: all keys at once, every page, within one time budget.
 
-The bearer token goes to that server only, in a header, and is kept nowhere. No redirect is followed, no cookie kept, no
-proxy or netrc of the environment used. Whatever goes wrong means "not read" for that key, with a reason that names no
-address.
+The bearer token is sent to that server only and is not stored. Redirects are not followed, cookies not kept, and
+proxies and netrc of the environment not used. A key that cannot be read has a reason that names no address.
 """
 
 from __future__ import annotations
@@ -45,10 +44,10 @@ class _Unusable(Exception):
 
 @dataclass
 class FetchResult:
-    """What a FHIR server gave for one key. `failure` None: all of it; else why `entries` is not all, or nothing.
+    """What was read for one key. `failure`: why `entries` is incomplete or empty, None where it is complete.
 
-    `total` is how many entries the server counted for the whole search, 0 where it did not say. `began` is on
-    time.perf_counter; `seconds` is how long the read took, or until it was given up; 0 where it was not begun.
+    `total`: entries that the server counted for the whole search, 0 where it did not say. `began`: on
+    time.perf_counter; `seconds`: until the read ended or was given up, 0 where it did not begin.
     """
 
     entries: list[BundleEntry | None] = field(default_factory=list)
@@ -72,7 +71,7 @@ class FhirReader:
         self._session = IsolatedSession(threads, ca_bundle, transport)
 
     def deadline(self) -> float:
-        """When the time that a call which begins now has for its FHIR server is spent, on the monotonic clock."""
+        """The end of the time budget of a call that begins now, on the monotonic clock."""
         return time.monotonic() + self._budget_s
 
     def fetch(
@@ -80,7 +79,7 @@ class FhirReader:
     ) -> dict[str, FetchResult]:
         """Read each URL (relative to `server`, or a `next` link below it), all at once; one result for each key.
 
-        `server` is one that the client of the call may use, which the caller has decided; None: there is none.
+        `server`: one that the caller has checked that this client may use, or None.
         """
         seconds = deadline - time.monotonic()
         if server is None or seconds <= 0:
@@ -90,7 +89,7 @@ class FhirReader:
             return {key: FetchResult(failure=refused) for key in urls}
         results = {key: FetchResult() for key in urls}
         reads = [(CutOff(deadline), urls[key], results[key]) for key in urls]
-        places = deque(range(len(reads)))  # who takes the last one leaves: a straggler holds the place of its call
+        places = deque(range(len(reads)))  # the last read gives the place of its call back
 
         def read_pages(cut_off: CutOff, url: str, result: FetchResult) -> None:
             try:
@@ -101,18 +100,18 @@ class FhirReader:
                     self._gate.leave(server)
 
         _run_until(deadline, read_pages, reads)
-        # As each stands now: what a straggler still reads comes too late for this call.
+        # Copies: a late read must not change what this call works with.
         now = time.perf_counter()
-        found = {
+        finished = {
             key: replace(result, entries=list(result.entries), seconds=result.seconds or now - result.began)
             for key, result in results.items()
         }
-        if seconds > self._budget_s / 2:  # else it had no fair chance
-            self._gate.note(server, answered=any(map(_is_answer, found.values())))
-        return found
+        if seconds > self._budget_s / 2:  # with less time, silence says nothing about the server
+            self._gate.note(server, answered=any(map(_is_answer, finished.values())))
+        return finished
 
     def _read_pages(self, server: FhirBase, token: str | None, url: str, cut_off: CutOff, result: FetchResult) -> None:
-        """Fill `result` page by page, so that the pages read so far are there whenever time runs out."""
+        """Fill `result` page by page, so that the pages read so far count when time runs out."""
         seen: set[str] = set()
         budget_bytes = _MOST_BYTES
         page: str | None = url
@@ -167,29 +166,29 @@ class FhirReader:
 
 
 def _run_until(deadline: float, read: Callable[..., None], reads: Sequence[tuple[CutOff, str, FetchResult]]) -> None:
-    """Run all reads at once, until the deadline; those that are not over by then are cut off."""
+    """Run all reads at once. Those that are not over at the deadline are cut off."""
     threads = []
-    for one in reads:
-        thread = Thread(target=read, args=one, name="fhir-reader", daemon=True)
+    for arguments in reads:
+        thread = Thread(target=read, args=arguments, name="fhir-reader", daemon=True)
         try:
             thread.start()
-        except RuntimeError:  # the process has no thread left to give: read here, for as long as there is time
-            read(*one)
+        except RuntimeError:  # the process can start no thread: read here, for as long as there is time
+            read(*arguments)
         else:
-            threads.append((thread, one[0]))
+            threads.append((thread, arguments[0]))
     for thread, _ in threads:
         thread.join(max(deadline - time.monotonic(), 0))
     late = [(thread, cut_off) for thread, cut_off in threads if thread.is_alive()]
     for _, cut_off in late:
         cut_off.cut()
-    for thread, _ in late:  # most end at once, and leave their place to the next call
+    for thread, _ in late:  # most end at once and free their place
         thread.join(max(deadline + _PARTING_S - time.monotonic(), 0))
 
 
 def _is_hung_up(cause: requests.ConnectionError) -> bool:
-    """Whether the server hung up without a word, as one does whose idle connection we took just as it closed it.
+    """Whether the server closed the connection without an answer, as happens when we reuse an idle one just then.
 
-    Then the same read on a new connection is worth a try.
+    The same read can then succeed on a new connection.
     """
     aborted = cause.args[0] if cause.args else None
     reason = aborted.args[-1] if isinstance(aborted, urllib3.exceptions.ProtocolError) else None
@@ -202,7 +201,7 @@ def _keep_time(cut_off: CutOff) -> None:
 
 
 def _is_answer(result: FetchResult) -> bool:
-    """Whether the server said anything, a refusal included, in the time it had."""
+    """Whether the server answered in time, also with an error."""
     return bool(result.entries) or result.failure != _TIME_SPENT
 
 

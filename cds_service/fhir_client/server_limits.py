@@ -1,6 +1,6 @@
-"""Who may read from a FHIR server now: bounded for each server and for all, and nobody waits for a place.
+"""How many calls may read from FHIR servers at once: from each server, and from all. No call waits for a place.
 
-A dead server would otherwise hold, one after the other, every thread that answers calls, those of other clients too.
+Without these limits a dead server would block every thread that answers calls, also those of other clients.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ FULL = CodedReason(ReadFailure.HELD_BACK, "the FHIR server has too many calls un
 ALL_FULL = CodedReason(ReadFailure.HELD_BACK, "all FHIR servers together have too many calls under way")
 LEFT_ALONE = CodedReason(ReadFailure.LEFT_ALONE, "the FHIR server does not answer; tried again shortly")
 
-_MOST_UNANSWERED = 5  # calls in a row; then it is left alone
+_MOST_UNANSWERED = 5  # calls in a row; then the server is left alone
 _LEFT_ALONE_S = 5.0
-_MOST_SERVERS = 1_000  # remembered; many more than one process has clients
+_MOST_SERVERS = 1_000  # remembered; far more than a process has clients
 
 
 @dataclass
 class _Server:
     under_way: int = 0
     unanswered: int = 0  # calls in a row
-    next_trial: float = 0.0  # on the clock; before it a server that does not answer is left alone
+    next_trial: float = 0.0  # on the clock; until then a server that does not answer is left alone
 
 
 class ServerGate:
@@ -43,10 +43,10 @@ class ServerGate:
         self._clock = clock
         self._lock = Lock()
         self._under_way = 0
-        self._servers: OrderedDict[FhirBase, _Server] = OrderedDict()  # the one asked for last comes last
+        self._servers: OrderedDict[FhirBase, _Server] = OrderedDict()  # the last used one comes last
 
     def enter(self, base: FhirBase) -> CodedReason | None:
-        """Why a call may not read from this server now; None: it may, and calls `leave` when nothing of it is left."""
+        """Why a call may not read from this server now; None: it may, and must call `leave` after its last read."""
         with self._lock:
             server = self._servers.setdefault(base, _Server())
             self._servers.move_to_end(base)
@@ -58,19 +58,19 @@ class ServerGate:
             if server.unanswered >= _MOST_UNANSWERED:
                 if self._clock() < server.next_trial:
                     return LEFT_ALONE
-                server.next_trial = self._clock() + _LEFT_ALONE_S  # this call is the trial; no other until then
+                server.next_trial = self._clock() + _LEFT_ALONE_S  # only this call tries it until then
             server.under_way += 1
             self._under_way += 1
         return None
 
     def leave(self, base: FhirBase) -> None:
-        """Give the place back that `enter` gave."""
+        """Give back the place from `enter`."""
         with self._lock:
             self._servers[base].under_way -= 1
             self._under_way -= 1
 
     def note(self, base: FhirBase, *, answered: bool) -> None:
-        """Say whether the server said anything at all in the time that a call had for it."""
+        """Note whether the server answered a call in time."""
         with self._lock:
             server = self._servers.get(base, _Server())
             server.unanswered = 0 if answered else server.unanswered + 1
@@ -78,8 +78,8 @@ class ServerGate:
                 server.next_trial = self._clock() + _LEFT_ALONE_S
 
     def _forget_one(self) -> None:
-        """The idle server that was asked for longest ago, where there are too many."""
+        """Forget the idle server that was used longest ago, where there are too many."""
         if len(self._servers) > _MOST_SERVERS:
-            idle = next((base for base, one in self._servers.items() if not one.under_way), None)
+            idle = next((base for base, server in self._servers.items() if not server.under_way), None)
             if idle:
                 del self._servers[idle]

@@ -1,4 +1,4 @@
-"""What a serving process does beside its calls: writes counts, forgets what has expired."""
+"""Chores of a serving process: it writes counts and removes what has expired."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _TICKS = 30  # of that time
 class Housekeeping:
     """Runs chores every half minute in a thread of its own, and once more when the process ends.
 
-    `frequent`: what is done at once and then every second; it touches no database.
+    `frequent`: chores that run at once and then every second, and use no database.
     """
 
     def __init__(
@@ -34,18 +34,18 @@ class Housekeeping:
         self._at_end: Finalize | None = None
 
     def start(self) -> None:
-        """Begin. Only a process that serves does this: an application in a test does nothing by itself."""
+        """Start the thread. Only a process that serves does this, never an application in a test."""
         Thread(target=self._run, name="housekeeping", daemon=True).start()
-        self._at_end = Finalize(None, self.run_once, exitpriority=0)  # atexit is not heard in a worker process
+        self._at_end = Finalize(None, self.run_once, exitpriority=0)  # worker processes do not run atexit
 
     def stop(self) -> None:
-        """End after the chore under way, and leave the end of the process alone."""
+        """End after the current chore, without the last run at the end of the process."""
         self._stopping.set()
         if self._at_end:
             self._at_end.cancel()
 
     def run_once(self) -> None:
-        """Every chore once; one that fails is logged, keeps no other from its turn, and is tried again next time."""
+        """Run every chore once. One that fails is logged, and is tried again the next time."""
         self._run_all([*self._chores, *self._frequent])
 
     def _run_all(self, chores: Iterable[Callable[[], object]]) -> None:

@@ -7,7 +7,7 @@ of a request becomes one (SECURITY.md). Production answers nobody without the to
 from __future__ import annotations
 
 import hmac
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 from datetime import UTC, date, datetime, time
 from threading import Lock
@@ -21,7 +21,7 @@ from prometheus_client.registry import Collector
 
 from cards.topic import Topic
 from cds_service.operations.health import MISSING, OUTDATED, OVERDUE, PARTIAL, UNAVAILABLE, Health
-from cds_service.operations.metrics_families import ANSWERED, NO_HOOK, READ, SHOWN, UNIDENTIFIED, Families
+from cds_service.operations.metrics_families import ANSWERED, NO_HOOK, NO_SERVICE, READ, SHOWN, UNIDENTIFIED, Families
 from cds_service.operations.metrics_folder import dead_workers, shared_folder
 from cds_service.version import program_version
 
@@ -34,15 +34,15 @@ _CHALLENGE = {"WWW-Authenticate": "Bearer", "Content-Type": "text/plain; charset
 
 
 class Metrics:
-    """The metrics of one process; those of its fellow workers with them, where they share a folder (metrics_folder).
+    """The metrics of one process, and of all workers of its server where they share a folder (metrics_folder).
 
-    An observer of `audit`. `requests_in_progress`: set by the server, and asked every second.
+    An Observer of events. `requests_in_progress`: set by the server, read every second.
     """
 
-    def __init__(self, topic: Topic, registry: Registry) -> None:
+    def __init__(self, topics: Collection[Topic], registry: Registry) -> None:
         self._lock = Lock()
         self._clients = registry
-        self._families = Families(topic, (client.name for client in registry.clients))
+        self._families = Families(topics, (client.name for client in registry.clients))
         self.requests_in_progress: Callable[[], int] = lambda: 0
         about = "Requests that have a thread or wait for one, probes not among them"
         self._in_progress = self._gauge("requests_in_progress", about, "livesum")
@@ -50,7 +50,7 @@ class Metrics:
         self._without_keys = self._gauge("clients_without_keys", about, "livemax")
 
     def on_call(self, call: CallLog, status: int, seconds: float) -> None:
-        """Count one call, its feedback or its discovery, as it was logged."""
+        """Count one hook call, feedback request or discovery request."""
         code = str(status)
         with self._lock:
             if call.not_trusted and status in (401, 503):
@@ -67,12 +67,12 @@ class Metrics:
                 self._families.ledger_failures.add((call.event.removeprefix("cds_hooks."),))
 
     def on_event(self, event: str, *values: str) -> None:
-        """Count one of the other events of `audit`, by the name it has there."""
+        """Count one of the other events, by its name in event_log/events.py."""
         with self._lock:
             self._families.events[event].add(values)
 
     def publish(self) -> None:
-        """Let the other workers see what this one has counted."""
+        """Publish what this worker has counted, so that the other workers see it."""
         with self._lock:
             for family in self._families.all:
                 family.publish()
@@ -86,7 +86,7 @@ class Metrics:
         if folder is None:
             return generate_latest(self._families.registry)
         for pid in dead_workers(folder):
-            with suppress(FileNotFoundError):  # another worker was quicker
+            with suppress(FileNotFoundError):  # another worker has done it
                 mark_process_dead(pid)  # type: ignore[no-untyped-call]
         shared = CollectorRegistry()
         MultiProcessCollector(shared)  # type: ignore[no-untyped-call]
@@ -94,17 +94,18 @@ class Metrics:
 
     def _count_call(self, call: CallLog, code: str, seconds: float) -> None:
         hook = call.hook or NO_HOOK
-        self._families.calls.add((hook, call.outcome, code))
+        service = call.service or NO_SERVICE
+        self._families.calls.add((service, hook, call.outcome, code))
         self._families.durations.observe((call.outcome,), seconds)
         for stage, milliseconds in call.stages_ms.items():
             self._families.stages.observe((stage,), milliseconds / 1000)
         if call.outcome in ANSWERED:
             self._families.client_calls.add((call.client or UNIDENTIFIED,))
         for key in call.cards:
-            self._families.cards.add((key, call.indicators[key], SHOWN))
+            self._families.cards.add((service, key, call.indicators[key], SHOWN))
         for key, cause in call.silenced.items():
-            self._families.cards.add((key, call.indicators[key], cause))
-        if call.chart.prefetch or call.chart.reads:  # nearly every call is silent, and looked at no chart
+            self._families.cards.add((service, key, call.indicators[key], cause))
+        if call.chart.prefetch or call.chart.reads:  # nearly every call is silent and read no chart
             self._count_chart(call.chart)
 
     def _count_chart(self, chart: ChartLog) -> None:
@@ -126,10 +127,10 @@ class Metrics:
 
 
 class _State(Collector):
-    """What is so now, and the same in every worker: the versions, when content is due for review, the health."""
+    """Gauges that are the same in every worker: versions, when content is due for review, health."""
 
-    def __init__(self, topic: Topic, review_due: date, health: Health) -> None:
-        self._content_version = topic.version
+    def __init__(self, topics: Collection[Topic], review_due: date, health: Health) -> None:
+        self._versions = {topic.service.id: topic.version for topic in topics}
         self._due_s = datetime.combine(review_due, time.max, UTC).timestamp()
         self._health = health
 
@@ -139,8 +140,11 @@ class _State(Collector):
         build = GaugeMetricFamily("cds_hooks_build_info", "Version of this program", labels=["version"])
         build.add_metric([program_version()], 1)
         yield build
-        content = GaugeMetricFamily("cds_hooks_content_info", "Version of the clinical content", labels=["version"])
-        content.add_metric([self._content_version], 1)
+        content = GaugeMetricFamily(
+            "cds_hooks_content_info", "Version of the clinical content", labels=["service", "version"]
+        )
+        for service_and_version in self._versions.items():
+            content.add_metric(service_and_version, 1)
         yield content
         about = "End of the last day on which no clinical content is overdue for review"
         yield GaugeMetricFamily("cds_hooks_content_review_due_timestamp_seconds", about, self._due_s)
@@ -153,17 +157,19 @@ class _State(Collector):
         yield well
 
 
-def metrics_blueprint(metrics: Metrics, health: Health, topic: Topic, review_due: date, token: str) -> Blueprint:
-    """The endpoint. `token`: what a request must bear; empty: nothing, which is for development."""
+def metrics_blueprint(
+    metrics: Metrics, health: Health, topics: Collection[Topic], review_due: date, token: str
+) -> Blueprint:
+    """The endpoint. `token`: the bearer token of a request; empty, for development: none."""
     blueprint = Blueprint("metrics", __name__)
     state = CollectorRegistry()
-    state.register(_State(topic, review_due, health))
+    state.register(_State(topics, review_due, health))
     expected = f"Bearer {token}".encode()
 
     @blueprint.get("/metrics")
-    def tell() -> Response:
-        given = request.headers.get("Authorization", "").encode()
-        if token and not hmac.compare_digest(given, expected):
+    def read_metrics() -> Response:
+        authorization = request.headers.get("Authorization", "").encode()
+        if token and not hmac.compare_digest(authorization, expected):
             abort(Response("send the token of CDS_METRICS_TOKEN as Authorization: Bearer\n", 401, _CHALLENGE))
         text = metrics.exposition() + generate_latest(state)
         return Response(text, content_type=CONTENT_TYPE_PLAIN_0_0_4, headers={"Cache-Control": "no-store"})

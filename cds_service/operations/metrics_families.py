@@ -8,17 +8,19 @@ server share, every second and when metrics are read: that is a fifth of what wr
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from itertools import product
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, disable_created_metrics
 
+from cards.content.service import Service
 from cards.topic import Topic
 from cds_service.errors import TokenRefusal
 from cds_service.event_log.call_log import REASON
 from cds_service.fhir_client.prefetch import State
 from cds_service.fhir_client.read_failure import ReadFailure
 
+NO_SERVICE = "none"  # of a call to an id that no service has
 NO_HOOK = "none"  # of a call that was refused before its hook was read
 UNIDENTIFIED = "unidentified"
 
@@ -29,7 +31,6 @@ _STAGES = ("auth", "decode", "triage", "chart", "rule", "ledger", "encode")
 _INDICATORS = ("info", "warning", "critical")
 SHOWN = "shown"
 _CARD_RESULTS = (SHOWN, "quiet-period", "max-cards")
-_TYPES = ("Condition", "Procedure")
 _UNREAD = ("not a resource", "patient not resolved", "no code")
 READ = "read"
 
@@ -42,7 +43,7 @@ Values = tuple[str, ...]
 class Counters:
     """Counters of one name, which is without its `_total`. `values`: those of the labels, one tuple for each series.
 
-    Neither thread-safe by itself: whoever adds or publishes holds the lock of the Metrics.
+    Not thread-safe: the caller of `add` and `publish` must have the lock of Metrics.
     """
 
     def __init__(
@@ -50,7 +51,7 @@ class Counters:
     ) -> None:
         family = Counter(name, about, labels, registry=registry)
         self._other = (OTHER,) * len(labels)
-        self._published = {one: family.labels(*one) if one else family for one in (*values, self._other)}
+        self._published = {key: family.labels(*key) if key else family for key in (*values, self._other)}
         self._pending: dict[Values, float] = {}
 
     def add(self, values: Values, number: float = 1) -> None:
@@ -59,14 +60,14 @@ class Counters:
         self._pending[known] = self._pending.get(known, 0) + number
 
     def publish(self) -> None:
-        """Tell prometheus_client what was added since."""
+        """Add what was counted since the last time to the metrics of prometheus_client."""
         for values, number in self._pending.items():
             self._published[values].inc(number)
         self._pending.clear()
 
 
 class _Histogram(Histogram):
-    """A histogram to which many observations are added in one go: prometheus_client takes them one by one only."""
+    """A histogram that takes many observations at once; that of prometheus_client takes them one by one."""
 
     def add(self, counts: Sequence[int], seconds: float) -> None:
         self._sum.inc(seconds)
@@ -90,8 +91,8 @@ class Durations:
         family = _Histogram(name, about, labels, registry=registry, buckets=buckets)
         self._other = (OTHER,) * len(labels)
         self._bounds = buckets
-        self._published = {one: family.labels(*one) for one in (*values, self._other)}
-        self._counts = {one: [0] * (len(buckets) + 1) for one in self._published}
+        self._published = {key: family.labels(*key) for key in (*values, self._other)}
+        self._counts = {key: [0] * (len(buckets) + 1) for key in self._published}
         self._seconds = dict.fromkeys(self._published, 0.0)
 
     def observe(self, values: Values, seconds: float) -> None:
@@ -101,7 +102,7 @@ class Durations:
         self._seconds[known] += seconds
 
     def publish(self) -> None:
-        """Tell prometheus_client what was observed since."""
+        """Add what was observed since the last time to the metrics of prometheus_client."""
         for values, counts in self._counts.items():
             if any(counts):
                 self._published[values].add(counts, self._seconds[values])
@@ -115,21 +116,22 @@ class Families:
     `clients`: names of clients. `all`: what is to be published.
     """
 
-    def __init__(self, topic: Topic, clients: Iterable[str]) -> None:
+    def __init__(self, topics: Collection[Topic], clients: Iterable[str]) -> None:
         self.registry = CollectorRegistry()
         self.all: list[Counters | Durations] = []
         clients = tuple(dict.fromkeys((*clients, UNIDENTIFIED)))
-        self._make_calls(topic.service.hooks, clients)
-        self._make_cards(topic.service.cards)
-        self._make_chart(tuple(topic.service.prefetch))
+        services = [topic.service for topic in topics]
+        self._make_calls(services, clients)
+        self._make_cards(services)
+        self._make_chart(services)
         self._make_feedback()
         self._make_events(clients)
 
-    def _make_calls(self, hooks: Iterable[str], clients: Iterable[str]) -> None:
-        known = (*hooks, NO_HOOK)
+    def _make_calls(self, services: Iterable[Service], clients: Iterable[str]) -> None:
+        called = [(service.id, hook) for service in services for hook in (*service.hooks, NO_HOOK)]
         answers = [*product(ANSWERED, ["200"]), *product(["refused"], _REFUSED), ("fault", "500")]
-        calls = [(hook, *answer) for hook in known for answer in answers]
-        self.calls = self._counters("calls", "Hook calls", ("hook", "outcome", "code"), calls)
+        calls = [(*call, *answer) for call in (*called, (NO_SERVICE, NO_HOOK)) for answer in answers]
+        self.calls = self._counters("calls", "Hook calls", ("service", "hook", "outcome", "code"), calls)
         self.client_calls = self._counters(
             "client_calls", "Hook calls that were answered, with or without cards", ("client",), product(clients)
         )
@@ -137,21 +139,24 @@ class Families:
         self.durations = self._histograms("call_duration", about, "outcome", (*ANSWERED, "refused", "fault"))
         self.stages = self._histograms("call_stage_duration", "A stage of a hook call", "stage", _STAGES)
 
-    def _make_cards(self, cards: Iterable[str]) -> None:
-        values = product(cards, _INDICATORS, _CARD_RESULTS)
+    def _make_cards(self, services: Iterable[Service]) -> None:
+        cards = [(service.id, card) for service in services for card in service.cards]
+        values = [(*card, *rest) for card in cards for rest in product(_INDICATORS, _CARD_RESULTS)]
         about = "Cards that were shown, or silenced and why"
-        self.cards = self._counters("cards", about, ("card", "indicator", "result"), values)
+        self.cards = self._counters("cards", about, ("service", "card", "indicator", "result"), values)
 
-    def _make_chart(self, keys: tuple[str, ...]) -> None:
+    def _make_chart(self, services: Sequence[Service]) -> None:
+        keys = tuple(dict.fromkeys(key for service in services for key in service.prefetch))
+        types = tuple(dict.fromkeys(name for service in services for name in service.resource_types.values()))
         states = product(keys, map(str, State))
         self.prefetch = self._counters("prefetch", "Prefetch values by what they told", ("key", "state"), states)
         results = product((*keys, REASON), (READ, *ReadFailure))
         self.reads = self._counters("fhir_reads", "Reads from FHIR servers", ("key", "result"), results)
         about = "A read from a FHIR server, with all its pages"
         self.read_durations = self._histograms("fhir_read_duration", about, "key", (*keys, REASON))
-        self.resources = self._counters("resources_read", "Resources of charts", ("type",), product(_TYPES))
+        self.resources = self._counters("resources_read", "Resources of charts", ("type",), product(types))
         about = "Resources of charts that could not be read"
-        self.skipped = self._counters("resources_skipped", about, ("type", "reason"), product(_TYPES, _UNREAD))
+        self.skipped = self._counters("resources_skipped", about, ("type", "reason"), product(types, _UNREAD))
 
     def _make_feedback(self) -> None:
         codes = product(("200", *_REFUSED, "500"))

@@ -1,6 +1,6 @@
-"""Where the worker processes of one server keep their metrics, so that any of them can tell those of all.
+"""The folder where the workers of one server keep their metrics, so that each of them can answer with those of all.
 
-It imports nothing of prometheus_client, which looks for the folder when it is imported, and never again.
+It does not import prometheus_client, which looks for the folder once, when it is imported.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ _VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 
 @contextmanager
 def metrics_folder() -> Iterator[None]:
-    """A folder of this server's own, below TMPDIR, for as long as the block runs: around everything that serves.
+    """A temporary folder of this server for as long as the block runs, which contains everything that serves.
 
-    Raises RuntimeError where prometheus_client is imported already: its numbers would be those of one worker.
+    Raises RuntimeError where prometheus_client is imported already: it would count for one worker alone.
     """
     if "prometheus_client" in sys.modules:
         raise RuntimeError("prometheus_client was imported before its folder was there")
     with TemporaryDirectory(prefix="cds-service-metrics-") as folder:
-        os.environ[_VARIABLE] = folder  # one that the environment names may hold the numbers of another server
+        os.environ[_VARIABLE] = folder  # a folder in the environment may be another server's
         try:
             yield
         finally:
@@ -32,15 +32,15 @@ def metrics_folder() -> Iterator[None]:
 
 
 def shared_folder() -> Path | None:
-    """The folder of the server that this process is a worker of; None: there is none, and all is in memory."""
+    """The folder of this process's server; None: there is none, and metrics are in memory."""
     folder = os.environ.get(_VARIABLE)
     return Path(folder) if folder else None
 
 
 def dead_workers(folder: Path) -> Iterator[int]:
-    """The ids of the processes that are gone and have left gauges that speak of the present."""
+    """The ids of processes that have ended and left live gauges."""
     for pid in {int(file.stem.rpartition("_")[2]) for file in folder.glob("gauge_live*_*.db")}:
-        with suppress(PermissionError):  # somebody else's process by now; ours is gone, and its number taken
+        with suppress(PermissionError):  # the number belongs to another user's process now
             try:
                 os.kill(pid, 0)
             except ProcessLookupError:

@@ -1,9 +1,8 @@
-"""Traces, where OTEL_EXPORTER_OTLP_ENDPOINT asks for them and the extra `tracing` is there; else nothing is loaded.
+"""Traces, where OTEL_EXPORTER_OTLP_ENDPOINT is set and the extra `tracing` is installed; else nothing is loaded.
 
-A span for each call, with one for each of its stages and each read from a FHIR server, made of the finished log event
-and of nothing else. No auto-instrumentation: it would put FHIR URLs, with patient ids in them, into spans.
-The trace of the caller goes on in ours (`traceparent`). It is not handed on to FHIR servers: to a server of somebody
-else it would only tell which of its requests belong together.
+A span for each call, with one for each of its stages and each read from a FHIR server, made from the finished log event
+alone. Auto-instrumentation is not used: it would put FHIR URLs, with patient ids in them, into spans. Our spans join
+the trace of the caller (`traceparent`). It is not sent on to FHIR servers, which could link requests by it.
 """
 
 from __future__ import annotations
@@ -28,40 +27,40 @@ _PROTOCOLS = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL
 _PROTOCOL = "http/protobuf"
 _MODULES = ("opentelemetry.sdk", "opentelemetry.exporter.otlp.proto.http")
 _SERVICE_NAME = "cds-service"
-_LEFT_OUT = ("cds_hooks.duration_ms", "cds_hooks.token.")  # spans tell times anyhow; of tokens not even the id
-_LAST_WORDS_MS = 2_000
+_LEFT_OUT = ("cds_hooks.duration_ms", "cds_hooks.token.")  # spans have times of their own; no token ids in traces
+_FLUSH_MS = 2_000
 _NS = 1_000_000_000
 
 
 def is_asked_for(environment: Mapping[str, str]) -> bool:
-    """Whether the standard variables of OpenTelemetry ask for traces."""
+    """Whether the standard variables of OpenTelemetry enable traces."""
     off = environment.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"
     none = environment.get("OTEL_TRACES_EXPORTER", "otlp").strip() == "none"
     return not off and not none and any(environment.get(name) for name in _ENDPOINTS)
 
 
 def find_faults(environment: Mapping[str, str]) -> Iterator[str]:
-    """Why the traces that are asked for cannot be given, each in one line that says what to mend."""
+    """Why traces that are enabled cannot be sent, each in one line that says what to change."""
     if not is_asked_for(environment):
         return
-    name = next(one for one in _ENDPOINTS if environment.get(one))
+    name = next(variable for variable in _ENDPOINTS if environment.get(variable))
     if not all(map(_is_installed, _MODULES)):
         yield f"{name} asks for traces: install the extra ({PROJECT}[tracing]), or remove the variable"
     exporter = environment.get("OTEL_TRACES_EXPORTER", "otlp").strip()
     if exporter != "otlp":
         yield "OTEL_TRACES_EXPORTER must be otlp or none"
-    for one in _PROTOCOLS:
-        if environment.get(one, _PROTOCOL) != _PROTOCOL:
-            yield f"{one} must be {_PROTOCOL}"
+    for variable in _PROTOCOLS:
+        if environment.get(variable, _PROTOCOL) != _PROTOCOL:
+            yield f"{variable} must be {_PROTOCOL}"
 
 
 def start_tracing(environment: Mapping[str, str]) -> Tracing | None:
-    """An observer that sends traces, from this process; None where nobody asks for them."""
+    """An observer that sends traces from this process; None where they are not enabled."""
     return Tracing(environment) if is_asked_for(environment) else None
 
 
 class Tracing:
-    """An observer of `audit`. A thread of the SDK sends the spans in batches; those it cannot send cost no call."""
+    """An Observer of events. A thread of the SDK sends the spans in batches, so that no call waits for them."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -70,7 +69,7 @@ class Tracing:
         from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
         sdk_log = logging.getLogger("opentelemetry")
-        sdk_log.handlers, sdk_log.propagate = [_Told()], False
+        sdk_log.handlers, sdk_log.propagate = [_SdkLog()], False
         named = environment.get("OTEL_SERVICE_NAME") or "service.name=" in environment.get(
             "OTEL_RESOURCE_ATTRIBUTES", ""
         )
@@ -81,18 +80,18 @@ class Tracing:
         Finalize(None, self.flush, exitpriority=0)  # atexit is not heard in a worker process
 
     def flush(self) -> None:
-        """Send what is still here, within two seconds."""
-        self._provider.force_flush(_LAST_WORDS_MS)
+        """Send the spans that are left, within two seconds."""
+        self._provider.force_flush(_FLUSH_MS)
 
     def close(self) -> None:
-        """Send what is still here, and end."""
+        """Send the spans that are left, and end."""
         self._provider.shutdown()
 
     def on_event(self, event: str, *values: str) -> None:
-        """Nothing: these belong to no call."""
+        """Nothing: these events belong to no call."""
 
     def on_call(self, call: CallLog, status: int, seconds: float) -> None:
-        """Make the spans of a call that is over."""
+        """Make the spans of a finished call."""
         from opentelemetry.trace import SpanKind, Status, StatusCode, set_span_in_context
 
         end = time.time_ns()
@@ -110,7 +109,7 @@ class Tracing:
         span.end(end)
 
     def _add_stages(self, call: CallLog, parent: Context, start: int) -> dict[str, Context]:
-        """One span for each stage, each of which begins with the end of the one before; their contexts by name."""
+        """One span for each stage, which begins when the stage before ends; their contexts by name."""
         from opentelemetry.trace import set_span_in_context
 
         contexts = {}
@@ -119,7 +118,7 @@ class Tracing:
             start += int(milliseconds * _NS / 1000)
             span.end(start)
             contexts[stage] = set_span_in_context(span)
-        return dict.fromkeys(("triage", "chart"), parent) | contexts  # a call that was refused in a stage lacks it
+        return dict.fromkeys(("triage", "chart"), parent) | contexts  # a refused call lacks the later stages
 
     def _add_read(self, read: ReadLog, parent: Context, start: int) -> None:
         from opentelemetry.trace import SpanKind, Status, StatusCode
@@ -136,7 +135,7 @@ class Tracing:
 
 
 def _caller(call: CallLog) -> Context | None:
-    """The trace that the call belongs to, by its `traceparent`; `tracestate` and baggage may hold anything."""
+    """The trace of the caller, by `traceparent`. `tracestate` and baggage are not read: they may contain anything."""
     from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
     if not call.traceparent:
@@ -156,8 +155,8 @@ def _is_installed(module: str) -> bool:
         return False
 
 
-class _Told(logging.Handler):
-    """Turns what the SDK complains of into an event of ours: its words would name addresses, and are no JSON."""
+class _SdkLog(logging.Handler):
+    """Turns warnings of the SDK into an event of ours: its own texts name addresses, and are not JSON."""
 
     def emit(self, record: logging.LogRecord) -> None:
         if record.levelno >= logging.WARNING:

@@ -1,8 +1,8 @@
-"""GET /openapi.json: what this service takes and gives, for integrators and tools. The words are in openapi.yaml."""
+"""GET /openapi.json: what this server takes and gives, for integrators and tools. The words are in openapi.yaml."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -11,8 +11,10 @@ import msgspec
 from flask import Blueprint, Response
 
 from cards.content.files import parse_yaml, read_text
+from cards.content.service import Service
 from cards.topic import Topic
 from cds_service.cds_hooks.discovery import SPECIFICATION_VERSION
+from cds_service.cds_hooks.hook_response import EXTENSION
 from cds_service.settings.settings import Settings
 from cds_service.version import program_version
 
@@ -21,13 +23,13 @@ _SANDBOX, _METRICS = "/", "/metrics"
 _TOKEN: list[dict[str, list[str]]] = [{"clientToken": []}]
 
 
-def openapi_blueprint(topic: Topic, settings: Settings) -> Blueprint:
+def openapi_blueprint(topics: Sequence[Topic], settings: Settings) -> Blueprint:
     """The document at /openapi.json, open to everybody in every profile; it is written once, when first asked for."""
     blueprint = Blueprint("openapi", __name__)
 
     @cache
     def document() -> bytes:
-        return msgspec.json.encode(openapi_document(topic, settings))
+        return msgspec.json.encode(openapi_document(topics, settings))
 
     @blueprint.get("/openapi.json")
     def openapi() -> Response:
@@ -36,13 +38,13 @@ def openapi_blueprint(topic: Topic, settings: Settings) -> Blueprint:
     return blueprint
 
 
-def openapi_document(topic: Topic, settings: Settings) -> dict[str, Any]:
-    """The OpenAPI 3.1 document of this server, with what the topic and the settings say put in.
+def openapi_document(topics: Sequence[Topic], settings: Settings) -> dict[str, Any]:
+    """The OpenAPI 3.1 document of this server, with what the topics and the settings say put in.
 
     Raises ContentError where openapi.yaml is not YAML.
     """
     document = parse_yaml(_DOCUMENT, read_text(_DOCUMENT), dict[str, Any])
-    filled: dict[str, Any] = _filled(document, _words(topic, settings))
+    filled: dict[str, Any] = _filled(document, _words(topics, settings))
     if settings.is_production:
         del filled["paths"][_SANDBOX]
         if not settings.metrics_token:
@@ -50,43 +52,67 @@ def openapi_document(topic: Topic, settings: Settings) -> dict[str, Any]:
     return filled
 
 
-def _words(topic: Topic, settings: Settings) -> dict[str, Any]:
+def _words(topics: Sequence[Topic], settings: Settings) -> dict[str, Any]:
     """What stands for each «word»; openapi.yaml explains them."""
-    service = topic.service
-    reasons = service.override_reasons
-    indicators = set(service.indicators())
+    services = [topic.service for topic in topics]
+    ids = [service.id for service in services]
+    pages = {name: page for topic in topics for name, page in topic.patient_pages.items()}
+    reasons = [
+        {"system": offered.system, "code": code, "display": display}
+        for offered in (service.override_reasons for service in services)
+        for code, display in offered.codes.items()
+    ]
+    hooks = _without_repeats(hook for service in services for hook in service.hooks)
+    codings = [msgspec.to_builtins(service.topic) for service in services]
     return {
         "«version»": program_version(),
         "«specification-version»": SPECIFICATION_VERSION,
         "«base-url»": settings.base_url,
         "«max-body-bytes»": f"{settings.max_body_bytes:,}",
-        "«service-id»": service.id,
-        "«title»": service.title,
-        "«description»": service.description,
-        "«usage-requirements»": service.usage_requirements,
-        "«owner»": service.owner,
-        "«reviewed-on»": str(service.reviewed_on),
-        "«hooks»": service.hooks,
-        "«calls»": [{"$ref": f"#/components/schemas/{hook}"} for hook in service.hooks],
-        "«prefetch»": {key: _prefetch_schema(template) for key, template in service.prefetch.items()},
-        "«prefetch-templates»": service.prefetch,
-        "«topic»": msgspec.to_builtins(service.topic),
-        "«override-reasons»": [
-            {"system": reasons.system, "code": code, "display": display} for code, display in reasons.codes.items()
-        ],
-        "«indicators»": sorted(indicators),
-        "«cards»": list(service.cards),
-        "«content-version»": topic.version,
-        "«pages»": list(topic.patient_pages),
-        "«languages»": sorted({language for page in topic.patient_pages.values() for language in page}),
+        "«service-id»": ids[0] if len(ids) == 1 else "{id}",
+        "«service-ids»": ids,
+        "«known-services»": ", ".join(ids),
+        "«extension»": EXTENSION,
+        "«title»": "; ".join(service.title for service in services),
+        "«description»": "\n\n".join(service.description for service in services),
+        "«usage-requirements»": "\n\n".join(service.usage_requirements for service in services),
+        "«owner»": "; ".join(_without_repeats(service.owner for service in services)),
+        "«reviewed-on»": str(min(service.reviewed_on for service in services)),
+        "«hooks»": hooks,
+        "«calls»": [{"$ref": f"#/components/schemas/{hook}"} for hook in hooks],
+        "«prefetch»": _prefetch_schemas(services),
+        "«prefetch-templates»": [service.prefetch for service in services],
+        "«topics»": codings,
+        "«topic»": codings[0],
+        "«override-reasons»": [reason for at, reason in enumerate(reasons) if reason not in reasons[:at]],
+        "«indicators»": sorted({indicator for service in services for indicator in service.indicators()}),
+        "«cards»": _without_repeats(card for service in services for card in service.cards),
+        "«content-version»": ", ".join(topic.version for topic in topics),
+        "«pages»": list(pages),
+        "«languages»": sorted({language for page in pages.values() for language in page}),
         "«security»": _TOKEN if settings.tokens_required else [{}, *_TOKEN],
         "«metrics-security»": [{"metricsToken": []}] if settings.metrics_token else [],
         "«discovery-security»": _TOKEN if settings.tokens_required and not settings.open_discovery else [{}, *_TOKEN],
     }
 
 
-def _prefetch_schema(template: str) -> dict[str, str]:
-    return {"description": f"The answer to `{template}`.", "$ref": "#/components/schemas/PrefetchResult"}
+def _without_repeats(words: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(words))
+
+
+def _prefetch_schemas(services: Sequence[Service]) -> dict[str, dict[str, str]]:
+    """A schema for each key of a prefetch, with the templates that services have for it."""
+    templates: dict[str, list[str]] = {}
+    for service in services:
+        for key, template in service.prefetch.items():
+            templates.setdefault(key, []).append(f"`{template}`")
+    return {
+        key: {
+            "description": f"The answer to {' or '.join(_without_repeats(named))}.",
+            "$ref": "#/components/schemas/PrefetchResult",
+        }
+        for key, named in templates.items()
+    }
 
 
 def _filled(part: Any, words: Mapping[str, Any]) -> Any:

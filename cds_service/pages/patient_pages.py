@@ -7,7 +7,7 @@ the printout.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
@@ -22,11 +22,12 @@ from markupsafe import Markup
 from cards.content.texts import Citations, fill_plain
 from cards.topic import Topic
 from cards.writing.wording import number_evidence
+from cds_service.errors import NotReady
 
 FIRST_LANGUAGE = "en"  # every page is there in it, and the translations have the same headings in the same places
 URGENT_HEADING = "Get help now"  # of the section in the first language that nobody may overlook
 _KEPT_S = 600  # a correction has to reach a patient soon
-_QUIET_ZONE = 4  # modules of white around a QR code
+_MARGIN = 4  # modules of white around a QR code
 
 _MARKDOWN = MarkdownIt("commonmark", {"html": False, "typographer": False})
 _CITATION = re.compile("[⁰¹²³⁴-⁹]+(?:,[⁰¹²³⁴-⁹]+)*")
@@ -88,20 +89,30 @@ def page_address(base_url: str, page: str, language: str) -> str:
     return f"{base_url}/education/{page}" + ("" if language == FIRST_LANGUAGE else f"?lang={language}")
 
 
-def patient_pages_blueprint(topic: Topic, base_url: str) -> Blueprint:
-    """The patient pages of a topic, each in every language it may be shown in."""
+def patient_pages_blueprint(topics: Iterable[Topic], base_url: str) -> Blueprint:
+    """The patient pages of the topics, each in every language it may be shown in.
+
+    Raises NotReady where two topics have a page of the same name.
+    """
     blueprint = Blueprint("patient_pages", __name__)
+    by_page: dict[str, Topic] = {}
+    for topic in topics:
+        for page in topic.patient_pages:
+            if by_page.setdefault(page, topic) is not topic:
+                services = f"{by_page[page].service.id} and {topic.service.id}"
+                raise NotReady([f"{services} both have a patient page {page}: serve one of them (CDS_TOPICS)"])
 
     @cache
     def render(name: str, language: str) -> _Page:
-        """Not before it is asked for: nobody waits at a start for pages that are rarely opened."""
-        return _render(topic, name, language, base_url)
+        """Not before it is opened: no start waits for pages that are rarely read."""
+        return _render(by_page[name], name, language, base_url)
 
     @blueprint.get("/education/<page>")
     def education(page: str) -> Response:
-        pages = topic.patient_pages.get(page)
-        if pages is None:
+        topic = by_page.get(page)
+        if topic is None:
             abort(404)
+        pages = topic.patient_pages[page]
         asked = re.split("[-_]", request.args.get("lang", "").strip().lower())[0] or FIRST_LANGUAGE
         shown = render(page, asked if asked in pages else FIRST_LANGUAGE)  # rather than no page for a patient
         apology = asked if asked in _LABELS else FIRST_LANGUAGE
@@ -161,7 +172,7 @@ def _sections(markdown: str, urgent: int | None) -> Iterator[_Section]:
 
 
 def _html(tokens: Sequence[Token]) -> Markup:
-    """Markdown of ours with raw HTML switched off, so it is safe to stand in a template; citations set quietly."""
+    """Markdown of ours with raw HTML switched off, so it is safe to stand in a template; citations in small print."""
     html: str = _MARKDOWN.renderer.render(tokens, _MARKDOWN.options, {})
     return Markup(_CITATION.sub(r'<span class="cite">\g<0></span>', html))  # noqa: S704
 
@@ -172,7 +183,7 @@ def _qr_code(address: str) -> Markup:
     Filled rectangles, not the strokes that segno itself would draw: strokes are thickened where a PDF is printed, and
     the longer addresses could then not be read.
     """
-    rows = list(segno.make(address, error="m", micro=False).matrix_iter(border=_QUIET_ZONE))
+    rows = list(segno.make(address, error="m", micro=False).matrix_iter(border=_MARGIN))
     runs = []
     for y, row in enumerate(rows):
         x = 0

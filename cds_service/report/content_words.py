@@ -28,7 +28,7 @@ class ContentWords:
 
     @property
     def never_silenced_title(self) -> str:
-        """The keys of the cards that are never silenced, such as "Red flags"; "Critical cards" where there are none."""
+        """The keys of the cards that are never silenced, as words; "Critical cards" where there are none."""
         keys = dict.fromkeys(card.replace("-", " ") for _, card in sorted(self.never_silenced))
         return (", ".join(keys) or "critical cards").capitalize()
 

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from cds_service.version import PROJECT, program_version
+
 if TYPE_CHECKING:
     from cds_service.report.content_words import ContentWords
     from cds_service.report.counting.window import Window
@@ -21,7 +23,6 @@ _BREAKDOWNS = ("service", "card", "week", "client", "tenant", "reason", "suggest
 _WIDE = 132  # columns, where the output is no terminal
 _NARROW = 100
 _NO_RIGHT = "InsufficientPrivilege"  # PostgreSQL's name for it
-_PACKAGE = "lumbar-puncture-back-pain"
 
 
 class ReportRefused(click.ClickException):
@@ -104,8 +105,6 @@ def _window(since: str) -> Window:
 
 
 def _ask(database: Database, window: Window, wanted: tuple[str, ...]) -> LedgerReport:
-    from importlib.metadata import version
-
     from cds_service.report.ledger_report import build_report
     from cds_service.storage.database import DatabaseUnavailable
 
@@ -113,7 +112,7 @@ def _ask(database: Database, window: Window, wanted: tuple[str, ...]) -> LedgerR
         fault = database.schema_fault()
         if fault:
             raise ReportRefused(f"the database is not ready: {fault}")
-        return build_report(database, window, _words(), f"cds-service {version(_PACKAGE)}", wanted)
+        return build_report(database, window, _words(), f"cds-service {program_version()}", wanted)
     except DatabaseUnavailable as reason:
         if str(reason) == _NO_RIGHT:
             raise ReportRefused("the database user may not read the ledger and make temporary tables") from None
@@ -124,12 +123,12 @@ def _ask(database: Database, window: Window, wanted: tuple[str, ...]) -> LedgerR
 
 def _words() -> ContentWords:
     """The content's own words, as they stand now."""
-    from cards.catalogue import load_topic
+    from cards.catalogue import load_topics
     from cards.content.files import ContentError
     from cds_service.report.content_words import words_of
 
     try:
-        return words_of([load_topic()])
+        return words_of(load_topics().values())
     except ContentError as fault:
         raise ReportRefused(f"the clinical content has faults: {fault}") from None
 
@@ -157,4 +156,4 @@ def _require_charts() -> None:
     try:
         import matplotlib  # noqa: F401 - whether it is there
     except ImportError:
-        raise ReportRefused(f"--format html draws charts: pip install '{_PACKAGE}[report]'") from None
+        raise ReportRefused(f"--format html draws charts: pip install '{PROJECT}[report]'") from None

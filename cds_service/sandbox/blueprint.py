@@ -1,11 +1,11 @@
-"""The sandbox put together: the page at `/`, what it asks of this process below /sandbox/, and the FHIR server there.
+"""The sandbox put together: the page at `/`, its own endpoints below /sandbox/, and the FHIR server there.
 
 The hook call, feedback and discovery are not here: the page sends them to the real endpoints.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, date, datetime
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,17 +19,17 @@ from cds_service.cds_hooks.explain import explain_parts
 from cds_service.clients.registry import RegisteredClient
 from cds_service.errors import BadRequest
 from cds_service.flask_door import read_json_body
-from cds_service.sandbox.card_detail import render_detail
-from cds_service.sandbox.charts import PRACTITIONER_ID, Charts
-from cds_service.sandbox.ehr import MODES, Ehr, describe
-from cds_service.sandbox.fhir_server import ACCESS_TOKEN, VERSIONS, FhirServer, fhir_blueprint
-from cds_service.sandbox.loopback import LoopbackReader, NotReadable, loopback_base
-from cds_service.sandbox.order_catalogue import ORDERS, PRIORITIES, REASONS
-from cds_service.sandbox.page_state import read_state
-from cds_service.sandbox.page_token import PageKey
-from cds_service.sandbox.stories import Story, load_stories
-from cds_service.sandbox.timeline import read_timeline
-from cds_service.sandbox.timeline_drawing import NARROW, WIDE, draw
+from cds_service.sandbox.fhir_server.endpoints import ACCESS_TOKEN, VERSIONS, FhirServer, fhir_blueprint
+from cds_service.sandbox.fhir_server.patient_charts import PRACTITIONER_ID, PatientCharts
+from cds_service.sandbox.fhir_server.stories import Story, load_stories
+from cds_service.sandbox.page.card_detail import render_detail
+from cds_service.sandbox.page.chart_timeline import read_timeline
+from cds_service.sandbox.page.ehr import Ehr, describe, prefetch_modes
+from cds_service.sandbox.page.loopback import LoopbackReader, NotReadable, loopback_base
+from cds_service.sandbox.page.order_choices import PRIORITIES, order_choices
+from cds_service.sandbox.page.page_state import Offer, read_state
+from cds_service.sandbox.page.page_token import PageKey
+from cds_service.sandbox.page.timeline_drawing import NARROW, WIDE, draw
 from cds_service.settings.settings import Settings, is_loopback
 
 _POLICY = (
@@ -47,28 +47,36 @@ class _PrefetchWanted(msgspec.Struct):
 
 
 class Sandbox:
-    """One sandbox for one process. `client`: the page, to be registered; None where a token would not hold."""
+    """One sandbox for one process. `topics`: by the id of their service; the page begins with the first."""
 
-    def __init__(self, topic: Topic, settings: Settings, clock: Callable[[], datetime]) -> None:
-        self._topic = topic
+    def __init__(self, topics: Mapping[str, Topic], settings: Settings, clock: Callable[[], datetime]) -> None:
+        self._topics = topics
+        self._offers = {name: _offer(topic) for name, topic in topics.items()}
         self._settings = settings
         self._clock = clock
         self._stories = load_stories()
-        charts = Charts(self._stories)
-        self._ehr = Ehr(charts, LoopbackReader(), topic.service.prefetch, self._today, settings.port)
-        self._fhir_server = FhirServer(charts, self._today, settings.fhir_budget_ms / 1000 + _LONGER_THAN_THE_BUDGET_S)
+        charts = PatientCharts(self._stories)
+        self._ehr = Ehr(charts, LoopbackReader(), self._today, settings.port)
+        slow_s = settings.fhir_budget_ms / 1000 + _LONGER_THAN_THE_BUDGET_S
+        self._fhir_server = FhirServer(charts, _resource_types(topics.values()), self._today, slow_s)
         self._key = PageKey(f"{settings.base_url}/sandbox") if settings.workers == 1 else None
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
         self._fhir_root = f"http://{host}:{settings.port}/sandbox"
 
     @property
     def client(self) -> RegisteredClient | None:
-        """The page as a client of the service, for as long as this process runs."""
+        """The page as a client of the services, to be registered; None where another process may answer than signed."""
         return self._key.client() if self._key else None
 
     def blueprint(self) -> Blueprint:
         """Every address of the sandbox."""
-        blueprint = Blueprint("sandbox", __name__)
+        blueprint = Blueprint(
+            "sandbox",
+            "cds_service.sandbox.page",
+            template_folder="templates",
+            static_folder="static",
+            static_url_path="/sandbox/static",
+        )
         blueprint.before_request(self._refuse_strangers)
         blueprint.register_error_handler(NotReadable, _not_readable)
         blueprint.add_url_rule("/", "page", self.page)
@@ -80,6 +88,10 @@ class Sandbox:
         blueprint.add_url_rule("/sandbox/explanation", "explanation", self.explanation, methods=["POST"])
         blueprint.register_blueprint(fhir_blueprint(self._fhir_server))
         return blueprint
+
+    def _topic(self) -> Topic:
+        """The topic of the service that the request at hand is about: `service` of its query, else the first one."""
+        return self._topics.get(request.args.get("service", "")) or next(iter(self._topics.values()))
 
     def _today(self) -> date:
         return self._clock().astimezone(UTC).date()
@@ -97,31 +109,34 @@ class Sandbox:
             abort(404)
 
     def page(self) -> Response:
-        """The page, in the state that its address asks for; the chart of one of our own patients is drawn already."""
+        """The page, in the state of its address; the timeline of a patient of the embedded server is drawn already."""
         required, can_sign = self._settings.tokens_required, self._key is not None
-        state = read_state(request.args, self._stories, must_sign=required, can_sign=can_sign)
-        story = None if state.base else self._stories.find(state.patient)
-        patient, chart = self._chart(self._base_of(story), story.id) if story else (None, "")
+        topic = self._topic()
+        offer = self._offers[topic.service.id]
+        story = self._stories.find(request.args.get("patient", "")) or self._stories.patients[0]
+        state = read_state(request.args, story, offer, must_sign=required, can_sign=can_sign)
+        patient, chart = (None, "") if state.base else self._chart(self._base_of(story), story.id)
         html = render_template(
             "sandbox.html",
             state=state,
             stories=self._stories.patients,
-            story=story,
+            story=None if state.base else story,
             patient=patient,
             chart=Markup(chart),  # noqa: S704 - of our own template, which escapes
-            service=self._topic.service,
+            service=topic.service,
+            services=[topic.service for topic in self._topics.values()],
+            offer=offer,
+            hook_call=self._stories.hook_call,
+            has_stories=topic.service.id == self._stories.service,
             base_url=self._settings.base_url,
             fhir_root=self._fhir_root,
-            orders=ORDERS,
-            reasons=REASONS,
             priorities=PRIORITIES,
-            prefetch_modes=MODES,
             practitioner=f"Practitioner/{PRACTITIONER_ID}",
             access_token=ACCESS_TOKEN,
             can_sign=can_sign,
             tokens_required=required,
             one_call_at_a_time=self._settings.threads * self._settings.workers == 1,
-            pages={name: texts["en"].head["title"] for name, texts in self._topic.patient_pages.items()},
+            pages={name: texts["en"].head["title"] for name, texts in topic.patient_pages.items()},
             budget_ms=self._settings.fhir_budget_ms,
         )
         return Response(html, mimetype="text/html", headers={"Content-Security-Policy": _POLICY})
@@ -136,8 +151,9 @@ class Sandbox:
         return _json({"patient": patient, "timeline": html})
 
     def _chart(self, base: str, patient_id: str) -> tuple[dict[str, str], str]:
-        prefetch = self._ehr.fill_prefetch(base, patient_id, "complete")
-        timeline = read_timeline(prefetch, patient_id, self._topic, self._today())
+        topic = self._topic()
+        prefetch = self._ehr.fill_prefetch(base, patient_id, topic.service.prefetch)
+        timeline = read_timeline(prefetch, patient_id, topic, self._today())
         patient = msgspec.json.decode(prefetch["patient"]) if "patient" in prefetch else {}
         drawings = [draw(timeline, form) for form in (WIDE, NARROW)] if timeline else []
         html = render_template("sandbox_timeline.html", timeline=timeline, drawings=drawings)
@@ -151,15 +167,17 @@ class Sandbox:
     def prefetch(self) -> Response:
         """The prefetch of a call, as an EHR would fill it."""
         wanted = _decode(_PrefetchWanted)
-        if wanted.mode not in MODES:
-            raise BadRequest(f"mode must be one of {', '.join(MODES)}")
+        service = self._topic().service
+        modes = self._offers[service.id].prefetch_modes
+        if wanted.mode not in modes:
+            raise BadRequest(f"mode must be one of {', '.join(modes)}")
         loopback_base(wanted.base)
-        return _json({"prefetch": self._ehr.fill_prefetch(wanted.base, wanted.patient, wanted.mode)})
+        return _json({"prefetch": self._ehr.fill_prefetch(wanted.base, wanted.patient, service.prefetch, wanted.mode)})
 
     def token(self, endpoint: str) -> Response:
         """A signed token for one call of one endpoint of the service, as text."""
         address = f"{self._settings.base_url}/cds-services"
-        call = f"{address}/{self._topic.service.id}"
+        call = f"{address}/{self._topic().service.id}"
         audiences = {"discovery": address, "call": call, "feedback": f"{call}/feedback"}
         if endpoint not in audiences or self._key is None:
             abort(404)
@@ -168,13 +186,24 @@ class Sandbox:
 
     def details(self) -> Response:
         """Details of cards, from Markdown to HTML, in the order in which they were sent."""
-        return _json([render_detail(one) for one in _decode(list[str])[:_MOST_DETAILS]])
+        return _json([render_detail(detail) for detail in _decode(list[str])[:_MOST_DETAILS]])
 
     def explanation(self) -> Response:
         """Why / why not: the explanation of a hook call as HTML, and what became of each card."""
-        told = explain_parts(read_json_body(), self._topic, self._today())
-        html = render_template("sandbox_explanation.html", sections=told.sections)
-        return _json({"html": html, "verdicts": [msgspec.to_builtins(one) for one in told.verdicts]})
+        explained = explain_parts(read_json_body(), self._topic(), self._today())
+        html = render_template("sandbox_explanation.html", sections=explained.sections)
+        return _json({"html": html, "verdicts": explained.verdicts})
+
+
+def _offer(topic: Topic) -> Offer:
+    service = topic.service
+    return Offer(order_choices(topic.order_catalogue), tuple(service.hooks), prefetch_modes(service.prefetch))
+
+
+def _resource_types(topics: Iterable[Topic]) -> tuple[str, ...]:
+    """The resource types of the embedded server: those that the prefetch of a service asks for, and who orders."""
+    types = (name for topic in topics for name in topic.service.resource_types.values())
+    return tuple(dict.fromkeys(("Patient", *types, "Practitioner")))
 
 
 def _decode(shape: Any) -> Any:

@@ -41,13 +41,13 @@ class Answer:
 
 @cache
 def outcome(status: int, issue_code: str, diagnostics: str, *headers: Header) -> Answer:
-    """An answer that the WSGI application has no part in: an OperationOutcome."""
+    """An OperationOutcome as an answer that does not come from the WSGI application."""
     plain = [(b"content-type", b"application/fhir+json"), (b"x-content-type-options", b"nosniff")]
     return Answer(status, [*plain, *headers], operation_outcome(diagnostics, issue_code))
 
 
 def call(application: WSGIApplication, scope: Scope, body: bytes, length: int) -> Answer:
-    """What the application answers, complete: its answers are small, and none is a stream. A fault is logged: 500."""
+    """The complete answer of the application, whose answers are small. An exception is logged and gives 500."""
     started: list[Any] = []
     pieces: list[bytes] = []
 
@@ -71,9 +71,9 @@ def call(application: WSGIApplication, scope: Scope, body: bytes, length: int) -
 
 
 def environ(scope: Scope, body: bytes, length: int) -> WSGIEnvironment:
-    """The request as PEP 3333 has it. `length` stands for what framed the body: the application sees one way only.
+    """The request as PEP 3333 has it. `length`: of the body, whether it came with Content-Length or in chunks.
 
-    Names with an underscore are left out, for `X_Forwarded_For` would pass for `X-Forwarded-For`.
+    Header names with an underscore are left out, because `X_Forwarded_For` would become `X-Forwarded-For`.
     """
     version = scope["http_version"]
     server, client = scope.get("server") or ("", ""), scope.get("client") or ("", "")

@@ -1,7 +1,7 @@
-"""Gives a request a thread only when its whole body is here, so that slow clients cost some memory and no thread.
+"""Gives a request a thread only when its whole body has arrived, so that slow clients cost memory and no thread.
 
-An ASGI application around the WSGI one (ADR 9). Bodies arrive on the event loop, within a time and within a total of
-bytes; then one of a fixed number of threads runs the WSGI application, which finds a complete body.
+An ASGI application around the WSGI one (ADR 9). Bodies arrive on the event loop, bounded in time and in total size;
+then one of a fixed number of threads runs the WSGI application with the complete body.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 _BODY_SECONDS = 10.0
 _LINGER_SECONDS = 2.0
-_MOST_BODIES = 32  # as many bodies of the largest size may be held at once: 256 MB by default
+_MOST_BODIES = 32  # of the largest size, at once: 256 MB by default
 _WAITING_FOR_EACH_THREAD = 4
 _LEAST_WAITING = 64  # so that a process of few threads does not refuse a handful of clients
-_OPERATORS = (b"/health/", b"/metrics")  # addresses that are answered however many calls there are
-_OPERATORS_THREADS = 3  # one that waits for the database, one that gathers metrics, one for all that is quick
+_OPERATORS = (b"/health/", b"/metrics")  # paths that have threads of their own
+_OPERATORS_THREADS = 3  # one waits for the database, one gathers metrics, one does the rest
 _HTTPS_ONLY = [(name.lower().encode(), text.encode()) for name, text in HTTPS_ONLY.items()]
 _BROKEN = (400, "structure", "the body ended before it was complete")
 _LATE = (408, "timeout", f"the body did not arrive within {_BODY_SECONDS:g} seconds: send the request again")
@@ -52,7 +52,7 @@ class _Refused(Exception):
 
 
 def create_asgi_app_from_environment() -> Buffered:
-    """What a server process runs: the application with the settings of the environment of the process."""
+    """The application that a server process runs, with the settings of its environment."""
     settings = read_settings(os.environ)
     application = create_app_from_environment()
     buffered = Buffered(
@@ -67,7 +67,7 @@ def create_asgi_app_from_environment() -> Buffered:
 
 
 class _Lane:
-    """Threads, and places for those that wait for one. Places are counted on the event loop alone, without locks."""
+    """Threads, and places to wait for them. Places are counted on the event loop alone, hence without locks."""
 
     def __init__(self, name: str, threads: int) -> None:
         self._threads = ThreadPoolExecutor(threads, name)
@@ -75,7 +75,7 @@ class _Lane:
         self.taken = 0
 
     async def run(self, call: Callable[..., Answer], *arguments: Any) -> Answer:
-        """What the call answers, as soon as a thread is free. Raises _Refused where too many wait already."""
+        """The answer of a call that runs when a thread is free. Raises _Refused where too many calls wait already."""
         if self.taken >= self._places:
             raise _Refused(*_BUSY)
         self.taken += 1
@@ -88,9 +88,9 @@ class _Lane:
 class Buffered:
     """The ASGI application. `most_bytes`: the largest body, which is the WSGI application's own limit, too.
 
-    A larger body is not read: the application sees its length and nothing of it, and answers 413 in its own way.
-    `origins`: of the browser pages that may read a refusal, None for any; `https_only`: a refusal says that this host
-    is to be called by https. The application says both in its own answers.
+    A larger body is not read: the application gets its length without a body, and answers 413. `origins`: of the
+    browser pages that may read a refusal, None for any. `https_only`: a refusal has the header
+    Strict-Transport-Security. The application adds both to its own answers.
     """
 
     def __init__(
@@ -113,11 +113,11 @@ class Buffered:
         self._free_bytes = _MOST_BODIES * most_bytes  # counted on the event loop alone, hence without locks
 
     def in_progress(self) -> int:
-        """Requests that have a thread or wait for one, probes not among them."""
+        """Requests that have a thread or wait for one, without probes."""
         return self._calls.taken
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request; a connection whose request was not read to its end is closed."""
+        """Answer one request, and close the connection where the request was not read to its end."""
         body = _Body()
         read = False
         try:
@@ -139,7 +139,7 @@ class Buffered:
             await _linger(receive)
 
     def _for_browsers(self, origin: bytes | None) -> list[Header]:
-        """What lets a page of a registered origin read a refusal; of any origin, where none need be registered."""
+        """Headers that let a page of a registered origin read a refusal; of any origin where `origins` is None."""
         if origin is None:
             return []
         if self._origins is None:
@@ -148,9 +148,9 @@ class Buffered:
         return [(b"access-control-allow-origin", origin), (b"vary", b"Origin")] if allowed else [(b"vary", b"Origin")]
 
     async def _collect(self, headers: Sequence[Header], receive: Receive, body: _Body) -> int:
-        """Reads the body into `body` and returns its length; a body that is too large is left unread.
+        """Read the body into `body`, unless it is too large, and return its length.
 
-        Raises _Refused: 400 for a body that breaks off, 408 for a slow one, 503 where there is no room for it.
+        Raises _Refused: 400 for a body that breaks off, 408 for a slow one, 503 where there is no memory left for it.
         """
         declared = _declared_length(headers)
         if declared is not None and not 0 < declared <= self._most_bytes:
@@ -181,14 +181,14 @@ class Buffered:
         body.chunks.append(chunk)
 
     def _call(self, scope: Scope, body: _Body, length: int) -> Answer:
-        # Joined in the thread that frees it: on the event loop a body of 1 MB costs twice the page faults.
+        # Joined in the thread that frees it: joining 1 MB on the event loop costs twice the page faults.
         whole = b"".join(body.chunks)
         body.chunks.clear()
         return call(self._application, scope, whole, length)
 
 
 def _declared_length(headers: Sequence[Header]) -> int | None:
-    """The length of the body by its head, None where only its end will tell."""
+    """The length of the body according to its headers, None for a chunked body."""
     names = dict(headers)
     if b"transfer-encoding" in names:
         return None
@@ -196,7 +196,7 @@ def _declared_length(headers: Sequence[Header]) -> int | None:
 
 
 async def _linger(receive: Receive) -> None:
-    """Takes in a little of what is still sent: closing at once would reset the connection and lose the answer."""
+    """Read a little of the rest: closing at once would reset the connection, and the client would lose the answer."""
     try:
         async with asyncio.timeout(_LINGER_SECONDS):
             while (await receive()).get("more_body", False):

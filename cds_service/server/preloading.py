@@ -14,13 +14,13 @@ from cds_service.settings.settings import Settings
 
 
 def preload(settings: Settings) -> None:
-    """Load content, libraries and models: workers that are forked afterwards share them, and start with them.
+    """Load content, libraries and FHIR models, which the workers that are forked afterwards share.
 
-    One of each thing that we author is made, because its FHIR model is imported by the first of its kind. No garbage is
-    collected from here on, until a worker begins: a collection would write to the pages that are to be shared.
+    One resource of each type that we author is made, because the first one imports its FHIR model. Garbage collection
+    is off until a worker starts, because it would write to the shared memory pages.
     """
     gc.disable()
-    import_module("cds_service.server.body_buffering")  # the application, and all it imports
+    import_module("cds_service.server.body_buffering")  # the application and its imports
     served_topics(settings)
     operation_outcome("preload", "processing")
     for version in FhirVersion:

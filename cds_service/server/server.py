@@ -19,10 +19,10 @@ from cds_service.server.preloading import preload
 from cds_service.settings.settings import Settings
 
 _HEAD_SECONDS = 10  # for the head of a request; also how long an idle connection is kept
-_STOP_SECONDS = 5  # for calls in work once the server is told to stop; then slow clients are cut off
+_STOP_SECONDS = 5  # for calls under way at SIGTERM; then slow clients are cut off
 _MOST_CONNECTIONS = 4096  # of one process
 _SPARE_FILES = 256
-_HEAP = {  # by environment variable: the number that malloc.h has for it, and what we set
+_HEAP = {  # by environment variable: its number in malloc.h, and our value
     "MALLOC_ARENA_MAX": (-8, 2),
     "MALLOC_TRIM_THRESHOLD_": (-1, 4 * 2**20),
     "MALLOC_MMAP_THRESHOLD_": (-3, 4 * 2**20),
@@ -30,12 +30,12 @@ _HEAP = {  # by environment variable: the number that malloc.h has for it, and w
 
 
 def run(settings: Settings) -> None:
-    """Serve until the process is told to stop. Each worker reads its settings from the environment.
+    """Serve until SIGTERM or SIGINT. Each worker reads its settings from the environment.
 
-    Workers are forked from a process that has loaded everything, where the system allows that; a worker that dies is
-    replaced, and the server ends with status 1 if the new one dies within seconds.
+    On Linux, workers are forked from a process that has loaded everything. A worker that dies is replaced; the server
+    ends with status 1 if the new one dies within seconds.
     """
-    if sys.platform == "linux":  # elsewhere, system libraries do not always outlive a fork
+    if sys.platform == "linux":  # elsewhere, system libraries are not always safe after a fork
         multiprocessing.set_start_method("fork", force=True)
         _set_up_heap()
     with metrics_folder():
@@ -46,22 +46,22 @@ def run(settings: Settings) -> None:
             address=settings.host,
             port=settings.port,
             interface=Interfaces.ASGINL,
-            http=HTTPModes.http1,  # the one that times heads; a proxy in front speaks it to us in any case
+            http=HTTPModes.http1,  # with a timeout for heads; a proxy uses it in any case
             http1_settings=HTTP1Settings(header_read_timeout=_HEAD_SECONDS * 1000),
             websockets=False,
             workers=settings.workers,
             workers_kill_timeout=_STOP_SECONDS,
             backpressure=_connections(),
             respawn_failed_workers=True,
-            log_level=LogLevels.error,  # our own events tell more, and tell it without a word about patients
+            log_level=LogLevels.error,  # our own events say more, and nothing about patients
             log_access=False,
         ).serve()
 
 
 def _set_up_heap() -> None:
-    """Two heaps for all threads instead of sixteen, that keep a few bodies' worth of memory for the next call (ADR 14).
+    """Two heaps for all threads instead of sixteen, which keep the memory of a few bodies for the next call (ADR 14).
 
-    What the environment says of it holds. Elsewhere than in glibc nothing happens.
+    Variables of the environment win. Without glibc nothing happens.
     """
     with suppress(AttributeError):
         mallopt = ctypes.CDLL(None).mallopt
@@ -71,7 +71,7 @@ def _set_up_heap() -> None:
 
 
 def _connections() -> int:
-    """How many connections one process takes, after asking for as many files as they need."""
+    """The number of connections of one process, after raising its limit of open files."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = _MOST_CONNECTIONS + _SPARE_FILES
     if 0 <= soft < wanted:

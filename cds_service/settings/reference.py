@@ -1,4 +1,4 @@
-"""The settings as their users read them: names, defaults, and the table of docs/configuration.md (`make docs`)."""
+"""How settings are documented: flags, defaults, and the table of docs/configuration.md (`make docs`)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _WORDS = {"True": "yes", "False": "no", "None": ""}
 
 
 def with_table(document: str) -> str:
-    """The document with the table as it should be now, between its two marks. Raises ValueError without them."""
+    """The document with the current table between its two marks. Raises ValueError without them."""
     before, begin, rest = document.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not begin or not end:
@@ -43,13 +43,13 @@ def _cells(setting: Field[Any]) -> Iterator[str]:
 
 
 def _markdown(text: str) -> str:
-    """Plain text in a cell; a document that it names becomes a link."""
+    """Plain text in a cell of a table; the name of a document becomes a link."""
     escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace("|", "\\|")
     return re.sub(r"docs/([\w-]+\.md)", r"[\1](\1)", escaped)
 
 
 def default_words(setting: Field[Any]) -> str:
-    """The default as a variable would say it; empty where there is none."""
+    """The default in the form of the variable; empty where there is none."""
     return _WORDS.get(str(setting.default), str(setting.default))
 
 

@@ -1,4 +1,4 @@
-"""What a setting may be. Each kind reads a variable's text, and says what it takes in words."""
+"""Kinds of settings: each reads the text of a variable, and describes what it accepts."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ _SHORTEST_SECRET = 32
 
 @dataclass(frozen=True)
 class Kind:
-    """`takes` completes "must be"; `parse` raises ValueError for any other text, with words of its own or without."""
+    """`takes` completes "must be". `parse` raises ValueError for any other text, with a message or without."""
 
     takes: str
     parse: Callable[[str], Any]
     hint: str = ""
 
     def read(self, text: str) -> Any:
-        """The value. Raises ValueError, whose text begins with "must" and never holds the value."""
+        """The value. Raises ValueError, whose message begins with "must" and never contains the text."""
         try:
             return self.parse(text)
         except ValueError as fault:
-            said = str(fault)
-            raise ValueError(said if said.startswith("must") else f"must be {self.takes}{self.hint}") from None
+            message = str(fault)
+            raise ValueError(message if message.startswith("must") else f"must be {self.takes}{self.hint}") from None
 
 
 def whole_number(least: int, most: int) -> Kind:
@@ -44,7 +44,7 @@ def whole_number(least: int, most: int) -> Kind:
 
 
 def one_of(*choices: str) -> Kind:
-    """One of a few words, to the letter."""
+    """One of a few words, case-sensitive."""
 
     def parse(text: str) -> str:
         if text not in choices:
@@ -74,6 +74,16 @@ def _file(text: str) -> Path:
     return file
 
 
+def _topics(text: str) -> tuple[str, ...]:
+    from cards.catalogue import find_topics  # not for every command
+
+    names = tuple(name.strip() for name in text.split(","))
+    installed = find_topics()
+    if not set(names) <= installed.keys():
+        raise ValueError(f"must be {TOPICS.takes}: {', '.join(installed)}")
+    return names
+
+
 def _host(text: str) -> str:
     if not _HOST.fullmatch(text):
         raise ValueError
@@ -95,7 +105,7 @@ def _public_url(text: str) -> str:
     try:
         parts = urlsplit(text)
         plain = parts.port != 0 and not set("@?# \\") & set(text)
-    except ValueError:  # a port that is none
+    except ValueError:  # an invalid port
         plain = False
     if not plain or parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError
@@ -104,6 +114,7 @@ def _public_url(text: str) -> str:
 
 YES_OR_NO = Kind("yes or no", _yes_or_no)
 FOLDER = Kind("a folder that is there", _folder)
+TOPICS = Kind("some of the topics that are installed, separated by commas", _topics)
 FILE = Kind("a file that is there", _file)
 HOST = Kind("an address or host name to listen on, such as 127.0.0.1", _host)
 DATABASE_URL = Kind("a sqlite:///… or postgresql://… URL that names its database", _database_url)

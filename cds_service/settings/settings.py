@@ -1,5 +1,6 @@
-"""Settings: CDS_* environment variables, read once. No secret has a default; what is wrong is said all at once, at
-start. What a profile does not allow is at the end. docs/configuration.md is made of what stands here.
+"""Settings: CDS_* environment variables, read once at the start, with every fault reported at once.
+
+No secret has a default. docs/configuration.md is generated from this module.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from cds_service.settings.setting_values import (
     HOST,
     PUBLIC_URL,
     SECRET,
+    TOPICS,
     YES_OR_NO,
     Kind,
     one_of,
@@ -83,6 +85,9 @@ class Settings:
     )
     fhir_budget_ms: int = _setting(1500, whole_number(0, 60_000), "time for all reads of one call from its FHIR server")
     max_body_bytes: int = _setting(8_000_000, whole_number(1_000, 1_000_000_000), "largest request body; more is 413")
+    topics: tuple[str, ...] | None = _setting(
+        None, TOPICS, "the topics that are served, each as one service; default: all that are installed"
+    )
     value_sets_dir: Path | None = _setting(  # noqa: RUF009
         None, FOLDER, "folder of the site's own codes (docs/site-codes.md)"
     )
@@ -100,7 +105,7 @@ class Settings:
 
     @property
     def is_production(self) -> bool:
-        """Whether calls come from strangers and are about people."""
+        """Whether the service is in use: calls come over the network and are about real patients."""
         return self.profile == "production"
 
     @property
@@ -110,7 +115,7 @@ class Settings:
 
     @property
     def database(self) -> URL:
-        """Where the ledger is; in development a file in the working directory unless another is named."""
+        """The URL of the ledger; the default in development is a file in the working directory."""
         return parse_database_url(self.database_url or "sqlite:///cds-service.sqlite")
 
     @property
@@ -122,8 +127,8 @@ class Settings:
 
 def read_settings(environment: Mapping[str, str]) -> Settings:
     """Settings from CDS_* variables. Raises NotReady with every fault, unknown CDS_* names included."""
-    known = {PREFIX + one.name.upper(): one for one in fields(Settings)}
-    files = {variable + FROM_FILE: variable for variable, one in known.items() if one.metadata["secret"]}
+    known = {PREFIX + setting.name.upper(): setting for setting in fields(Settings)}
+    files = {variable + FROM_FILE: variable for variable, setting in known.items() if setting.metadata["secret"]}
     values: dict[str, Any] = {}
     reasons, wrong = [], set()
     for name, text in sorted(environment.items()):
@@ -151,10 +156,10 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
 
 
 def _read_file(kind: Kind, path: str) -> Any:
-    """A secret as containers mount it: the text of a file, without the newline at its end."""
+    """A secret in a file, as containers mount it, without the newline at its end. Raises ValueError."""
     try:
         text = FILE.read(path).read_text("utf-8")
-    except (OSError, ValueError):  # not there, not ours, no text: the words for the last would hold what it says
+    except (OSError, ValueError):  # also for bytes that are no text, whose error would quote them
         raise ValueError("must be a file of UTF-8 text that this process may read") from None
     try:
         return kind.read(text.rstrip("\r\n"))
@@ -163,7 +168,7 @@ def _read_file(kind: Kind, path: str) -> Any:
 
 
 def _against_profile(settings: Settings) -> Iterator[str]:
-    """What the profile does not allow, each in one line that begins with its variable (design.md 6)."""
+    """What the profile does not allow, in lines that begin with the variable (design.md 6)."""
     if not settings.is_production:
         if not is_loopback(settings.host):
             yield (
@@ -182,7 +187,7 @@ def _against_profile(settings: Settings) -> Iterator[str]:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host, as it stands in a URL, names this machine and nothing else."""
+    """Whether the host of a URL is this machine."""
     if host.lower() == "localhost":
         return True
     try:

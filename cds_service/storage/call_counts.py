@@ -1,4 +1,4 @@
-"""How many calls there were, silent ones included: what the report's firing rate is a rate of.
+"""How many calls there were, silent ones included: the denominator of the report's firing rate.
 
 Counted in memory, since a silent call writes nothing, and added to the database from time to time.
 """
@@ -30,7 +30,7 @@ class CallCounts:
             self._counts[day, client, as_name(tenant), hook, outcome] += 1
 
     def flush(self) -> None:
-        """Add what was counted to the database. Raises DatabaseUnavailable, and then keeps it for the next time."""
+        """Add the counts to the database. Raises DatabaseUnavailable, and then keeps them for the next time."""
         with self._lock:
             counts, self._counts = self._counts, Counter()
         if not counts:

@@ -19,16 +19,16 @@ from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from cds_service.storage.schema import SchemaState, schema_state
 from cds_service.storage.sqlite_engine import LOCKED_MS, make_engine
 
-_LEFT_ALONE_S = 5.0  # a database that failed is not asked again by hook calls for so long
+_LEFT_ALONE_S = 5.0  # hook calls do not try a database that failed again for so long
 _VERSION = text("SELECT version_num FROM alembic_version")  # where Alembic keeps it
 _UNAVAILABLE = (OperationalError, InterfaceError, InternalError, NoConnectionFree, OSError)
-# PostgreSQL: a table, a column or a schema is not there, or not for this user. An operator mends that, as a server that
-# is down; SQLite's word for it is OperationalError in any case.
+# PostgreSQL: a table, a column or a schema is missing, or this user may not use it. An operator has to repair that, as
+# with a server that is down. SQLite raises OperationalError for it.
 _NOT_AS_NEEDED = frozenset({"42P01", "42703", "3F000", "42501"})
 
 
 class DatabaseUnavailable(Exception):
-    """The database could not do what it was asked to. The message names the kind of error, and no content."""
+    """The database cannot be used now. The message names the kind of error, and no content."""
 
 
 class Database:
@@ -36,9 +36,9 @@ class Database:
 
     An error in a statement or its values, which would fail again, is raised as it is.
 
-    After a failure one caller at a time tries whether the database is back. The others wait their turn, a second at
-    most; those with `insist=False` (hook calls, which can do without) are refused at once, for a few seconds.
-    `statement_ms`: how long a statement may take; 0, for commands that an operator waits for, as long as it likes.
+    After a failure one caller at a time tries the database again. The others wait for their turn, a second at most;
+    those with `insist=False` (hook calls, which can do without it) are refused at once, for a few seconds.
+    `statement_ms`: the longest time for a statement; 0, for commands that an operator waits for, is no limit.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class Database:
         self._unavailable_until = 0.0  # 0: it was available at the last attempt
         self._trial = Lock()
         self._inserts: dict[Table, sqlite.Insert | postgresql.Insert] = {}
-        self._writer = Lock()  # SQLite has one writer at a time, and does not queue the others: we do
+        self._writer = Lock()  # SQLite has one writer at a time and does not queue the others, so they queue here
 
     @contextmanager
     def write(self, *, insist: bool = True) -> Iterator[Connection]:
@@ -72,27 +72,27 @@ class Database:
             yield connection.execution_options(sqlite_begin="BEGIN")
 
     def insert(self, table: Table) -> sqlite.Insert | postgresql.Insert:
-        """An INSERT that can say what is to happen where the key is there already."""
+        """An INSERT with an ON CONFLICT clause."""
         return sqlite.insert(table) if self.is_sqlite else postgresql.insert(table)
 
     def insert_new(self, table: Table) -> sqlite.Insert | postgresql.Insert:
-        """An INSERT that passes over rows whose key is there already; `rowcount` tells whether it did."""
+        """An INSERT that skips rows whose key exists already; `rowcount` counts the others."""
         if table not in self._inserts:
-            # without the option the count is -1 on PostgreSQL, whose cursor is closed by the time it is asked
+            # without the option the count is -1 on PostgreSQL, whose cursor is closed by then
             insert = self.insert(table).on_conflict_do_nothing()
             self._inserts[table] = insert.execution_options(preserve_rowcount=True)
         return self._inserts[table]
 
     def schema_version(self) -> str | None:
-        """The version that the schema has, None where it is not made yet. Raises DatabaseUnavailable."""
+        """The version of the schema, None where there is none yet. Raises DatabaseUnavailable."""
         with self.read() as connection:
             made = inspect(connection).has_table("alembic_version")
             return connection.execute(_VERSION).scalar() if made else None
 
     def schema_fault(self) -> str | None:
-        """Why the schema is not the one this version needs, in words for an operator; None where it is.
+        """Why this version cannot use the schema, in words for an operator; None where it can.
 
-        Raises DatabaseUnavailable where the database cannot be asked.
+        Raises DatabaseUnavailable.
         """
         current = self.schema_version()
         match schema_state(current):
@@ -117,7 +117,7 @@ class Database:
             raise DatabaseUnavailable(f"{_kind(fault)} while the schema was brought up to date") from fault
 
     def close(self) -> None:
-        """Give all connections back."""
+        """Close all connections."""
         self.engine.dispose()
 
     def _refuse_if_left_alone(self, insist: bool) -> None:
@@ -126,7 +126,7 @@ class Database:
 
     @contextmanager
     def _attempt(self, insist: bool) -> Iterator[None]:
-        """One try at the database; what it comes to is remembered. Raises DatabaseUnavailable."""
+        """One use of the database, whose success or failure is remembered. Raises DatabaseUnavailable."""
         self._refuse_if_left_alone(insist)
         with self._turn(self._trial, wait=insist) if self._unavailable_until else nullcontext():
             try:
@@ -149,7 +149,7 @@ class Database:
 
 
 def _is_unavailable(fault: Exception) -> bool:
-    """Whether the fault is the database's, and not ours. A damaged SQLite file is a plain DatabaseError."""
+    """Whether the error is one of the database rather than of a statement. A damaged SQLite file: DatabaseError."""
     lost = isinstance(fault, DBAPIError) and fault.connection_invalidated
     state = getattr(fault.orig, "sqlstate", None) if isinstance(fault, DBAPIError) else None
     return lost or isinstance(fault, _UNAVAILABLE) or type(fault) is DatabaseError or state in _NOT_AS_NEEDED

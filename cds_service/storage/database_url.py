@@ -1,4 +1,4 @@
-"""Which databases there may be: SQLite in a file, or PostgreSQL."""
+"""The URLs of databases that are supported: SQLite in a file, or PostgreSQL."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from sqlalchemy.exc import ArgumentError
 
 
 def parse_database_url(text: str) -> URL:
-    """A SQLite or PostgreSQL URL, the driver filled in. Raises ValueError saying what to write."""
+    """A SQLite or PostgreSQL URL with its driver. Raises ValueError, which says what to write."""
     try:
         url = make_url(text)
         backend = url.get_backend_name()

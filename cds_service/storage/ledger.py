@@ -1,6 +1,6 @@
 """The ledger: which cards were issued, and what became of them. No patient, user or chart data (SECURITY.md).
 
-What `record` and `store` have returned from is on the disk. Both raise DatabaseUnavailable where it is not.
+When `record` or `store` returns, its rows are on disk; otherwise it raises DatabaseUnavailable.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from cds_service.storage.schema import (
 
 @dataclass(frozen=True)
 class Caller:
-    """Who a row is about: the service that was called, and the client and tenant that called it."""
+    """The service that was called, and the client and tenant that called it."""
 
     service: str
     client: str
@@ -37,7 +37,7 @@ class Caller:
 
     @property
     def columns(self) -> dict[str, str]:
-        """As it stands in every row."""
+        """The columns that every row has."""
         return {"service": self.service, "client": self.client, "tenant": as_name(self.tenant)}
 
 
@@ -71,28 +71,28 @@ class Ledger:
     ) -> None:
         """Record the cards of one call: shown, and silenced by cause. A repeated call adds nothing.
 
-        `patient_hash` is kept beside the shown ones for clients with a quiet period, None for all others. Raises
-        DatabaseUnavailable, at once where the database failed a moment ago: a clinician waits.
+        `patient_hash`: stored with the shown cards of clients with a quiet period, None for all others. Raises
+        DatabaseUnavailable, at once where the database failed a moment ago, because a clinician waits.
         """
         now_ms = self._now_ms()
         of_call = caller.columns | {"hook": hook, "hook_instance": hook_instance}
-        rows = [of_call | _card_row(one) | {"issued_at_ms": now_ms} for one in issued]
+        rows = [of_call | _card_row(card) | {"issued_at_ms": now_ms} for card in issued]
         suggestions = [
-            {"suggestion_uuid": uuid, "card_uuid": one.uuid, "suggestion_key": key}
-            for one in issued
-            for key, uuid in one.suggestion_uuids.items()
+            {"suggestion_uuid": uuid, "card_uuid": card.uuid, "suggestion_key": key}
+            for card in issued
+            for key, uuid in card.suggestion_uuids.items()
         ]
         quiet = [
-            of_call | _card_row(one) | {"cause": cause, "silenced_at_ms": now_ms}
+            of_call | _card_row(card) | {"cause": cause, "silenced_at_ms": now_ms}
             for cause, cards in silenced.items()
-            for one in cards
+            for card in cards
         ]
-        whose = [{"card_uuid": one.uuid, "patient_hash": patient_hash, "issued_at_ms": now_ms} for one in issued]
+        patients = [{"card_uuid": card.uuid, "patient_hash": patient_hash, "issued_at_ms": now_ms} for card in issued]
         with self._database.write(insist=False) as connection:
             self._insert(connection, ISSUED_CARD, rows)
             self._insert(connection, ISSUED_SUGGESTION, suggestions)
             self._insert(connection, SILENCED_CARD, quiet)
-            self._insert(connection, CARD_PATIENT, whose if patient_hash else [])
+            self._insert(connection, CARD_PATIENT, patients if patient_hash else [])
 
     def store(
         self, caller: Caller, entries: Sequence[FeedbackEntry], *, comments: bool, final_reasons: frozenset[str]
@@ -102,17 +102,17 @@ class Ledger:
         `comments`: whether what users wrote is kept. `final_reasons`: codes after which the client wants quiet.
         """
         now_ms = self._now_ms()
-        by_digest = {_digest(caller.client, entry): entry for entry in reversed(entries)}  # of equal ones the first
+        by_digest = {_digest(caller.client, entry): entry for entry in reversed(entries)}  # the first of equal entries
         with self._database.write() as connection:
             offers = _offers(connection, caller, [entry.card_uuid for entry in entries])
             new = []
-            for digest, entry in sorted(by_digest.items()):  # in one order everywhere: no two writers wait in a circle
+            for digest, entry in sorted(by_digest.items()):  # always in the same order, so that writers cannot deadlock
                 row = self._feedback_row(caller, entry, offers.get(entry.card_uuid), now_ms, comments=comments)
                 row["feedback_digest"] = digest
                 if connection.execute(self._database.insert_new(FEEDBACK), row).rowcount == 1:
                     new.append(entry)
                     self._insert(connection, ACCEPTED_SUGGESTION, _taken(digest, entry, offers))
-            final = [one for one in new if one.reason_code in final_reasons and one.card_uuid in offers]
+            final = [entry for entry in new if entry.reason_code in final_reasons and entry.card_uuid in offers]
             self._ask_for_quiet(connection, final, now_ms)
         unknown = sum(entry.card_uuid not in offers for entry in entries)
         return Stored(new=len(new), repeated=len(entries) - len(new), unknown=unknown)
@@ -136,11 +136,11 @@ class Ledger:
         }
 
     def _ask_for_quiet(self, connection: Connection, overrides: Sequence[FeedbackEntry], now_ms: int) -> None:
-        """From each override on: the same card, as urgent as it was, for the same patient; nothing without a hash."""
+        """Start a quiet period for the card at its urgency and its patient; nothing where no hash was stored."""
         if not overrides:
             return
-        in_turn = sorted(overrides, key=lambda one: one.outcome_at_ms)
-        since_ms = {one.card_uuid: min(one.outcome_at_ms, now_ms) for one in in_turn}  # of several the last
+        in_turn = sorted(overrides, key=lambda entry: entry.outcome_at_ms)
+        since_ms = {entry.card_uuid: min(entry.outcome_at_ms, now_ms) for entry in in_turn}  # the last one counts
         resting = ISSUED_CARD.c.card_key + "/" + ISSUED_CARD.c.indicator
         whose = select(CARD_PATIENT.c.patient_hash, resting, ISSUED_CARD.c.card_uuid).where(
             CARD_PATIENT.c.card_uuid == ISSUED_CARD.c.card_uuid, ISSUED_CARD.c.card_uuid.in_(since_ms)
@@ -189,8 +189,8 @@ def _offers(connection: Connection, caller: Caller, card_uuids: Sequence[str]) -
 def _taken(digest: bytes, entry: FeedbackEntry, offers: Mapping[str, frozenset[str]]) -> list[dict[str, Any]]:
     offered = offers.get(entry.card_uuid, frozenset())
     return [
-        {"feedback_digest": digest, "suggestion_uuid": one, "foreign_suggestion": one not in offered}
-        for one in entry.accepted_suggestions
+        {"feedback_digest": digest, "suggestion_uuid": uuid, "foreign_suggestion": uuid not in offered}
+        for uuid in entry.accepted_suggestions
     ]
 
 

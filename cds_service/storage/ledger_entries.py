@@ -1,4 +1,4 @@
-"""What the ledger is given: cards that were issued, and what became of them."""
+"""The entries of the ledger: issued cards, and what became of them."""
 
 from __future__ import annotations
 

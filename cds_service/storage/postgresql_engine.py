@@ -1,4 +1,4 @@
-"""How PostgreSQL is connected to: durable before the answer, and no statement waited for in vain."""
+"""Connections to PostgreSQL: durable transactions, and statements that end in time."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import URL, Dialect, ExceptionContext
 from sqlalchemy.pool import ConnectionPoolEntry
 
-_GRACE_S = 0.5  # a server that lives has cancelled a statement by then
+_GRACE_S = 0.5  # within it a running server has canceled a late statement
 _CONNECT_S = 2  # the least that libpq takes
 _MOST_CONNECTIONS = 16  # of one process to PostgreSQL, which has 100 by default
 
 
 class SilentServer(psycopg.OperationalError):
-    """A server that is connected to and says nothing."""
+    """A server that is connected and does not respond."""
 
 
 class _AnsweredConnection(psycopg.Connection[Any]):
-    """A connection that gives up on a server that is silent, whatever the reason: it is stopped, or the network is.
+    """A connection that gives up on a server that does not respond, because it or the network has stopped.
 
-    The server's own statement_timeout does nothing then, and TCP finds nothing wrong with a process that is stopped.
+    The statement_timeout of a stopped server has no effect, and TCP keeps the connection of a stopped process open.
     """
 
     silent_s: float | None = None
 
     def wait(self, gen: PQGen[RV], interval: float = 0.1, timeout: float | None = None) -> RV:
-        """As psycopg's, `silent_s` at most. Raises SilentServer."""
+        """As in psycopg, for at most `silent_s`. Raises SilentServer."""
         timeout = self.silent_s if timeout is None else timeout
         begun = time.monotonic()
         try:
@@ -37,17 +37,17 @@ class _AnsweredConnection(psycopg.Connection[Any]):
         except psycopg.OperationalError:
             if timeout is None or time.monotonic() - begun < timeout:
                 raise
-            self.pgconn.finish()  # whatever it would still say, nobody listens
+            self.pgconn.finish()  # a late answer must not be read
             raise SilentServer from None
 
 
 def postgresql_engine(url: URL, pool_size: int, pool_timeout_s: float, statement_ms: int) -> Engine:
-    """An engine whose statements end after `statement_ms`, 0 for never, whatever the server does or does not say."""
+    """An engine whose statements end after `statement_ms` (0: never), also where the server does not respond."""
     options = f"-c statement_timeout={statement_ms} -c lock_timeout={statement_ms}"
-    given = url.query.get("options", "")  # such as a search_path
+    of_url = url.query.get("options", "")  # such as a search_path
     connect_args = {
         "connect_timeout": _CONNECT_S,
-        "options": " ".join(filter(None, (given if isinstance(given, str) else " ".join(given), options))),
+        "options": " ".join(filter(None, (of_url if isinstance(of_url, str) else " ".join(of_url), options))),
         "application_name": "cds-service",
     }
     engine = create_engine(
@@ -73,7 +73,7 @@ def postgresql_engine(url: URL, pool_size: int, pool_timeout_s: float, statement
 
 
 def _insist_on_durability(connection: Any, _: ConnectionPoolEntry) -> None:
-    """A site that has switched `synchronous_commit` off for its other databases has not done so for this one."""
+    """Switch `synchronous_commit` on where the server has it off: an acknowledged entry must be on disk."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
@@ -82,6 +82,6 @@ def _insist_on_durability(connection: Any, _: ConnectionPoolEntry) -> None:
 
 
 def _wait_once(context: ExceptionContext) -> None:
-    """A pooled connection that is silent is no reason to wait for a new one: the server is."""
+    """Where a pooled connection does not respond, do not wait for a new one: the server does not respond."""
     if context.is_pre_ping and isinstance(context.original_exception, SilentServer):
         context.is_disconnect = False

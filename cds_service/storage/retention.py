@@ -1,6 +1,6 @@
-"""How what is old enough is removed: `cds-service db prune`, and what has expired while serving.
+"""Removes old rows: `cds-service db prune`, and rows that have expired while serving.
 
-In small transactions with a pause after each, so that calls go on beside it. One that is broken off leaves whole cards.
+It works in small transactions with pauses, so that calls are not held up. After an interruption no card is incomplete.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from cds_service.storage.schema import (
     SILENCED_CARD,
 )
 
-_AT_ONCE = 1_000  # rows, or cards with all that hangs on them: some 20 ms
+_AT_ONCE = 1_000  # rows, or cards with their dependent rows: some 20 ms
 _PAUSE_S = 0.02  # for writers that wait
 
 Where = dict[Table, ColumnElement[bool]]
@@ -43,7 +43,7 @@ def parse_days(text: str) -> int:
 def prune_ledger(database: Database, now: datetime, days: int, *, dry_run: bool) -> dict[str, int]:
     """Remove the cards issued, silenced and answered more than `days` ago; rows by table. Raises DatabaseUnavailable.
 
-    Feedback goes with its card; on cards we do not know, by when it was received. `dry_run` only counts.
+    Feedback is removed with its card; feedback on unknown cards, by the time it was received. `dry_run` only counts.
     """
     before_ms = int((now - timedelta(days=days)).timestamp() * 1000)
     old_card = ISSUED_CARD.c.issued_at_ms < before_ms
@@ -67,7 +67,7 @@ def prune_ledger(database: Database, now: datetime, days: int, *, dry_run: bool)
 
 
 def remove_old(database: Database, table: Table, where: ColumnElement[bool]) -> int:
-    """Remove the rows of one table that this holds for, on which nothing hangs. Raises DatabaseUnavailable."""
+    """Remove the rows of a table that match; no other rows may depend on them. Raises DatabaseUnavailable."""
     key = tuple_(*table.primary_key)
     old = select(*table.primary_key).where(where).limit(_AT_ONCE)
     removed = 0
@@ -83,7 +83,7 @@ def remove_old(database: Database, table: Table, where: ColumnElement[bool]) -> 
 def _in_batches(
     database: Database, key: Column[Any], where: ColumnElement[bool], parts: Callable[[Any], Where]
 ) -> Counter[str]:
-    """Remove what this holds for, with all its parts in the same transaction; rows by table."""
+    """Remove the rows that match, each with its dependent rows in the same transaction; counts by table."""
     removed: Counter[str] = Counter()
     while True:
         with database.write() as connection:
@@ -96,7 +96,7 @@ def _in_batches(
 
 
 def _cards(uuids: Any) -> Where:
-    """These cards and what hangs on them, in the order in which it can go. `uuids`: a list, or a query for them."""
+    """Cards and their dependent rows, in the order of removal. `uuids`: a list, or a query for them."""
     return _feedback(FEEDBACK.c.card_uuid.in_(uuids)) | {
         ISSUED_SUGGESTION: ISSUED_SUGGESTION.c.card_uuid.in_(uuids),
         ISSUED_CARD: ISSUED_CARD.c.card_uuid.in_(uuids),
@@ -104,7 +104,7 @@ def _cards(uuids: Any) -> Where:
 
 
 def _feedback(where: ColumnElement[bool]) -> Where:
-    """This feedback and what hangs on it."""
+    """Feedback and its dependent rows."""
     digests = select(FEEDBACK.c.feedback_digest).where(where)
     return {ACCEPTED_SUGGESTION: ACCEPTED_SUGGESTION.c.feedback_digest.in_(digests), FEEDBACK: where}
 

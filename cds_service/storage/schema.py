@@ -1,4 +1,4 @@
-"""The tables of the database. What they hold is in SECURITY.md: ids of calls and cards, never of patients or users.
+"""The tables of the database: ids of calls and cards, never of patients or users (SECURITY.md).
 
 The migrations in `migrations/versions` make these tables; a test compares the two. Times are whole milliseconds (or,
 where a token says so, seconds) since 1970 in UTC: the same number in SQLite and PostgreSQL.
@@ -17,11 +17,11 @@ METADATA = MetaData(
         "ix": "ix_%(table_name)s_%(column_0_name)s",
     }
 )
-SCHEMA_VERSION = "0001"  # of the last migration; they are numbered, so that older and newer can be told apart
+SCHEMA_VERSION = "0001"  # of the last migration; numbered, so that versions can be compared
 
 
 class SchemaState(StrEnum):
-    """How the schema of a database stands to the one that this version needs."""
+    """The schema of a database compared with the one that this version needs."""
 
     CURRENT = "ok"
     OUTDATED = "outdated"  # or not made yet
@@ -29,7 +29,7 @@ class SchemaState(StrEnum):
 
 
 def schema_state(version: str | None) -> SchemaState:
-    """The state of a schema of this version; None: it is not made yet."""
+    """The state of a schema with this version; None: there is no schema yet."""
     if version == SCHEMA_VERSION:
         return SchemaState.CURRENT
     return SchemaState.NEWER if version is not None and version > SCHEMA_VERSION else SchemaState.OUTDATED
@@ -63,7 +63,7 @@ ISSUED_CARD = Table(
     Column("issued_at_ms", BigInteger, nullable=False, index=True),
 )
 
-# What each of those cards offered.
+# The suggestions of each of those cards.
 ISSUED_SUGGESTION = Table(
     "issued_suggestion",
     METADATA,
@@ -72,7 +72,7 @@ ISSUED_SUGGESTION = Table(
     Column("suggestion_key", _NAME, nullable=False),
 )
 
-# Cards that were due and not shown, because a client asked for quiet (opt-in): `cause` is quiet-period or max-cards.
+# Cards that were due and not shown because of limits of the client (opt-in); `cause`: quiet-period or max-cards.
 SILENCED_CARD = Table(
     "silenced_card",
     METADATA,
@@ -89,8 +89,8 @@ SILENCED_CARD = Table(
     Column("silenced_at_ms", BigInteger, nullable=False, index=True),
 )
 
-# What became of a card: appended, never changed. The digest is over client, card, outcome, timestamp and suggestions,
-# so that an entry that comes again is stored once (R-5.11). `foreign_*`: not what that card offered to that client.
+# What became of a card: rows are added, never changed. The digest is over client, card, outcome, timestamp and
+# suggestions, so that a repeated entry is stored once (R-5.11). `foreign_*`: not what that card offered to that client.
 FEEDBACK = Table(
     "feedback",
     METADATA,
@@ -109,7 +109,7 @@ FEEDBACK = Table(
     Column("user_comment", Text),
 )
 
-# The suggestions that such an entry says were taken.
+# The suggestions that were accepted.
 ACCEPTED_SUGGESTION = Table(
     "accepted_suggestion",
     METADATA,
@@ -123,8 +123,8 @@ ACCEPTED_SUGGESTION = Table(
     Column("foreign_suggestion", Boolean, nullable=False),
 )
 
-# Only for clients with a quiet period: whose card it was, as a keyed hash (ADR 10), so that an override can ask for
-# quiet. Kept for as long as the quiet period may reach.
+# Only for clients with a quiet period: the patient of a card as a keyed hash (ADR 10), so that an override can start
+# the period. Kept for as long as the period may last.
 CARD_PATIENT = Table(
     "card_patient",
     METADATA,
@@ -134,8 +134,8 @@ CARD_PATIENT = Table(
 )
 
 # Only for clients with a quiet period: for this patient (keyed hash, the client in it), this card was overridden with
-# a reason that is final. `card_key`: its key and its urgency, such as pain-after-puncture/info: a card that has become
-# a warning since is another one.
+# a reason that is final. `card_key`: its key and urgency, such as pain-after-puncture/info: a card that has become a
+# warning since is not silenced.
 QUIET_CARD = Table(
     "quiet_card",
     METADATA,
@@ -144,8 +144,8 @@ QUIET_CARD = Table(
     Column("since_ms", BigInteger, nullable=False, index=True),
 )
 
-# How many calls there were, answered with cards or in silence: what a firing rate is a rate of. Counted in memory by
-# each process and added here from time to time; what a crash loses is a count of silent calls, never a card.
+# How many calls there were, with cards or without: the denominator of the firing rate. Counted in memory by each
+# process and added here from time to time; a crash loses counts, never a card.
 CALL_COUNT = Table(
     "call_count",
     METADATA,
@@ -159,5 +159,5 @@ CALL_COUNT = Table(
 
 
 def as_name(text: str) -> str:
-    """A text of somebody else's choosing, as a name column of either database can hold it: a tenant, out of a token."""
+    """A text from outside, such as the tenant of a token, as a name column of either database can hold it."""
     return text.encode("utf-8", "replace").decode("utf-8").replace("\0", "?")[:LONGEST_NAME]

@@ -1,4 +1,4 @@
-"""How a database is connected to, and SQLite above all: durable before the answer, and no writer waited for in vain."""
+"""The engine of a database, and connections to SQLite: durable transactions, and a bounded wait for other writers."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ _POLL_MS = 2
 
 
 def make_engine(url: URL, pool_size: int, statement_ms: int) -> Engine:
-    """An engine for this URL. `statement_ms`: how long a statement may take, 0 for as long as it likes.
+    """An engine for this URL. `statement_ms`: the longest time for a statement, 0 for no limit.
 
-    No message of an error holds parameters of a statement: they may be what a user wrote.
+    Error messages never contain the parameters of a statement: they may be what a user wrote.
     """
     if url.get_backend_name() == "sqlite":
         return _sqlite_engine(url, pool_size)
-    from cds_service.storage.postgresql_engine import postgresql_engine  # psycopg: whoever has SQLite starts without it
+    from cds_service.storage.postgresql_engine import postgresql_engine  # psycopg is not loaded for SQLite
 
     return postgresql_engine(url, pool_size, LOCKED_MS / 1000, statement_ms)
 
@@ -36,8 +36,8 @@ def _sqlite_engine(url: URL, pool_size: int) -> Engine:
     path = url.database or ""
 
     def set_up(connection: Any, record: ConnectionPoolEntry) -> None:
-        """Readers beside one writer, each transaction on the disk before it is acknowledged."""
-        connection.isolation_level = None  # transactions begin where we say so
+        """Readers beside one writer; each transaction is on disk before it is acknowledged."""
+        connection.isolation_level = None  # transactions begin in _begin_sqlite alone
         record.info["file"] = _identity(path)
         cursor = connection.cursor()
         for pragma in (f"busy_timeout={LOCKED_MS}", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
@@ -45,7 +45,7 @@ def _sqlite_engine(url: URL, pool_size: int) -> Engine:
         cursor.close()
 
     def refuse_lost_file(_: Any, record: ConnectionPoolEntry, __: PoolProxiedConnection) -> None:
-        """A file that was removed or replaced would take what is written, and nobody would ever read it."""
+        """Refuse a connection to a file that was removed or replaced: what is written there would be lost."""
         if record.info["file"] != _identity(path):
             raise DisconnectionError("the database file is not the one that was opened")
 
@@ -64,10 +64,10 @@ def _identity(path: str) -> tuple[int, int] | None:
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    """A writer takes its turn before it reads: nobody is refused in the middle because somebody else has written.
+    """Begin a transaction. A writer takes the write lock before it reads, so that it cannot fail later for want of it.
 
-    It asks for the turn every few milliseconds. SQLite's own way of waiting asks ever less often, so that with several
-    processes one of them is passed over for a second now and then.
+    It tries every few milliseconds. SQLite's own busy handler tries less and less often, so that one of several
+    processes would now and then wait for a second.
     """
     begin = connection.get_execution_options().get("sqlite_begin", "BEGIN IMMEDIATE")
     if begin == "BEGIN":
@@ -78,9 +78,9 @@ def _begin_sqlite(connection: Connection) -> None:
     raw.execute(f"PRAGMA busy_timeout={_POLL_MS}")
     try:
         while _is_busy(raw, begin) and time.monotonic() < until:
-            time.sleep(random.uniform(0, _POLL_MS / 1000))  # noqa: S311 - so that two do not keep step
+            time.sleep(random.uniform(0, _POLL_MS / 1000))  # noqa: S311 - so that two processes do not try at once
         if not raw.in_transaction:
-            connection.exec_driver_sql(begin)  # for the error, as SQLAlchemy tells it
+            connection.exec_driver_sql(begin)  # to raise the error as SQLAlchemy's
     finally:
         raw.execute(f"PRAGMA busy_timeout={LOCKED_MS}")
 

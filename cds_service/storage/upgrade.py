@@ -1,4 +1,4 @@
-"""How the schema of a database gets to the newest version: Alembic's part, apart from the calls."""
+"""Brings the schema of a database to the newest version, with Alembic."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from sqlalchemy import Engine
 from cds_service.storage.schema import SchemaState, schema_state
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
-_LOCK = 7306018  # PostgreSQL's advisory lock of those who upgrade; any number that nobody else takes
+_LOCK = 7306018  # number of PostgreSQL's advisory lock for upgrades; chosen freely
 
 
 def upgrade(engine: Engine) -> None:
-    """Bring the schema to the newest version, alone; one that is newer is left as it is."""
+    """Bring the schema to the newest version under an exclusive lock; a newer schema stays as it is."""
     config = _alembic_config()
     with engine.connect().execution_options(sqlite_begin="BEGIN EXCLUSIVE") as connection:
         if engine.dialect.name == "postgresql":

@@ -8,8 +8,10 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 
 import pytest
+import structlog
 
 from bench.bodies import lumbar_puncture_order
 from bench.in_process import answer_once
@@ -54,6 +56,14 @@ def test_a_part_that_does_not_exist_is_refused_with_those_that_do() -> None:
     assert "parts are stages, growth, http, start, fetch, healthchain" in done.stderr
 
 
+@pytest.fixture
+def logs_again() -> Iterator[None]:
+    """The benchmark turns logs off in its process, which here is that of all tests."""
+    yield
+    structlog.reset_defaults()
+
+
+@pytest.mark.usefixtures("logs_again")
 def test_the_stages_are_those_of_the_service() -> None:
     """In process nothing of HTTP runs, and yet the answer is the service's own: both cards, from the chart."""
     answer = answer_once(lumbar_puncture_order(50))

@@ -1,4 +1,4 @@
-"""The law of cards/README.md: pure clinical logic, and a contract that can fail."""
+"""The law of cards/README.md, pure clinical logic, and the layers of its folders: contracts that can fail."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ import pytest
 
 from tests.places import ROOT
 
+LAW = "The law: cards is pure clinical logic"
+LAYERS = "The layers of cards"
 PLUGS = ["flask", "werkzeug", "requests", "urllib3", "sqlite3", "structlog", "granian"]
 IMPORT_ALL = """
 import importlib, pkgutil, sys, cards
@@ -47,24 +49,45 @@ def lint(folder: Path) -> subprocess.CompletedProcess[str]:
     return run(str(Path(sys.executable).parent / "lint-imports"), "--no-cache", folder=folder)
 
 
-def test_the_contract_is_kept(copied: Path) -> None:
+def test_the_contracts_are_kept(copied: Path) -> None:
     done = lint(copied)
     assert done.returncode == 0, done.stdout
-    assert "The law: cards is pure clinical logic" in done.stdout
+    assert "The law: cards is pure clinical logic KEPT" in done.stdout
+    assert "The layers of cards KEPT" in done.stdout
 
 
 @pytest.mark.parametrize(
-    ("line", "module"),
+    ("module", "line", "broken", "imported"),
     [
-        pytest.param("import requests", "requests", id="a library with a plug in it"),
-        pytest.param("from cds_service import wire", "cds_service", id="the package with everything that has a plug"),
-        pytest.param("import os", "os", id="the environment"),
+        pytest.param("fhir.dates", "import requests", LAW, "requests", id="the law: a library with a plug in it"),
+        pytest.param("fhir.dates", "import os", LAW, "os", id="the law: the environment"),
+        pytest.param(
+            "fhir.dates", "from cds_service import version", LAW, "cds_service", id="the law: the package that does I/O"
+        ),
+        pytest.param(
+            "record.chart_entry",
+            "import cards.topics.lumbar_puncture.rule",
+            LAYERS,
+            "cards.topics.lumbar_puncture.rule",
+            id="the layers: a generic module that knows a topic",
+        ),
+        pytest.param(
+            "content.texts", "import cards.fhir.dates", LAYERS, "cards.fhir.dates", id="the layers: a folder beside it"
+        ),
+        pytest.param("topic", "import cards.catalogue", LAYERS, "cards.catalogue", id="the layers: a layer above it"),
     ],
 )
-def test_the_contract_can_fail(copied: Path, line: str, module: str) -> None:
-    dates = copied / "cards" / "fhir" / "dates.py"
-    dates.write_text(f"{dates.read_text(encoding='utf-8')}\n{line}\n", encoding="utf-8")
+def test_a_contract_can_fail(copied: Path, module: str, line: str, broken: str, imported: str) -> None:
+    path = copied / "cards" / f"{module.replace('.', '/')}.py"
+    path.write_text(f"{path.read_text(encoding='utf-8')}\n{line}\n", encoding="utf-8")
     done = lint(copied)
     assert done.returncode != 0
-    assert "The law: cards is pure clinical logic BROKEN" in done.stdout
-    assert f"cards.fhir.dates -> {module}" in done.stdout
+    assert f"{broken} BROKEN" in done.stdout
+    assert f"cards.{module} -> {imported}" in done.stdout
+
+
+def test_a_folder_that_no_layer_has_is_refused(copied: Path) -> None:
+    (copied / "cards" / "utilities.py").write_text("", encoding="utf-8")
+    done = lint(copied)
+    assert done.returncode != 0
+    assert "utilities" in done.stdout

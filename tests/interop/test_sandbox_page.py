@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Page, expect
 from sqlalchemy import select
 
-from cds_service.sandbox.stories import Story, load_stories
+from cds_service.sandbox.fhir_server.stories import Story, load_stories
 from cds_service.storage.database import Database
 from cds_service.storage.database_url import parse_database_url
 from cds_service.storage.schema import ACCEPTED_SUGGESTION, FEEDBACK

@@ -196,7 +196,15 @@ class Service(generic.Service):
         contributors = (kind.value_set for kind in self.contributors if kind.enabled)
         return {
             "orders": (*puncture, *work_ups, *referrals, *said),
-            "chart": (*puncture, orders.abbreviation, orders.attempted, *said, *found, *self._known_by(), *contributors),
+            "chart": (
+                *puncture,
+                orders.abbreviation,
+                orders.attempted,
+                *said,
+                *found,
+                *self._known_by(),
+                *contributors,
+            ),
             "levels": tuple(self.levels.values()),
         }
 

@@ -78,18 +78,18 @@ def rank_cards(cards: Iterable[Group], never_silenced: Collection[CardKey]) -> t
         if (service, card) in never_silenced or not override or override.too_few or not override.part:
             continue
         candidates.append(Candidate(service, card, group.tally.issued, override, override.low * override.whole))
-    return tuple(sorted(candidates, key=lambda one: (-one.score, one.service, one.card)))
+    return tuple(sorted(candidates, key=lambda candidate: (-candidate.score, candidate.service, candidate.card)))
 
 
 def most_overridden(candidates: Sequence[Candidate]) -> Candidate | None:
     """The card with the highest lower end of its override rate, however few were shown."""
-    return max(candidates, key=lambda one: one.rate.low, default=None)
+    return max(candidates, key=lambda candidate: candidate.rate.low, default=None)
 
 
 def find_changes(tallies: Sequence[VersionTally]) -> tuple[Change, ...]:
     """Each card across each change of content. `tallies`: by service and card, the older version first."""
     changes = []
-    for _, versions in groupby(tallies, key=lambda one: (one.service, one.card)):
+    for _, versions in groupby(tallies, key=lambda tally: (tally.service, tally.card)):
         changes += [_change(before, after) for before, after in pairwise(versions)]
     return tuple(changes)
 

@@ -22,13 +22,13 @@ def as_csv(report: LedgerReport, breakdown: str) -> str:
     head: Mapping[str, Cell]
     if breakdown == "reason":
         total = report.total.overridden
-        rows = [_reason_row(one, report, total) for one in report.all_reasons()]
+        rows = [_reason_row(reason, report, total) for reason in report.all_reasons()]
         head = _reason_row(Reason("", "", None, None, False, 0), report, 0)
     elif breakdown == "suggestion":
-        rows = [_suggestion_row(one) for one in report.suggestions]
+        rows = [_suggestion_row(suggestion) for suggestion in report.suggestions]
         head = _suggestion_row(Suggestion("", "", "", 0, 0, 0, 0, 0))
     else:
-        rows = [{**group_key(breakdown, one), **_tally_row(one.tally)} for one in report.groups[breakdown]]
+        rows = [{**group_key(breakdown, group), **_tally_row(group.tally)} for group in report.groups[breakdown]]
         head = dict.fromkeys((*KEY_NAMES[breakdown], *_tally_row(Tally())))
     text = io.StringIO()
     writer = csv.writer(text)
@@ -68,18 +68,18 @@ def _reason_row(reason: Reason, report: LedgerReport, overridden: int) -> Mappin
     }
 
 
-def _suggestion_row(one: Suggestion) -> Mapping[str, Cell]:
+def _suggestion_row(suggestion: Suggestion) -> Mapping[str, Cell]:
     return {
-        "service": one.service,
-        "card": one.card,
-        "suggestion": one.suggestion,
-        "offered": one.offered,
-        "taken": one.taken,
-        "card_accepted_without_it": one.accepted_without,
-        "card_overridden": one.overridden,
-        "unanswered": one.unanswered,
-        **_rate_cells("taken_rate_of_answered", one.taken_of_answered),
-        **_rate_cells("taken_rate_of_offered", one.taken_of_offered),
+        "service": suggestion.service,
+        "card": suggestion.card,
+        "suggestion": suggestion.suggestion,
+        "offered": suggestion.offered,
+        "taken": suggestion.taken,
+        "card_accepted_without_it": suggestion.accepted_without,
+        "card_overridden": suggestion.overridden,
+        "unanswered": suggestion.unanswered,
+        **_rate_cells("taken_rate_of_answered", suggestion.taken_of_answered),
+        **_rate_cells("taken_rate_of_offered", suggestion.taken_of_offered),
     }
 
 

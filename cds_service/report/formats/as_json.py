@@ -50,9 +50,9 @@ def _document(report: LedgerReport, wanted: Collection[str]) -> dict[str, Any]:
         if name in wanted and name in report.groups
     }
     if "reason" in wanted:
-        by["reason"] = [_reason(one, words, report.total.overridden) for one in report.all_reasons()]
+        by["reason"] = [_reason(reason, words, report.total.overridden) for reason in report.all_reasons()]
     if "suggestion" in wanted:
-        by["suggestion"] = [_suggestion(one) for one in report.suggestions]
+        by["suggestion"] = [_suggestion(suggestion) for suggestion in report.suggestions]
     return {
         "format_version": FORMAT_VERSION,
         "services": report.services,
@@ -60,30 +60,32 @@ def _document(report: LedgerReport, wanted: Collection[str]) -> dict[str, Any]:
         "made_by": report.made_by,
         "period": {"since": f"{window.since}T00:00:00Z", "until": _time(window.until), "time_zone": "UTC"},
         "content_versions": [
-            {**asdict(one), "first_at": _time(one.first_at), "last_at": _time(one.last_at)} for one in report.versions
+            {**asdict(version), "first_at": _time(version.first_at), "last_at": _time(version.last_at)}
+            for version in report.versions
         ],
         "total": _tally(report.total),
         "calls": _calls(report.calls),
         "calls_by_client": [
-            {"client": one.client, "hook": one.hook, **_calls(one.calls)} for one in report.calls_by_client
+            {"client": row.client, "hook": row.hook, **_calls(row.calls)} for row in report.calls_by_client
         ],
         "days_without_calls": [day.isoformat() for day in window.days() if day not in report.calls_by_day],
         "by": by,
         "reasons_by_card": [
-            {"service": one.service, "card": one.card, **_reason(one, words, None)} for one in report.reasons
+            {"service": reason.service, "card": reason.card, **_reason(reason, words, None)}
+            for reason in report.reasons
         ],
-        "look_first": {"rule": LOOK_FIRST_RULE, "cards": [_candidate(one) for one in report.candidates]},
+        "look_first": {"rule": LOOK_FIRST_RULE, "cards": [_candidate(candidate) for candidate in report.candidates]},
         "never_silenced": {
             "cards": [
                 {**dict(zip(_NEVER_SILENCED, group.key, strict=True)), **_tally(group.tally)}
                 for group in report.never_silenced
             ],
-            "latest_overrides": [_override(one, words) for one in report.never_silenced_overrides],
+            "latest_overrides": [_override(override, words) for override in report.never_silenced_overrides],
         },
-        "changes": [_change(one) for one in report.changes],
-        "clients_without_feedback": [asdict(one) for one in report.mute_clients],
-        "silenced": [asdict(one) for one in report.silenced],
-        "foreign_feedback": [asdict(one) for one in report.foreign],
+        "changes": [_change(change) for change in report.changes],
+        "clients_without_feedback": [asdict(client) for client in report.mute_clients],
+        "silenced": [asdict(silenced) for silenced in report.silenced],
+        "foreign_feedback": [asdict(feedback) for feedback in report.foreign],
         "clocks": asdict(report.timing),
     }
 
@@ -129,21 +131,21 @@ def _reason(reason: Reason, words: ContentWords, overridden: int | None) -> dict
     return row if overridden is None else {**row, "share_of_overridden": _rate(rate(reason.cards, overridden))}
 
 
-def _suggestion(one: Suggestion) -> dict[str, Any]:
+def _suggestion(suggestion: Suggestion) -> dict[str, Any]:
     return {
-        **asdict(one),
-        "taken_rate": _rate(one.taken_of_answered),
-        "taken_rate_of_offered": _rate(one.taken_of_offered),
+        **asdict(suggestion),
+        "taken_rate": _rate(suggestion.taken_of_answered),
+        "taken_rate_of_offered": _rate(suggestion.taken_of_offered),
     }
 
 
-def _candidate(one: Candidate) -> dict[str, Any]:
-    names = {"service": one.service, "card": one.card}
-    return {**names, "issued": one.issued, "override_rate": _rate(one.rate), "score": one.score}
+def _candidate(candidate: Candidate) -> dict[str, Any]:
+    names = {"service": candidate.service, "card": candidate.card}
+    return {**names, "issued": candidate.issued, "override_rate": _rate(candidate.rate), "score": candidate.score}
 
 
-def _override(one: NeverSilencedOverride, words: ContentWords) -> dict[str, Any]:
-    return {**asdict(one), "issued_at": _time(one.issued_at), "reason": words.reason(one.reason)}
+def _override(override: NeverSilencedOverride, words: ContentWords) -> dict[str, Any]:
+    return {**asdict(override), "issued_at": _time(override.issued_at), "reason": words.reason(override.reason)}
 
 
 def _change(change: Change) -> dict[str, Any]:

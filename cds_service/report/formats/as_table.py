@@ -49,7 +49,7 @@ def _head(report: LedgerReport) -> Iterator[str]:
     yield f"Firing rate    {firing} of {count(calls.answered)} calls got a card"
     override = rate_with_interval(total.overridden_of_answered)
     yield f"Override rate  {override} of {count(total.answered)} answered cards; {count(total.issued)} were shown"
-    reasons = [f"{report.words.reason(one)} ({count(one.cards)})" for one in report.all_reasons()[:3]]
+    reasons = [f"{report.words.reason(reason)} ({count(reason.cards)})" for reason in report.all_reasons()[:3]]
     yield f"Top reasons    {'; '.join(reasons) or 'none'}"
     first = next(iter(report.candidates), None)
     if first:
@@ -91,9 +91,9 @@ def _reasons(report: LedgerReport) -> Table:
     table.add_column("overridden", justify="right")
     table.add_column("of all overridden (95%)", justify="right")
     total = report.total.overridden
-    for one in report.all_reasons():
-        share = rate_with_interval(rate(one.cards, total))
-        table.add_row(Text(report.words.reason(one)), count(one.cards), share)
+    for reason in report.all_reasons():
+        share = rate_with_interval(rate(reason.cards, total))
+        table.add_row(Text(report.words.reason(reason)), count(reason.cards), share)
     return table
 
 
@@ -103,8 +103,8 @@ def _suggestions(report: LedgerReport) -> Table:
         table.add_column(name, overflow="fold")
     for name in _OFFER_COLUMNS:
         table.add_column(name, justify="right")
-    for one in report.suggestions:
-        counts = (one.offered, one.taken, one.accepted_without, one.overridden, one.unanswered)
-        taken = rate_with_interval(one.taken_of_answered)
-        table.add_row(Text(report.card_name(one)), Text(in_one_line(one.suggestion)), *map(count, counts), taken)
+    for row in report.suggestions:
+        counts = (row.offered, row.taken, row.accepted_without, row.overridden, row.unanswered)
+        taken = rate_with_interval(row.taken_of_answered)
+        table.add_row(Text(report.card_name(row)), Text(in_one_line(row.suggestion)), *map(count, counts), taken)
     return table

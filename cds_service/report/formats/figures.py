@@ -213,6 +213,6 @@ def _plain(axes: Axes) -> None:
     """Only what says something: no frame, no tick marks."""
     axes.set_axisbelow(True)
     axes.tick_params(length=0, labelsize=_TEXT, labelcolor=_INK)
-    for side, spine in axes.spines.items():
-        spine.set_visible(side == "bottom")
-        spine.set_color(_MUTED)
+    for side, edge in axes.spines.items():
+        edge.set_visible(side == "bottom")
+        edge.set_color(_MUTED)

@@ -15,7 +15,7 @@ from cards.content.service import INDICATORS
 from cards.fhir.draft_orders import FhirVersion
 from cards.topic import Topic
 from cards.vignettes.casebook import Expected, Vignette, load_vignettes
-from cards.vignettes.fhir_builder import Charter
+from cards.vignettes.fhir_builder import FhirBuilder
 from tests.content import casebook
 
 CASEBOOK = casebook()
@@ -129,10 +129,10 @@ def test_what_a_vignette_writes_is_fhir_of_its_version(vignette: Vignette) -> No
     """Strictly so, apart from what its `elements` break on purpose; DSTU2 has no models that are kept up."""
     if vignette.fhir not in MODELS:
         return
-    charter = Charter(vignette.fhir, CASEBOOK.today, CASEBOOK.concepts)
-    resources = [charter.order(one, 1) for one in vignette.orders if not (one.elements or one.type)]
-    resources += [charter.condition(one, 1) for one in vignette.conditions if not one.elements and one.status != "none"]
-    resources += [charter.procedure(one, 1) for one in vignette.procedures if not one.elements]
+    builder = FhirBuilder(vignette.fhir, CASEBOOK.today, CASEBOOK.concepts)
+    resources = [builder.order(one, 1) for one in vignette.orders if not (one.elements or one.type)]
+    resources += [builder.condition(one, 1) for one in vignette.conditions if not one.elements and one.status != "none"]
+    resources += [builder.procedure(one, 1) for one in vignette.procedures if not one.elements]
     for resource in resources:
         name: str = resource["resourceType"]
         model = getattr(import_module(f"{MODELS[vignette.fhir]}.{name.lower()}"), name)

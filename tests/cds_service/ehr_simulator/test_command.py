@@ -87,11 +87,11 @@ def test_a_call_from_a_fhir_server_shows_the_cards_and_what_went_along(
     assert "Chart holds spinal stenosis" in result.stdout
     assert "[ 1.1 Add patient instructions to this order ]" in result.stdout
     assert f"{base}/education/lumbar-puncture" in result.stdout
-    assert result.stdout.rstrip().endswith("2 cards, 3 resources went along")
+    assert result.stdout.rstrip().endswith("2 cards, 3 resources sent")
     assert result.stderr.splitlines() == [
         "Calling lumbar-puncture-back-pain (order-sign): Lumbar puncture and back pain",
-        "  listed, too: lumbar-puncture-back-pain (order-select): Lumbar puncture and back pain",
-        "Prefetch: 1 Patient, 2 Condition; nothing there for procedures",
+        "  also listed: lumbar-puncture-back-pain (order-select): Lumbar puncture and back pain",
+        "Prefetch: 1 Patient, 2 Condition; no data for procedures",
     ]
 
 
@@ -217,8 +217,8 @@ def test_a_token_that_is_not_taken_is_told_in_its_claims_and_never_shown(
     result = call("--service", base, "--request", STORED, *signed)
     assert (result.exit_code, result.stdout) == (1, "")
     said = f"iss {ISSUER}, aud {base}{SERVICE}, kid key-1, alg ES384"
-    assert "the service answered 401: it does not take who is calling" in result.stderr
-    assert f"The token said: {said}." in result.stderr
+    assert "the service answered 401: it does not accept this caller" in result.stderr
+    assert f"Claims and key of the token: {said}." in result.stderr
     assert "cds-service doctor" in result.stderr
     assert "eyJ" not in result.stderr
 

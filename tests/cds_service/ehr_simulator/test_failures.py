@@ -46,7 +46,7 @@ def server() -> Iterator[CallServer]:
         pytest.param(reply(b"", 404), "discovery answered 404", id="a 404"),
         pytest.param(reply(b"", 503, Retry_After="60"), "called again after 60", id="a 503 that says when"),
         pytest.param(
-            reply(b"", 302, Location="https://a.example.org/?s=1"), "points to https://a.example.org/:", id="302"
+            reply(b"", 302, Location="https://a.example.org/?s=1"), "redirects to https://a.example.org/:", id="302"
         ),
         pytest.param(hang_up, "broke the connection off before its answer was complete", id="half an answer"),
         pytest.param(silence, "did not answer within 0.3 s", id="silence"),
@@ -66,20 +66,20 @@ def test_what_is_no_cds_service_is_said_to_be_none(server: CallServer, discovery
     [
         pytest.param(reply(b"<html>", 200), "the service answered 200 with HTML or XML, no JSON", id="200 with HTML"),
         pytest.param(reply(b"", 204), "the service answered 204: no answer with cards", id="204"),
-        pytest.param(reply(b"", 307, Location="/x"), "it sends the caller elsewhere, which is not followed", id="307"),
+        pytest.param(reply(b"", 307, Location="/x"), "it redirects, and redirects are not followed", id="307"),
         pytest.param(reply({"message": "no\x1b[2J"}, 400), "It says: no[2J", id="400 with a message of its own"),
         pytest.param(reply({"error": "bad"}, 401), "No token was sent: --sign-with", id="401 without a token"),
         pytest.param(reply(b"", 403), "this client is not allowed to call it", id="403"),
         pytest.param(reply(b"", 404), "It lists second (order-select)", id="404, with the list"),
-        pytest.param(reply(b"", 405, Allow="GET"), "It takes GET.", id="405"),
+        pytest.param(reply(b"", 405, Allow="GET"), "It accepts GET.", id="405"),
         pytest.param(
             reply({"issue": [{"details": {"text": "no data"}, "expression": ["Patient"]}, 7]}, 412),
             "It says: no data (at Patient)",
             id="412 with the words of an OperationOutcome",
         ),
         pytest.param(reply(b"", 413), "the request is too large", id="413"),
-        pytest.param(reply(b"", 429, Retry_After="9"), "It asks to be called again after 9.", id="429"),
-        pytest.param(reply(b"Traceback", 500), "the service answered 500: it broke on its side", id="500"),
+        pytest.param(reply(b"", 429, Retry_After="9"), "It can be called again after 9.", id="429"),
+        pytest.param(reply(b"Traceback", 500), "the service answered 500: the server failed", id="500"),
         pytest.param(hang_up, "broke the connection off", id="half an answer"),
     ],
 )
@@ -104,7 +104,7 @@ def test_an_answer_of_another_shape_is_silence_with_a_fault(server: CallServer, 
     server.answers["POST /r4/cds-services/patient-greeting"] = reply(document)
     result = greet(server)
     assert (result.exit_code, result.stdout.splitlines()[0]) == (0, "No card: the service is silent.")
-    assert f"Not as CDS Hooks has it: {fault}" in result.stderr
+    assert f"Violates CDS Hooks: {fault}" in result.stderr
 
 
 def test_a_service_named_by_its_own_address_is_called_even_where_discovery_is_closed(server: CallServer) -> None:

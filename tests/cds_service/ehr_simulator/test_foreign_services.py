@@ -30,8 +30,8 @@ def test_the_first_service_that_has_the_hook_is_called_and_the_others_are_named(
     assert result.exit_code == 0, result.stderr
     assert result.stderr.splitlines() == [
         "Calling order-helper (order-select)",
-        "  listed, too: patient-greeting (patient-view): Patient greeting",
-        "  listed, too: second (order-select)",
+        "  also listed: patient-greeting (patient-view): Patient greeting",
+        "  also listed: second (order-select)",
     ]
     assert [one.path for one in server.posted()] == ["/r4/cds-services/order-helper"]
 
@@ -66,7 +66,7 @@ def test_its_own_templates_are_filled_and_what_cannot_be_is_left_out_and_said(se
     assert list(sent.json["prefetch"]) == ["patient", "problems", "user", "practitioner", "nothing"]
     assert sent.json["prefetch"]["nothing"] is None
     told = result.stderr.splitlines()
-    assert "Prefetch: 1 Patient, 1 Condition, 2 Practitioner; nothing there for nothing" in told
+    assert "Prefetch: 1 Patient, 1 Condition, 2 Practitioner; no data for nothing" in told
     assert told[4:] == [
         "  left out: self ({{userPatientId}}: the user is a Practitioner)",
         "  left out: encounter ({{context.encounterId}}: the context has none)",
@@ -169,7 +169,7 @@ def test_a_card_that_breaks_the_specification_is_shown_and_its_faults_are_said(s
     )
     result = greet(server)
     assert result.exit_code == 0
-    faults = [line.removeprefix("Not as CDS Hooks has it: ") for line in result.stderr.splitlines() if "Not as" in line]
+    faults = [line.removeprefix("Violates CDS Hooks: ") for line in result.stderr.splitlines() if "Violates" in line]
     assert faults == [
         "systemActions: no list, or an empty one",
         "card 2: the summary has 140 characters; it must have fewer than 140",
@@ -205,7 +205,7 @@ def test_what_a_service_asks_of_the_client_is_shown_with_what_it_acts_on(server:
     }
     server.answers["POST /r4/cds-services/patient-greeting"] = reply({"cards": [card], "systemActions": [action]})
     result = greet(server)
-    assert "Not as" not in result.stderr
+    assert "Violates" not in result.stderr
     for words in (
         "[ 1.1 Other test (recommended) ]",
         "delete ServiceRequest/draft-2: Removes it",

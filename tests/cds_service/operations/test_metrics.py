@@ -37,9 +37,12 @@ def service(tmp_path: Path, empty_ledger: Path) -> Iterator[RegisteredService]:
     one.close()
 
 
+OURS = 'service="lumbar-puncture-back-pain"'
+
+
 def calls(outcome: str, code: int, hook: str = "order-sign") -> Samples:
     """What any hook call adds."""
-    added = {f'cds_hooks_calls_total{{code="{code}",hook="{hook}",outcome="{outcome}"}}': 1.0}
+    added = {f'cds_hooks_calls_total{{code="{code}",hook="{hook}",outcome="{outcome}",{OURS}}}': 1.0}
     return added | {f'cds_hooks_call_duration_seconds_count{{outcome="{outcome}"}}': 1.0}
 
 
@@ -68,8 +71,8 @@ def test_a_call_with_cards_adds_its_cards_and_how_the_chart_came_about(client: F
         | answered()
         | stages("auth", "decode", "triage", "chart", "rule", "ledger", "encode")
         | {
-            'cds_hooks_cards_total{card="what-to-expect",indicator="info",result="shown"}': 1,
-            'cds_hooks_cards_total{card="confounders",indicator="info",result="shown"}': 1,
+            f'cds_hooks_cards_total{{card="what-to-expect",indicator="info",result="shown",{OURS}}}': 1,
+            f'cds_hooks_cards_total{{card="confounders",indicator="info",result="shown",{OURS}}}': 1,
             'cds_hooks_prefetch_total{key="patient",state="satisfied"}': 1,
             'cds_hooks_prefetch_total{key="conditions",state="satisfied"}': 1,
             'cds_hooks_prefetch_total{key="procedures",state="empty"}': 1,
@@ -123,7 +126,12 @@ def test_a_reason_that_is_looked_up_is_a_read_of_its_own_kind(client: FlaskClien
     before = scrape(client)
     post(client, hook_call(referring("Condition/why"), fhirServer=BASE))
     added = risen(before, scrape(client))
-    assert added['cds_hooks_calls_total{code="200",hook="order-sign",outcome="silent"}'] == 1
+    assert (
+        added[
+            'cds_hooks_calls_total{code="200",hook="order-sign",outcome="silent",service="lumbar-puncture-back-pain"}'
+        ]
+        == 1
+    )
     assert added['cds_hooks_fhir_reads_total{key="reason",result="read"}'] == 1
     assert added['cds_hooks_fhir_read_duration_seconds_count{key="reason"}'] == 1
 
@@ -268,7 +276,10 @@ def test_a_refused_token_is_counted_by_a_class_of_its_reason(service: Registered
         'cds_hooks_tokens_refused_total{reason="replayed"}': 1,
     }
     assert added['cds_hooks_client_calls_total{client="general-hospital"}'] == 1
-    assert added['cds_hooks_calls_total{code="401",hook="none",outcome="refused"}'] == 4
+    assert (
+        added['cds_hooks_calls_total{code="401",hook="none",outcome="refused",service="lumbar-puncture-back-pain"}']
+        == 4
+    )
 
 
 def test_the_token_that_development_does_not_ask_for_is_no_refused_one(client: FlaskClient) -> None:
@@ -280,7 +291,10 @@ def test_the_token_that_development_does_not_ask_for_is_no_refused_one(client: F
 def test_the_state_of_the_server_stands_beside_the_counts(client: FlaskClient) -> None:
     told = scrape(client)
     version = client.get("/cds-services").get_json()["services"][0]["extension"]["lumbar-puncture-back-pain"]
-    assert told[f'cds_hooks_content_info{{version="{version["contentVersion"]}"}}'] == 1
+    assert (
+        told[f'cds_hooks_content_info{{service="lumbar-puncture-back-pain",version="{version["contentVersion"]}"}}']
+        == 1
+    )
     assert told["cds_hooks_content_review_due_timestamp_seconds"] > 1.7e9
     assert [told[f'cds_hooks_check_ok{{check="{one}"}}'] for one in ("database", "content", "keys")] == [1, 1, 1]
     assert len([name for name in told if name.startswith("cds_hooks_build_info")]) == 1

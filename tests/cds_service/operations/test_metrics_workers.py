@@ -28,7 +28,7 @@ with metrics_folder():
     from cds_service.clients.registry import Registry
     from cds_service.operations.metrics import Metrics
 
-    metrics = Metrics(load_topic(), Registry())  # in the parent, before it forks
+    metrics = Metrics([load_topic()], Registry())  # in the parent, before it forks
 
     def work(number, busy):
         if os.fork() == 0:

@@ -222,7 +222,7 @@ def test_the_refusals_that_are_shown_are_those_that_come(
 )
 def test_it_says_where_a_token_is_required(topic: Topic, settings: Settings, call: str, discovery: str) -> None:
     """R-6.2, R-1.24: for calls, feedback and discovery; pages and this document are open."""
-    document = openapi_document(topic, settings)
+    document = openapi_document([topic], settings)
     security: dict[str, Any] = {"required": [{"clientToken": []}], "optional": [{}, {"clientToken": []}]}
     assert document["security"] == security[call]
     assert document["paths"]["/cds-services"]["get"]["security"] == security[discovery]
@@ -233,8 +233,8 @@ def test_it_says_where_a_token_is_required(topic: Topic, settings: Settings, cal
 
 
 def test_the_sandbox_is_described_in_development_only(topic: Topic) -> None:
-    assert "/" in openapi_document(topic, Settings())["paths"]
-    production = openapi_document(topic, PRODUCTION)
+    assert "/" in openapi_document([topic], Settings())["paths"]
+    production = openapi_document([topic], PRODUCTION)
     assert "/" not in production["paths"]
     assert production["servers"] == [{"url": "https://cds.example.org"}]
 

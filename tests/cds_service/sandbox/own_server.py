@@ -9,14 +9,16 @@ import requests
 from flask import Flask
 from flask.testing import FlaskClient
 
-from cds_service.sandbox.order_catalogue import ORDERS
-from cds_service.sandbox.stories import Story, load_stories
+from cards.catalogue import load_topic
+from cds_service.sandbox.fhir_server.stories import Story, load_stories
+from cds_service.sandbox.page.order_choices import order_choices
 from tests.charts import HOOK_INSTANCE, Json
 from tests.fake_fhir_server import BASE, FakeFhirServer
 
 ROOT = "http://127.0.0.1:8080/sandbox"
 STORIES = load_stories().patients
-CODES = {one.key: one.code for group in ORDERS.values() for one in group}
+CHOICES = order_choices(load_topic().order_catalogue)
+CODES = {choice.key: choice.code for group in CHOICES.orders.values() for choice in group}
 
 
 class OwnServer(FakeFhirServer):

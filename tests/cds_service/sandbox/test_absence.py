@@ -11,7 +11,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from cds_service.app import create_app
-from cds_service.sandbox.fhir_server import bases
+from cds_service.sandbox.fhir_server.endpoints import bases
 from cds_service.settings.settings import Settings
 
 
@@ -30,7 +30,10 @@ def production(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FlaskClient
         "/",
         "/sandbox",
         *(f"/sandbox/{base.name}/metadata" for base in bases()),
-        *(f"/sandbox/{name}" for name in ("patients", "chart", "prefetch", "token/call", "details", "explanation")),
+        *(
+            f"/sandbox/{name}"
+            for name in ("patients", "chart", "prefetch", "token/call", "details", "explanation", "static/sandbox.js")
+        ),
     ],
 )
 def test_production_has_no_sandbox(production: FlaskClient, path: str) -> None:

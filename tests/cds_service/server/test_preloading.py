@@ -86,9 +86,9 @@ def content(settings: Settings) -> Topic:
 
 
 def test_content_is_read_once_by_a_process() -> None:
-    assert whole_topics(None) is whole_topics(None)
+    assert whole_topics(None, None) is whole_topics(None, None)
     shown, drafts = content(Settings()), content(Settings(draft_translations=True))
-    assert drafts is next(iter(whole_topics(None).values()))
+    assert drafts is next(iter(whole_topics(None, None).values()))
     assert shown.chart is drafts.chart
     assert shown.version == drafts.version
 

@@ -70,7 +70,8 @@ def upgrade_from_both(cluster: Cluster) -> list[str]:
 def content_versions(cluster: Cluster) -> list[str]:
     """The version of the content of each node, by its metrics."""
     found = [
-        re.findall(r'^cds_hooks_content_info\{version="([^"]+)"\} 1', one.metrics(), re.M) for one in cluster.nodes
+        re.findall(r'^cds_hooks_content_info\{service="[^"]+",version="([^"]+)"\} 1', one.metrics(), re.M)
+        for one in cluster.nodes
     ]
     assert [len(one) for one in found] == [1, 1]
     return [one for (one,) in found]

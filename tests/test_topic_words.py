@@ -1,0 +1,69 @@
+"""No module outside the folder of a topic knows the topic: it uses none of the words that the topic calls its own."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cards.catalogue import load_topics
+from tests.places import ROOT
+
+TOPICS = ROOT / "cards" / "topics"
+SUFFIXES = {".py", ".html", ".js", ".css", ".yaml", ".toml"}
+_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")  # of an identifier, a string, a comment or a docstring
+
+LEFT_IN_CDS_SERVICE = 134  # to be 0
+
+
+def own_words() -> frozenset[str]:
+    return frozenset().union(*(topic.own_words for topic in load_topics().values()))
+
+
+def generic_modules(package: str) -> list[Path]:
+    files = (path for path in (ROOT / package).rglob("*") if path.suffix in SUFFIXES)
+    return sorted(path for path in files if TOPICS not in path.parents and "value_sets" not in path.parts)
+
+
+def words_in(text: str, own: frozenset[str]) -> Iterator[tuple[int, str]]:
+    """Each of these words in a text, with its line; identifiers are split at underscores and capitals."""
+    for number, line in enumerate(text.split("\n"), start=1):
+        words = [word.lower() for word in _WORD.findall(line)]
+        joined = f" {' '.join(words)} "
+        yield from ((number, word) for word in sorted(own) if f" {word} " in joined)
+
+
+def findings(package: str) -> list[str]:
+    """`file:line: word` for every word of a topic in a generic module of this package."""
+    own = own_words()
+    return [
+        f"{path.relative_to(ROOT)}:{line}: {word}"
+        for path in generic_modules(package)
+        for line, word in words_in(path.read_text(encoding="utf-8"), own)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        pytest.param("def find_lumbar_punctures() -> None:", ["lumbar", "punctures"], id="an identifier"),
+        pytest.param("class RedFlagKind:", ["red flag"], id="a class"),
+        pytest.param('"""Whether the Pain lasts."""', ["pain"], id="a docstring"),
+        pytest.param("NERVE_SYMPTOM = 1  # nothing", ["nerve"], id="a constant"),
+        pytest.param('key = "red-flags"', ["red flags"], id="a string"),
+        pytest.param("painted = spinach  # flag it, redder", [], id="other words"),
+    ],
+)
+def test_a_word_of_a_topic_is_seen_wherever_it_stands(text: str, expected: list[str]) -> None:
+    assert [word for _, word in words_in(text, own_words())] == expected
+
+
+def test_no_generic_module_of_cards_uses_a_word_of_a_topic() -> None:
+    assert findings("cards") == []
+
+
+def test_the_generic_modules_of_cds_service_do_not_use_more_words_of_a_topic() -> None:
+    left = findings("cds_service")
+    assert len(left) <= LEFT_IN_CDS_SERVICE, "\n".join(left)
