@@ -319,8 +319,10 @@ class Terminology:
             before = matches_by_place.get(place, ())
             mentioned = [*(match.mention for match in before if match.mention), *mentions]
             by_words = _matches_of(mentioned, refused.get(place, frozenset()))
-            if matches := tuple(match for match in before if match.mention is None) + by_words:
-                matches_by_place[place] = matches
+            by_code = _without_denied((match for match in before if match.mention is None), mentions)
+            matches_by_place.pop(place, None)
+            if by_code or by_words:
+                matches_by_place[place] = by_code + by_words
         return matches_by_place, unread_count
 
     def _with_words(self, judgement: _Judgement, text: str | None) -> tuple[tuple[Match, ...], frozenset[str]]:
@@ -363,7 +365,9 @@ class Terminology:
                 displays[coding.display] = None
             was_read = was_read or bool(coding.display) or _was_read(coding, by_code)
         mentions = [mention for _, each in self._lexicon.read_each(tuple(displays)) for mention in each]
-        return _Judgement(tuple(found), tuple(pending), _matches_of(mentions), tuple(displays), was_read)
+        return _Judgement(
+            _without_denied(found, mentions), tuple(pending), _matches_of(mentions), tuple(displays), was_read
+        )
 
     def _value_sets_of(
         self, system_uri: str | None, code: str | None
@@ -420,13 +424,38 @@ def _was_read(coding: Coding, by_code: Sequence[object] | None) -> bool:
 
 
 def _matches_of(mentions: Iterable[Mention], but: frozenset[str] = frozenset()) -> tuple[Match, ...]:
-    """One match for each concept that is mentioned as present, suspected or past; of several mentions the strongest."""
+    """One match for each concept that is mentioned as present, suspected or past.
+
+    Of several mentions the strongest assertion counts, with everything that mentions of that assertion say.
+    """
     strongest: dict[str, Mention] = {}
     for mention in mentions:
-        if mention.assertion in _COUNTED and mention.concept not in but:
-            other = strongest.get(mention.concept)
-            if other is None or _COUNTED.index(mention.assertion) < _COUNTED.index(other.assertion):
-                strongest[mention.concept] = mention
+        if mention.assertion not in _COUNTED or mention.concept in but:
+            continue
+        other = strongest.get(mention.concept)
+        if other is None or _COUNTED.index(mention.assertion) < _COUNTED.index(other.assertion):
+            strongest[mention.concept] = mention
+        elif mention.assertion is other.assertion:
+            strongest[mention.concept] = _joined(other, mention)
     return tuple(
         Match(name, None, None, mention.assertion is Assertion.PRESENT, mention) for name, mention in strongest.items()
     )
+
+
+def _joined(first: Mention, second: Mention) -> Mention:
+    """What two mentions of one concept say together; of two times the first counts."""
+    return replace(
+        first,
+        modifiers=first.modifiers | second.modifiers,
+        began_days_ago=first.began_days_ago or second.began_days_ago,
+        since=first.since or second.since,
+        because=first.because + second.because,
+    )
+
+
+def _without_denied(matches: Iterable[Match], mentions: Iterable[Mention]) -> tuple[Match, ...]:
+    """The matches by code, but for what the words beside them only deny: "abscess ruled out", however it is coded."""
+    said: dict[str, set[Assertion]] = {}
+    for mention in mentions:
+        said.setdefault(mention.concept, set()).add(mention.assertion)
+    return tuple(match for match in matches if said.get(match.value_set) != {Assertion.DENIED})
