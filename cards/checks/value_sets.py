@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from cards.checks.faults import fault_at, load_or_report, with_line
+from cards.checks.lexicon import find_faults_of_words
 from cards.content.files import ContentError, read_text
 from cards.content.rules import Step
 from cards.terminology.code_system import CodeSystem
 from cards.terminology.code_systems import find_code_system
-from cards.terminology.lexicon_files import find_lexicon_faults, load_lexicon
+from cards.terminology.lexicon_files import LexiconContent, load_lexicon
 from cards.terminology.value_set import load_value_set
 from cards.terminology.word_rules import TITLES
 from cards.topic import Topic
@@ -34,8 +36,9 @@ def find_value_set_faults(topics: Collection[Topic]) -> list[str]:
             files[path] = json.loads(read_text(path))
     for folder in _folders(topics):
         faults += _unused(topics, folder)
-    faults += _wordless(topics, files)
-    faults += [*_missing(topics), *_repeated(files), *_unlisted(topics, files)]
+    words = _load_words(topics)
+    faults += [*find_faults_of_words(topics), *_wordless(words.values(), files)]
+    faults += [*_missing(topics), *_repeated(files), *_unlisted(topics, words, files)]
     for topic in topics:
         faults += _contradictory(topic, files)
     faults += _undescribed(files)
@@ -72,12 +75,12 @@ def _codes(file: Mapping[str, Any]) -> Iterator[tuple[Code, tuple[Step, ...]]]:
                 yield (system, code), ("compose", "include", place, kind, number, key)
 
 
-def _unlisted(topics: Collection[Topic], files: Files) -> Iterator[str]:
+def _unlisted(
+    topics: Collection[Topic], words: Mapping[tuple[Path, ...], LexiconContent], files: Files
+) -> Iterator[str]:
     """Codes that need words of a list that the lexicon does not hold, and lists that no code needs."""
-    for folders in dict.fromkeys(topic.files.lexicon for topic in topics):
-        if any(find_lexicon_faults(folders)):
-            return  # one of the faults already
-        lists = dict(load_lexicon(folders).beside_codes)
+    for folders, content in words.items():
+        lists = dict(content.beside_codes)
         needed = {TITLES}
         for file in files:
             rules = load_value_set(file).needs_words
@@ -102,14 +105,19 @@ def _value_set_paths(topics: Iterable[Topic]) -> list[Path]:
     return [path for folder in _folders(list(topics)) for path in sorted(folder.glob("*.json"))]
 
 
-def _wordless(topics: Iterable[Topic], files: Files) -> Iterator[str]:
-    """What keeps words from being loaded; sets that nothing can belong to, and words of no set."""
+def _load_words(topics: Iterable[Topic]) -> dict[tuple[Path, ...], LexiconContent]:
+    """The words by their folders, as far as they can be loaded (what keeps them from it is told elsewhere)."""
+    words = {}
     for folders in dict.fromkeys(topic.files.lexicon for topic in topics):
-        faults = [str(fault) for fault in find_lexicon_faults(folders)]
-        yield from faults
-        if faults:
-            continue
-        names = load_lexicon(folders).concept_names
+        with suppress(ContentError):
+            words[folders] = load_lexicon(folders)
+    return words
+
+
+def _wordless(words: Iterable[LexiconContent], files: Files) -> Iterator[str]:
+    """Sets that nothing can belong to."""
+    for content in words:
+        names = content.concept_names
         for value_set, file in files.items():
             if not any(_codes(file)) and value_set.stem not in names:
                 yield fault_at(value_set, "neither codes nor, in the lexicon, words: nothing can belong to it")

@@ -18,6 +18,8 @@ import yaml
 from cards.content.files import ContentError, is_content, parse_yaml, read_text
 from cards.terminology.tokens import words_of
 
+_RUNAWAY = re.compile(r"\((?:[^()\\]|\\.)*[*+](?:[^()\\]|\\.)*\)[*+]")  # a repeat within a repeat
+
 Language = Literal["any", "en", "es", "pt", "fr", "de", "it", "nl"]
 Case = Literal["any", "upper"]
 
@@ -212,10 +214,11 @@ def _faults_of(path: Path, file: LexiconFile, lists: set[str], concepts: set[str
         for name in modifier.of:
             if name not in concepts:
                 yield ContentError(path, f"{modifier.kind} is said of {name!r}, and no concept has this name", line())
-    for kinds, known in ((file.small_words, SMALL_WORDS), (file.concept_kinds, CONCEPT_KINDS)):
+    named = (("small-words", file.small_words, SMALL_WORDS), ("concept-kinds", file.concept_kinds, CONCEPT_KINDS))
+    for section, kinds, known in named:
         for kind in kinds:
             if kind not in known:
-                yield ContentError(path, f"{kind!r} is none of {', '.join(known)}", lines.of(kind))
+                yield ContentError(path, f"{kind!r} is none of {', '.join(known)}", lines.of(section, kind))
 
 
 def _word_faults(path: Path, name: str, phrases: list[str], line: Callable[[], int]) -> Iterator[ContentError]:
@@ -232,7 +235,7 @@ def _pattern_faults(path: Path, name: str, pattern: str | None, line: Callable[[
     except re.error as cause:
         yield ContentError(path, f"{name}: the pattern does not compile: {cause}", line())
     else:
-        if re.search(r"[*+}]\??\)[*+]", pattern):
+        if _RUNAWAY.search(pattern):
             yield ContentError(path, f"{name}: a repeat within a repeat can take forever: give it a limit", line())
 
 

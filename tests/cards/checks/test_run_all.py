@@ -14,7 +14,7 @@ import pytest
 
 from cards.checks.run_all import find_faults, find_slow_faults, find_stale
 from cards.content.files import ContentError, parse_yaml
-from cards.content.topic_files import TopicFiles
+from cards.content.topic_files import SHARED_LEXICON, TopicFiles
 from cards.topic import Topic
 from cards.topics.lumbar_puncture.settings import Service
 from cards.topics.lumbar_puncture.topic import LumbarPuncture
@@ -32,7 +32,7 @@ REFERRAL = TEXT + "referral.en.md"
 UNKNOWN = TEXT + "pain-class-unknown.en.md"
 PHRASES = TEXT + "phrases.en.yaml"
 STENOSIS = "value_sets/spinal-stenosis.json"
-TERMS = "value_sets/text_terms.yaml"
+TERMS = "lexicon/red-flags.yaml"
 PAGE = "topic/patient_pages/lumbar-puncture.en.md"
 PAGE_ES = "topic/patient_pages/lumbar-puncture.es.md"
 EVIDENCE = "{citation: X, strength: none, checked-on: 2026-11-22}"
@@ -46,17 +46,18 @@ def content(tmp_path: Path) -> Path:
     """A copy of the real content."""
     shutil.copytree(FILES.folder, tmp_path / "topic", ignore=shutil.ignore_patterns("*.py*"))
     shutil.copytree(VALUE_SETS, tmp_path / "value_sets")
+    shutil.copytree(SHARED_LEXICON, tmp_path / "lexicon")
     return tmp_path
 
 
 def load(content: Path) -> Topic:
-    return LumbarPuncture.load(TopicFiles(content / "topic", content / "value_sets"))
+    return LumbarPuncture.load(TopicFiles(content / "topic", content / "value_sets", content / "lexicon"))
 
 
 def with_settings(topic: Topic, content: Path) -> Topic:
     """The topic with the settings of this copy, which may be too broken to be loaded as a whole."""
     path = content / SERVICE
-    files = TopicFiles(content / "topic", content / "value_sets")
+    files = TopicFiles(content / "topic", content / "value_sets", content / "lexicon")
     return replace(topic, files=files, service=parse_yaml(path, path.read_text(encoding="utf-8"), Service))
 
 
@@ -141,10 +142,8 @@ def test_the_content_as_it_is_has_no_fault(content: Path, topic: Topic) -> None:
         pytest.param(
             STENOSIS, swap("http://snomed.info/sct", "http://example.org"), "example.org", id="unknown system"
         ),
-        pytest.param(TERMS, swap("reject:", "rejects:"), r"text_terms.yaml:\d+.*rejects", id="a guard nobody knows"),
-        pytest.param(
-            TERMS, swap("  spondylosis:", "  scoliosis: 1\n  spondylosis:"), r"yaml:\d+", id="terms of a wrong type"
-        ),
+        pytest.param(TERMS, swap("needs:", "neds:"), r"red-flags.yaml:\d+.*neds", id="a key nobody knows"),
+        pytest.param(TERMS, swap("phrases: [", "phrases: [1, "), r"yaml:\d+", id="phrases of a wrong type"),
     ],
 )
 def test_what_is_incomplete_or_malformed_is_refused_at_load(

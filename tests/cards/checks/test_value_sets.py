@@ -180,7 +180,7 @@ def test_a_set_to_which_nothing_can_belong_is_a_fault(topic: Topic, copy: Copy) 
     assert check(topic, copy) == [], "it lives by its words"
     copy.edit("obesity.json", lambda file: file.pop("compose"))
     assert [fault.split(": ", 1)[1] for fault in check(topic, copy)] == [
-        "neither codes nor, in text_terms.yaml, words: nothing can belong to it"
+        "neither codes nor, in the lexicon, words: nothing can belong to it"
     ]
 
 
@@ -200,13 +200,6 @@ def test_every_set_is_used_by_service_yaml_and_missed(topic: Topic, copy: Copy, 
 def test_a_kind_that_is_switched_off_still_uses_its_set(topic: Topic, copy: Copy) -> None:
     off = [msgspec.structs.replace(kind, enabled=False) for kind in topic.service.contributors]
     assert check(replace(topic, service=msgspec.structs.replace(topic.service, contributors=off)), copy) == []
-
-
-def test_words_of_no_set_are_a_fault(topic: Topic, copy: Copy) -> None:
-    copy.change("text_terms.yaml", "\n  spondylosis:\n", "\n  spondilosis:\n")
-    assert check(topic, copy) == [
-        f"{copy.place('text_terms.yaml', 'spondilosis:')}: there is no value set 'spondilosis'"
-    ]
 
 
 def test_a_value_set_that_is_not_valid_fhir_is_a_fault_at_its_line(topic: Topic, copy: Copy) -> None:

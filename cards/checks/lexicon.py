@@ -1,0 +1,42 @@
+"""Faults of the lexicon: what keeps it from being loaded, words of no value set, phrases that can never count."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from cards.checks.faults import fault_at
+from cards.content.files import parse_yaml, read_text
+from cards.terminology.lexicon_files import ConceptEntry, LexiconFile, find_lexicon_faults
+from cards.terminology.tokens import words_of
+from cards.topic import Topic
+
+
+def find_faults_of_words(topics: Iterable[Topic]) -> list[str]:
+    """Every fault of the words of these topics, one line each."""
+    faults: list[str] = []
+    for topic in {topic.files.lexicon: topic for topic in topics}.values():
+        unloadable = [str(fault) for fault in find_lexicon_faults(topic.files.lexicon)]
+        faults += unloadable or _useless(topic)
+    return faults
+
+
+def _useless(topic: Topic) -> Iterator[str]:
+    """Words of no value set, and phrases that hold a word which the entry refuses."""
+    for folder in topic.files.lexicon:
+        for path in sorted(folder.glob("*.yaml")):
+            for place, entry in enumerate(parse_yaml(path, read_text(path), LexiconFile).concepts):
+                if not topic.files.value_set(entry.concept).exists():
+                    yield fault_at(path, f"there is no value set {entry.concept!r}", "concepts", place)
+                for phrase, word in _refused(entry):
+                    what = f"{entry.concept}: {phrase!r} can never count, because the entry refuses {word!r}"
+                    yield fault_at(path, what, "concepts", place)
+
+
+def _refused(entry: ConceptEntry) -> Iterator[tuple[str, str]]:
+    for phrase in entry.phrases:
+        words = words_of(phrase)
+        for refused in entry.not_words:
+            inner = words_of(refused.removesuffix("*"))
+            places = range(len(words) - len(inner) + 1)
+            if not refused.endswith("*") and any(words[at : at + len(inner)] == inner for at in places):
+                yield phrase, refused
