@@ -12,6 +12,7 @@ from cards.terminology.tokens import Tokens, words_of
 
 _HOURS = 24
 _GLUED = re.compile(r"(x?)(\d{1,3})([a-z]{0,12})")
+_YEAR = re.compile(r"(?:19|20)\d\d")
 _UNITS_OF_A_SLASH = {"7": 1, "52": 7, "12": 30}  # UK: 3/7 is three days, 2/52 two weeks, 6/12 six months
 _DAYS = {"hour": 0, "day": 1, "week": 7, "month": 30, "year": 365}
 
@@ -45,7 +46,7 @@ class DurationReader:
         found: list[Duration] = []
         at = 0
         while at < len(words):
-            duration = self._moment(words, at) or self._counted(words, at)
+            duration = self._moment(words, at) or self._counted(words, at) or self._dated(words, at)
             if duration:
                 found.append(self._introduced(words, duration, found[-1].last if found else 0))
                 at = duration.last
@@ -64,6 +65,17 @@ class DurationReader:
             if days is not None and at + length <= len(words):
                 return Duration(at, at + length, days, is_past=True)
         return None
+
+    def _dated(self, words: Sequence[str], at: int) -> Duration | None:
+        """ "since 2019", "seit 11/2023": an onset whose days cannot be counted without today."""
+        length = self._introduced_by.at(words, at)
+        if not length or at + length >= len(words) or self._counted(words, at + length):
+            return None
+        last = at + length
+        while last < len(words) and (words[last].isdecimal() or words[last] in "/."):
+            last += 1
+        is_date = any(_YEAR.fullmatch(word) for word in words[at + length : last]) or "/" in words[at + length : last]
+        return Duration(at, last, None, is_past=True) if is_date else None
 
     def _counted(self, words: Sequence[str], at: int) -> Duration | None:
         """A number and a unit, apart or in one ("5wks", "x2d"), a range of numbers, or a British fraction."""

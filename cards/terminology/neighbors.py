@@ -48,6 +48,7 @@ class Draft:
     modifiers: set[str] = field(default_factory=set)
     began: Days | None = None
     lies_back: bool = False
+    is_dated: bool = False
     since: str | None = None
     reasons: list[tuple[int, int]] = field(default_factory=list)
 
@@ -66,7 +67,7 @@ class Draft:
     @property
     def has_onset(self) -> bool:
         """Whether the text says when it began."""
-        return self.began is not None or self.since is not None
+        return self.is_dated or self.began is not None or self.since is not None
 
 
 class Neighbors:

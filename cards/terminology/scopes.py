@@ -246,6 +246,7 @@ def _attach_durations(text: Neighbors, durations: Sequence[Duration]) -> None:
         for one in text.beside(duration.first, duration.last, text.drafts):
             if one.began is None:
                 one.began = duration.days
+                one.is_dated = True
                 one.lies_back = one.lies_back or duration.is_past
                 one.reasons.append((duration.first, duration.last))
 
