@@ -8,6 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+EVIDENCE_PAGE = (
+    "{evidence-page}"  # in a card's line of sources: where the service puts the address of the evidence page
+)
+
 
 @dataclass(frozen=True)
 class Coding:
@@ -92,3 +96,8 @@ class Card:
     provenance: tuple[Provenance, ...] = ()
     classification: str | None = None
     always_shown: bool = False
+    sources: str = ""
+
+    def full_detail(self, evidence_page: str) -> str:
+        """The detail with its line of sources. `evidence_page`: the public URL of the card's evidence page."""
+        return f"{self.detail}\n\n{self.sources.replace(EVIDENCE_PAGE, evidence_page)}"

@@ -107,8 +107,8 @@ def _add_endpoints(
     """Discovery, the service and its feedback, with the database behind them."""
     database = Database(settings.database, pool_size=settings.threads)
     seen = SeenTokens(database, clock, replay_window_s=settings.replay_window_s)
-    offered = [topic.service.override_reasons for topic in topics.values()]
-    ledger = Ledger(database, clock, frozenset((one.system, code) for one in offered for code in one.codes))
+    reasons = frozenset().union(*(topic.service.override_reasons.known for topic in topics.values()))
+    ledger = Ledger(database, clock, reasons)
     silencer = Silencer(database, clock, settings.patient_hash_key)
     counts = CallCounts(database, clock)
     reader = FhirReader(

@@ -1,6 +1,7 @@
 """What loading does not refuse and must still not be served: all checks, those of service.yaml, dates of review.
 
-The checks of one kind of file stand in texts, patient_pages, value_sets and boundaries.
+The checks of one kind of file stand in texts, patient_pages, value_sets and boundaries; card_length and us_english
+look at the words.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from pathlib import Path
 from cards.checks.faults import fault_at, load_or_report
 from cards.checks.patient_pages import find_page_faults, find_page_word_faults, review_day
 from cards.checks.texts import find_card_faults
+from cards.checks.us_english import find_word_faults
 from cards.checks.value_sets import find_invalid_value_sets, find_value_set_faults
 from cards.content.rules import Step
 from cards.content.service import Service
@@ -64,7 +66,7 @@ def _topic_faults(topic: Topic, today: date) -> list[str]:
         for name, page in pages.items():
             faults += find_page_faults(page, originals.setdefault(name, page), service, language)
         read += pages.values()
-    faults += [*_unused_evidence(service, read, files.service), *_setting_faults(topic)]
+    faults += [*_unused_evidence(service, read, files.service), *_setting_faults(topic), *find_word_faults(topic)]
     future = (review for review in _reviews(topic) if review[1] > today)
     return faults + [fault_at(path, f"{_dotted(way)} {day} is in the future", *way) for path, day, way in future]
 
@@ -78,7 +80,8 @@ def _load(
 
 
 def _unused_evidence(service: Service, texts: Iterable[Text], settings: Path) -> Iterator[str]:
-    cited = {service.source.evidence}.union(*(text.cited() for text in texts))
+    cited = {card.source for card in service.cards.values()}.union(*(text.cited for text in texts))
+    cited |= {key for source in service.evidence.values() for key in source.related}
     for key in service.evidence:
         if key not in cited:
             yield fault_at(settings, f"nothing cites {key}", "evidence", key)

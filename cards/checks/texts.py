@@ -7,6 +7,7 @@ from pathlib import Path
 
 import msgspec
 
+from cards.checks.card_length import find_length_faults
 from cards.checks.faults import body_lines, citations, fault_at, load_words
 from cards.content.files import ContentError
 from cards.content.phrases import PLACEHOLDERS_OF_PHRASES, Phrases
@@ -17,6 +18,8 @@ from cards.content.texts import Text, uncited_lines
 from cards.record.chart_entry import Standing
 from cards.topic import Topic
 from cards.writing.wording import LONGEST_SUMMARY
+
+_NOT_ORDINARY = frozenset(standing.value for standing in (Standing.RESOLVED, Standing.UNFINISHED, Standing.NOT_DONE))
 
 
 def find_card_faults(topic: Topic, texts: Mapping[str, Text], path: Path) -> list[str]:
@@ -33,6 +36,8 @@ def find_card_faults(topic: Topic, texts: Mapping[str, Text], path: Path) -> lis
         faults += [*find_text_faults(text, body, topic.service, by_sentence=True), *_head_faults(text, heads)]
         if phrases and not misfilled:
             faults += _summary_faults(name, text, heads, phrases, rules)
+    if phrases and not misfilled:
+        faults += find_length_faults(topic, texts)
     return faults
 
 
@@ -87,7 +92,7 @@ def _misfilled(path: Path, name: str, words: str, filled: Filled, way: tuple[Ste
 
 def _missing_words(path: Path, phrases: Phrases, rules: ContentRules) -> Iterator[str]:
     """Words that the code looks up by a value have to be there, and no others."""
-    groups = {"standings": frozenset(standing.value for standing in Standing), **rules.phrase_keys}
+    groups = {"standings": _NOT_ORDINARY, **rules.phrase_keys}
     words = msgspec.to_builtins(phrases)
     for key, values in groups.items():
         for value in sorted(values - words[key].keys()):

@@ -8,23 +8,20 @@ from cards.content.service import Part
 
 # The placeholders of each phrase; a phrase that is not listed has none.
 PLACEHOLDERS_OF_PHRASES = {
+    "sources": "names page",
+    "not-checked": "what",
     "more": "names count",
     "and": "names last",
+    "also": "names",
     "since": "date",
     "performed": "date",
-    "recorded-on": "date",
     "entered": "date",
-    "finding": "name facts words provenance",
-    "words": "words",
-    "by-code": "system code",
-    "from": "resource value_set version",
-    "further-entries": "resources",
-    "without-id": "type",
+    "possible": "name",
 }
 
 
 class SectionNotes(Part):
-    """What a card says where a section of the chart was not read, not completely, or with entries left over."""
+    """What a card names as not checked where a section of the chart was not read, or only in part."""
 
     not_obtained: str
     not_complete: str
@@ -34,23 +31,17 @@ class SectionNotes(Part):
 class Phrases(Part):
     """The part of text/phrases.<lang>.yaml that every topic has."""
 
-    evidence: str
+    in_this_chart: str
+    not_checked: str
+    sources: str
     more: str
     and_: str = msgspec.field(name="and")
+    also: str
     standings: dict[str, str]
     since: str
     performed: str
-    recorded_on: str
     entered: str
-    no_date: str
-    unconfirmed: str
-    finding: str
-    words: str
-    by_code: str
-    by_text: str
-    from_: str = msgspec.field(name="from")
-    further_entries: str
-    without_id: str
+    possible: str
 
 
 class PageWords(Part):

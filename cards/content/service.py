@@ -16,7 +16,10 @@ import msgspec
 from cards.card import Coding
 
 INDICATORS = ("critical", "warning", "info")  # most urgent first (R-4.22)
+EQUIVALENCES = ("equivalent", "wider", "narrower", "relatedto")  # of the target, as seen from our code
 _SEARCH = re.compile(r"([A-Za-z]+)\?")
+_SUBTITLE = re.compile(r": | - ")
+_KEY = re.compile(r"\[([a-z0-9-]+)\]")
 
 
 class Part(msgspec.Struct, rename="kebab", forbid_unknown_fields=True):
@@ -32,21 +35,40 @@ class ListSettings(Part):
 
 
 class CardSettings(Part):
+    """One card. `source`: a key of the evidence. `override_reasons`: their codes."""
+
     indicator: str
+    source: str
+    override_reasons: list[str]
     pages: list[str] = []
     links: list[str] = []
     fallback_links: list[str] = []
     always_shown: bool = False
 
 
-class SourceSettings(Part):
-    label: str
-    evidence: str
+class OverrideReason(Part):
+    """A reason in clinicians' words, and the code of the standard code system that it is counted under.
+
+    `equivalence`: how that code stands to ours, as in a ConceptMap (https://hl7.org/fhir/R4/valueset-concept-map-equivalence.html).
+    """
+
+    display: str
+    mapped_to: str
+    equivalence: str
 
 
 class OverrideReasons(Part):
+    """`system`: our CodeSystem. `mapped_system`: the CodeSystem of the codes that ours are mapped to."""
+
     system: str
-    codes: dict[str, str]
+    mapped_system: str
+    codes: dict[str, OverrideReason]
+
+    @property
+    def known(self) -> frozenset[tuple[str, str]]:
+        """Every reason that feedback may name, by system and code: ours, and those that ours are mapped to."""
+        ours = ((self.system, code) for code in self.codes)
+        return frozenset((*ours, *((self.mapped_system, reason.mapped_to) for reason in self.codes.values())))
 
 
 class PageLink(Part):
@@ -63,10 +85,35 @@ class PatientLink(Part):
 
 
 class Evidence(Part):
-    citation: str
+    """A source, as service.yaml explains it. Everything is shown on the evidence page, except `working_notes`."""
+
+    short: str
+    authors: str
+    title: str
+    published_in: str
+    issued: str
+    type: str
     strength: str
+    limits: str
+    supports: str
     checked_on: date
+    working_notes: str
     url: str | None = None
+
+    @property
+    def label(self) -> str:
+        """What a link to it is called: its short name, and its title up to a colon or dash."""
+        return f"{self.short}: {_SUBTITLE.split(self.title)[0]}"
+
+    @property
+    def citation(self) -> str:
+        """The full citation, without the address."""
+        return f"{self.authors}. {self.title}. {self.published_in}; {self.issued}."
+
+    @property
+    def related(self) -> tuple[str, ...]:
+        """The keys of the evidence that `limits` refers to."""
+        return tuple(dict.fromkeys(_KEY.findall(self.limits)))
 
 
 @dataclass(frozen=True)
@@ -103,7 +150,6 @@ class Service(Part):
     patient_languages: list[str]
     settings: ListSettings
     cards: dict[str, CardSettings]
-    source: SourceSettings
     topic: Coding
     override_reasons: OverrideReasons
     links: dict[str, PatientLink]
@@ -119,6 +165,10 @@ class Service(Part):
     def text_names(self) -> Iterator[str]:
         """The names of all texts of the topic."""
         yield from self.cards
+
+    def texts_of(self, card: str) -> tuple[str, ...]:
+        """The names of all texts that may stand on a card."""
+        return (card,)
 
     def page_names(self) -> Iterator[str]:
         """The names of all patient pages that cards link to."""
@@ -152,8 +202,11 @@ class Service(Part):
             for link in (*card.links, *card.fallback_links):
                 if link not in self.links:
                     yield ServiceFault(f"a card links to {link!r}, which is not among the links", link)
-        if self.source.evidence not in self.evidence:
-            yield ServiceFault("source.evidence is not among the evidence", "\nsource:")
+            yield from self.source_faults(card.source)
+            for code in card.override_reasons:
+                if code not in self.override_reasons.codes:
+                    yield ServiceFault(f"a card offers {code!r}, which is not among the override reasons", code)
+        yield from self._evidence_faults()
         for indicator in self.indicators():
             if indicator not in INDICATORS:
                 what = f"an indicator is info, warning or critical: {indicator}"
@@ -163,3 +216,25 @@ class Service(Part):
             if types.count(resource_type) > 1:
                 what = f"two keys of prefetch ask for {resource_type}: one section of the chart has one key"
                 yield ServiceFault(what, "\nprefetch:")
+
+    def source_faults(self, key: str) -> Iterator[ServiceFault]:
+        """Why this evidence cannot be the source of a card, which links to it."""
+        if key not in self.evidence:
+            yield ServiceFault(f"source: {key!r} is not among the evidence", f"source: {key}")
+        elif self.evidence[key].url is None:
+            yield ServiceFault(f"the source of a card needs a url: {key}", f"\n  {key}:")
+
+    def _evidence_faults(self) -> Iterator[ServiceFault]:
+        """A source without one of its parts, or beside one that is not there; a reason with an unknown equivalence."""
+        for key, source in self.evidence.items():
+            parts = msgspec.to_builtins(source)
+            for name, value in parts.items():
+                if value is not None and not str(value).strip():
+                    yield ServiceFault(f"evidence {key}: {name} is empty", f"\n  {key}:")
+            for other in source.related:
+                if other not in self.evidence:
+                    yield ServiceFault(f"evidence {key}: {other!r} is not among the evidence", f"[{other}]")
+        for code, reason in self.override_reasons.codes.items():
+            if reason.equivalence not in EQUIVALENCES:
+                what = f"override reason {code}: equivalence is one of {', '.join(EQUIVALENCES)}"
+                yield ServiceFault(what, f"equivalence: {reason.equivalence}")

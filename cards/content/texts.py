@@ -1,17 +1,16 @@
-"""Texts: Markdown files with a head, placeholders and citations. What comes from a chart is escaped on its way in.
+"""Texts: Markdown files with a head, placeholders and citations.
 
 A text file is YAML between two `---` lines (the card's summary and other single lines), then the Markdown body.
-`{name}` is a placeholder; a block (text between blank lines) with a placeholder that has nothing to say is left out.
-`[key]` before the full stop cites the evidence of that key in service.yaml.
+`{name}` is a placeholder. `[key]` before the full stop cites the evidence of that key in service.yaml; a card or page
+shows the sentence without it, and its sources once at the end.
 """
 
 from __future__ import annotations
 
 import re
-import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path
 
 from cards.content.files import ContentError, parse_yaml, read_text
@@ -19,72 +18,21 @@ from cards.content.files import ContentError, parse_yaml, read_text
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 _CITATIONS = re.compile(r"(?:\s*\[[a-z0-9-]+\](?!\())+")
 _KEY = re.compile(r"\[([a-z0-9-]+)\]")
-_MARKDOWN = re.compile(r"([\\`*_\[\]|~!#:@{}]|(?<=www)\.)", re.IGNORECASE)
 _HEADING = re.compile(r"\*\*[^*]+\*\*")
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[A-Z¿¡*])")
-_LONGEST_CHART_WORDS = 90  # characters; longer than any display in our value sets
-_SUPERSCRIPT = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
-class Markdown(str):
-    """Text that is Markdown of ours, or chart text that has been escaped: safe to stand in a card's detail."""
-
-    __slots__ = ()
-
-
-def escape(text: str) -> Markdown:
-    """Chart text as Markdown that shows these very words: no markup, no HTML, no link, one line, bounded length."""
-    start = text[: 4 * _LONGEST_CHART_WORDS]  # room for what is not shown
-    if not start.isprintable():
-        start = "".join(" " if char.isspace() else char for char in start if char.isspace() or char.isprintable())
-    words = " ".join(unicodedata.normalize("NFC", start).split())
-    if len(words) > _LONGEST_CHART_WORDS:
-        words = words[: _LONGEST_CHART_WORDS - 1].rstrip() + "…"
-    marked = _MARKDOWN.sub(r"\\\1", words)
-    return Markdown(marked.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;"))
-
-
-def fill(template: str, values: Mapping[str, str]) -> Markdown:
-    """`template` with every placeholder filled: Markdown as it is, any other text escaped.
-
-    Raises KeyError for a placeholder without a value.
-    """
-
-    def value_of(match: re.Match[str]) -> str:
-        value = values[match[1]]
-        return value if isinstance(value, Markdown) else escape(value)
-
-    return Markdown(_PLACEHOLDER.sub(value_of, template))
-
-
-def fill_plain(template: str, values: Mapping[str, str]) -> str:
-    """`template` filled for plain text (a summary, a label): values of our own only, none from a chart."""
+def fill(template: str, values: Mapping[str, str]) -> str:
+    """`template` with every placeholder filled. No value is text of a chart. Raises KeyError where one is missing."""
     return _PLACEHOLDER.sub(lambda match: values[match[1]], template)
 
 
-class Citations:
-    """Numbers the evidence in the order in which a card cites it."""
+@dataclass(frozen=True)
+class Statement:
+    """One sentence of a text, without its citations, and the keys of the evidence it cites."""
 
-    def __init__(self) -> None:
-        self.keys: tuple[str, ...] = ()
-
-    def mark(self, text: str) -> Markdown:
-        """`text` with each run of citations as superscript numbers."""
-        marked, self.keys = _marked(text, self.keys)
-        return marked
-
-
-@lru_cache(maxsize=4096)  # a few dozen texts of our own, each after a few sets of others
-def _marked(text: str, known: tuple[str, ...]) -> tuple[Markdown, tuple[str, ...]]:
-    """`text` with its citations numbered, and the keys cited by now; `known` are those that have a number already."""
-    keys = list(known)
-
-    def numbers(match: re.Match[str]) -> str:
-        cited = _KEY.findall(match[0])
-        keys.extend(key for key in dict.fromkeys(cited) if key not in keys)
-        return ",".join(str(place).translate(_SUPERSCRIPT) for place in sorted(keys.index(key) + 1 for key in cited))
-
-    return Markdown(_CITATIONS.sub(numbers, text)), tuple(keys)
+    words: str
+    evidence: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -96,23 +44,24 @@ class Text:
     blocks: tuple[str, ...]
     first_line: int  # of the body, for messages
 
-    def body(self, values: Mapping[str, str], citations: Citations) -> Markdown:
-        """The body, citations numbered, blocks with nothing to say left out."""
-        said = (block for block, names in self._placeholders if all(values[name] for name in names))
-        return Markdown("\n\n".join(fill(citations.mark(block), values) for block in said))
-
     @cached_property
-    def _placeholders(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
-        return tuple((block, tuple(_PLACEHOLDER.findall(block))) for block in self.blocks)
-
-    @cached_property
-    def plain_body(self) -> str:
-        """The body without citations, for a text that leaves the card (the patient instruction)."""
+    def body(self) -> str:
+        """The body without its citations."""
         return _CITATIONS.sub("", "\n\n".join(self.blocks))
 
-    def cited(self) -> frozenset[str]:
-        """The keys of all evidence the body cites."""
-        return frozenset(key for run in _CITATIONS.findall("\n".join(self.blocks)) for key in _KEY.findall(run))
+    @cached_property
+    def cited(self) -> tuple[str, ...]:
+        """The keys of all evidence that the body cites, in its order, each once."""
+        runs = _CITATIONS.findall("\n".join(self.blocks))
+        return tuple(dict.fromkeys(key for run in runs for key in _KEY.findall(run)))
+
+    def statements(self) -> Iterator[Statement]:
+        """Every sentence of the body that cites something, bullets and headings gone."""
+        for line in "\n".join(self.blocks).split("\n"):
+            for sentence in _SENTENCE_END.split(line.strip().removeprefix("- ")):
+                keys = dict.fromkeys(_KEY.findall(" ".join(_CITATIONS.findall(sentence))))
+                if keys:
+                    yield Statement(_CITATIONS.sub("", sentence), tuple(keys))
 
 
 def load_text(path: Path) -> Text:

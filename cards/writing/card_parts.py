@@ -1,47 +1,70 @@
-"""A card put together: text, evidence, links, override reasons, provenance."""
+"""A card put together: actions, what this chart holds, sources, links, override reasons, provenance."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
-from cards.card import Card, Coding, Link, Provenance, Source, Suggestion
-from cards.content.texts import Citations
+from cards.card import EVIDENCE_PAGE, Card, Coding, Link, Provenance, Source, Suggestion
+from cards.content.texts import Text, fill
 from cards.record.patient_record import PatientRecord
 from cards.topic import Content
-from cards.writing.wording import list_evidence
 
 
 def make_card(
     key: str,
     summary: str,
-    values: Mapping[str, str],
     topic: Content,
     *,
-    citations: Citations,
+    actions: Sequence[Text],
+    findings: Sequence[str] = (),
+    not_checked: str = "",
+    also_cited: Sequence[Text] = (),
+    source: str | None = None,
     indicator: str | None = None,
     links: Sequence[Link] = (),
     suggestions: tuple[Suggestion, ...] = (),
     provenance: tuple[Provenance, ...] = (),
     classification: str | None = None,
 ) -> Card:
-    """The card of this key. `values` fill the placeholders of its text; `citations` may hold those of texts within."""
-    service = topic.service
-    body = topic.texts[key].body(values, citations)
-    reasons = service.override_reasons
+    """The card of this key. `actions`: its texts, in order. `findings`: a line each. `source`: a key of the evidence.
+
+    `also_cited`: texts that the findings quote.
+    """
+    service, settings = topic.service, topic.service.cards[key]
     return Card(
         key,
         summary,
-        f"{body}\n\n{list_evidence(citations, topic)}",
-        indicator or service.cards[key].indicator,
-        Source(service.source.label, service.evidence[service.source.evidence].url or "", service.topic),
+        write_detail(actions, findings, not_checked, topic),
+        indicator or settings.indicator,
+        _source(source or settings.source, topic),
         tuple(links),
         suggestions,
-        tuple(Coding(reasons.system, code, display) for code, display in reasons.codes.items()),
+        tuple(
+            Coding(service.override_reasons.system, code, service.override_reasons.codes[code].display)
+            for code in settings.override_reasons
+        ),
         topic.version,
         provenance,
         classification,
-        service.cards[key].always_shown,
+        settings.always_shown,
+        write_sources((*actions, *also_cited), topic),
     )
+
+
+def write_detail(actions: Sequence[Text], findings: Sequence[str], not_checked: str, topic: Content) -> str:
+    """What to do, then what this chart holds, then what was not checked; in Markdown, without the line of sources."""
+    blocks = ["\n".join(text.body for text in actions)]
+    if findings:
+        lines = "\n".join(f"- {line}" for line in findings)
+        blocks.append(f"**{topic.phrases.in_this_chart}**\n{lines}")
+    return "\n\n".join((*blocks, not_checked) if not_checked else blocks)
+
+
+def write_sources(texts: Iterable[Text], topic: Content) -> str:
+    """The line of sources: the short name of each, and a link to the evidence page, whose address is not known here."""
+    keys = dict.fromkeys(key for text in texts for key in text.cited)
+    names = "; ".join(topic.service.evidence[key].short for key in keys)
+    return fill(topic.phrases.sources, {"names": names, "page": EVIDENCE_PAGE})
 
 
 def card_links(key: str, more: Iterable[str | None], record: PatientRecord, topic: Content) -> list[Link]:
@@ -56,6 +79,17 @@ def card_links(key: str, more: Iterable[str | None], record: PatientRecord, topi
     if language in topic.service.patient_languages and all(link.language != language for link in links):
         links += [_patient_link(name, language, topic) for name in settings.fallback_links]
     return links
+
+
+def evidence_links(keys: Iterable[str], topic: Content) -> list[Link]:
+    """A link to each of these sources, as a clinician uses it."""
+    sources = (topic.service.evidence[key] for key in dict.fromkeys(keys))
+    return [Link(source.label, url=source.url) for source in sources]
+
+
+def _source(key: str, topic: Content) -> Source:
+    evidence = topic.service.evidence[key]
+    return Source(evidence.label, evidence.url or "", topic.service.topic)
 
 
 def _page_link(page: str, language: str, topic: Content) -> Link:

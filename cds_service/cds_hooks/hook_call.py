@@ -162,7 +162,7 @@ class HookCall:
 
         caller = Caller(service_id, client.name, client.tenant)
         issued = yield from self._services.issuer.issue(caller, client, call, cards, log)
-        body = encode_response(issued, self._services.base_url)
+        body = encode_response(issued, service_id, self._services.base_url)
         log.lap("encode")
         return json_answer(body, ("Cache-Control", "no-store"))
 

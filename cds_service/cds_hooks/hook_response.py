@@ -14,17 +14,17 @@ from cds_service.storage.ledger_entries import IssuedCard
 EXTENSION = "lumbar-puncture-back-pain"
 
 
-def encode_response(cards: Sequence[IssuedCard], base_url: str) -> bytes:
-    """The JSON body of an answer (R-4.1, R-4.2); `base_url` is where our patient pages are served."""
-    return msgspec.json.encode({"cards": [_card(issued, base_url) for issued in cards]})
+def encode_response(cards: Sequence[IssuedCard], service_id: str, base_url: str) -> bytes:
+    """The JSON body of an answer (R-4.1, R-4.2); `base_url` is where our pages are served."""
+    return msgspec.json.encode({"cards": [_card(issued, service_id, base_url) for issued in cards]})
 
 
-def _card(issued: IssuedCard, base_url: str) -> dict[str, Any]:
+def _card(issued: IssuedCard, service_id: str, base_url: str) -> dict[str, Any]:
     card = issued.card
     encoded: dict[str, Any] = {
         "uuid": issued.uuid,
         "summary": card.summary,
-        "detail": card.detail,
+        "detail": card.full_detail(f"{base_url}/evidence/{service_id}/{card.key}"),
         "indicator": card.indicator,
         "source": {"label": card.source.label, "url": card.source.url, "topic": _coding(card.source.topic)},
         "extension": {EXTENSION: _extension(card)},

@@ -58,9 +58,9 @@ def _words(topics: Sequence[Topic], settings: Settings) -> dict[str, Any]:
     ids = [service.id for service in services]
     pages = {name: page for topic in topics for name, page in topic.patient_pages.items()}
     reasons = [
-        {"system": offered.system, "code": code, "display": display}
+        {"system": offered.system, "code": code, "display": reason.display}
         for offered in (service.override_reasons for service in services)
-        for code, display in offered.codes.items()
+        for code, reason in offered.codes.items()
     ]
     hooks = _without_repeats(hook for service in services for hook in service.hooks)
     codings = [msgspec.to_builtins(service.topic) for service in services]

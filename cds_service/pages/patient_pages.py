@@ -19,9 +19,9 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from markupsafe import Markup
 
-from cards.content.texts import Citations, fill_plain
+from cards.content.service import Evidence
+from cards.content.texts import fill
 from cards.topic import Topic
-from cards.writing.wording import number_evidence
 from cds_service.errors import NotReady
 
 FIRST_LANGUAGE = "en"  # every page is there in it, and the translations have the same headings in the same places
@@ -30,7 +30,6 @@ _KEPT_S = 600  # a correction has to reach a patient soon
 _MARGIN = 4  # modules of white around a QR code
 
 _MARKDOWN = MarkdownIt("commonmark", {"html": False, "typographer": False})
-_CITATION = re.compile("[⁰¹²³⁴-⁹]+(?:,[⁰¹²³⁴-⁹]+)*")
 
 
 @dataclass(frozen=True)
@@ -78,7 +77,7 @@ class _Page:
     language: str
     head: Mapping[str, str]
     sections: Sequence[_Section]
-    sources: Markup
+    sources: Sequence[Evidence]
     reviewed: str
     address: str
     qr_code: Markup
@@ -143,18 +142,17 @@ def _labels(language: str) -> _Labels:
 
 def _render(topic: Topic, name: str, language: str, base_url: str) -> _Page:
     text, first = topic.patient_pages[name][language], topic.patient_pages[name][FIRST_LANGUAGE]
-    citations = Citations()
     headings = [block.lstrip("# ") for block in first.blocks if block.startswith("#")]
     urgent = headings.index(URGENT_HEADING) + 1 if URGENT_HEADING in headings else None
-    body = _sections(text.body({}, citations), urgent)
+    body = _sections(text.body, urgent)
     address = page_address(base_url, name, language)
     reviewed = {"owner": topic.service.owner, "date": _day(text.head["reviewed-on"], _labels(language))}
     return _Page(
         language,
         text.head,
         list(body),
-        Markup(_MARKDOWN.render(number_evidence(citations, topic))),  # noqa: S704 - Markdown of ours, raw HTML off
-        fill_plain(topic.page_words[language].reviewed, reviewed),
+        [topic.service.evidence[key] for key in text.cited],
+        fill(topic.page_words[language].reviewed, reviewed),
         address,
         _qr_code(address),
     )
@@ -172,9 +170,8 @@ def _sections(markdown: str, urgent: int | None) -> Iterator[_Section]:
 
 
 def _html(tokens: Sequence[Token]) -> Markup:
-    """Markdown of ours with raw HTML switched off, so it is safe to stand in a template; citations in small print."""
-    html: str = _MARKDOWN.renderer.render(tokens, _MARKDOWN.options, {})
-    return Markup(_CITATION.sub(r'<span class="cite">\g<0></span>', html))  # noqa: S704
+    """Markdown of ours with raw HTML switched off, so it is safe to stand in a template."""
+    return Markup(_MARKDOWN.renderer.render(tokens, _MARKDOWN.options, {}))  # noqa: S704
 
 
 def _qr_code(address: str) -> Markup:

@@ -43,16 +43,24 @@ class ContentWords:
 def words_of(topics: Iterable[Topic]) -> ContentWords:
     """The words of these topics."""
     services = {topic.service.id: topic.service for topic in topics}
-    texts = {(topic.service.id, key): topic.texts[key] for topic in topics for key in topic.service.cards}
+    texts = {
+        (topic.service.id, key): topic.texts[key]
+        for topic in topics
+        for key in topic.service.cards
+        if key in topic.texts  # else its text depends on the chart
+    }
     return ContentWords(
         services=tuple(services),
         reasons={
-            (service.override_reasons.system, code): display
+            (service.override_reasons.system, code): reason.display
             for service in services.values()
-            for code, display in service.override_reasons.codes.items()
+            for code, reason in service.override_reasons.codes.items()
         },
         summaries={
-            key: _PLACEHOLDER.sub("…", text.head["summary"]) for key, text in texts.items() if text.head.get("summary")
+            key: _PLACEHOLDER.sub("…", line)
+            for key, text in texts.items()
+            for name, line in list(text.head.items())[:1]
+            if name.startswith("summary")
         },
         never_silenced=frozenset(
             (name, key)

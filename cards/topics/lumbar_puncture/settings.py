@@ -16,6 +16,7 @@ from cards.content.service import Exclusive, Part, ServiceFault
 UNSPECIFIED = "unspecified"  # the level of the spine of a finding that names none
 _CARDS = ("what-to-expect", "confounders", "pain-after-puncture", "nerve-symptoms", "red-flags")
 _CLASSES = ("rule-out-first", "pre-existing", "late-onset", "unknown", "expected", "chronic", "lingering")
+NERVE_CLASSES = ("usual", "lasting", "late")  # of numbness without pain
 _DAYS = (
     "look-back-days", "expected-days", "late-onset-days", "chronic-days", "nerve-symptom-warning-days", "rule-out-days",
     "ask-days",
@@ -65,11 +66,15 @@ class ListSettings(generic.ListSettings):
 
 
 class ClassSettings(Part):
-    """What follows from a class of pain: how urgent, whether contributors are listed, whether a referral is offered."""
+    """What follows from a class of pain: how urgent, whether contributors are listed, whether a referral is offered.
+
+    `source`: the evidence that carries its actions, where it is not that of the card.
+    """
 
     indicator: str
     contributors: bool
     refer: bool
+    source: str | None = None
 
 
 class Referral(Part):
@@ -81,6 +86,7 @@ class Referral(Part):
 
 class AfterPuncture(Part):
     pain_label: str
+    baseline_label: str
     nerve_symptom_label: str
     look_back_days: int
     expected_days: int
@@ -98,6 +104,8 @@ class RedFlagKind(Part):
 
     value_set: str
     label: str
+    suspect: str
+    action: str
     indicator: str
     present_days: int
     name: str = ""
@@ -111,6 +119,16 @@ class RedFlagKind(Part):
     def key(self) -> str:
         """What tells this row apart."""
         return self.name or self.value_set
+
+
+class RedFlagAction(Part):
+    """What to do about a red flag, in text/red-flag-<action>.
+
+    `sources`: the evidence that carries it, the foremost first. `part_of`: a more urgent action that includes it.
+    """
+
+    sources: list[str]
+    part_of: str | None = None
 
 
 class FoundDisease(Part):
@@ -152,6 +170,7 @@ class ContributorKind(Part):
     lasting: bool
     look_back_days: int | None = None
     link: str | None = None
+    names_level: bool = True
     serious: bool = False
     complaint: bool = False
     enabled: bool = True
@@ -167,23 +186,26 @@ class Service(generic.Service):
     patients: Patients
     after_puncture: AfterPuncture
     red_flags: list[RedFlagKind]
+    red_flag_actions: dict[str, RedFlagAction]
     lp_finds: PunctureFinds
     escalators: EscalatorSettings
     contributors: list[ContributorKind]
     prepared_value_sets: list[str] = msgspec.field(default_factory=list)
 
     def text_names(self) -> Iterator[str]:
-        yield from super().text_names()
-        yield from (f"pain-class-{name}" for name in self.after_puncture.classes)
-        yield from (
-            "patient-instruction",
-            "contributors",
-            "nerve-irritation",
-            "referral",
-            "baseline",
-            "bleeding-risk",
-            "stat",
-        )
+        for card in self.cards:
+            yield from self.texts_of(card)
+        yield from ("patient-instruction", "referral", "stat")
+
+    def texts_of(self, card: str) -> tuple[str, ...]:
+        texts = {
+            "what-to-expect": (card, "bleeding-risk"),
+            "confounders": (card, "contributors"),
+            "pain-after-puncture": (*(f"pain-class-{name}" for name in _CLASSES), "nerve-beside-pain"),
+            "nerve-symptoms": tuple(f"nerve-class-{name}" for name in NERVE_CLASSES),
+            "red-flags": (*(f"red-flag-{name}" for name in self.red_flag_actions), card, "red-flags-child"),
+        }
+        return texts.get(card, (card,))
 
     def terminologies(self) -> Mapping[str, Sequence[str]]:
         """`orders`: also of what an order says of the patient. `levels`: the level of the spine that an entry names."""
@@ -258,25 +280,24 @@ class Service(generic.Service):
         if not self.cards["red-flags"].always_shown:
             what = "cards.red-flags: always-shown must be true: nothing may silence a red flag"
             yield ServiceFault(what, "\n  red-flags:")
+        for flag in self.red_flags:
+            if flag.action not in self.red_flag_actions:
+                what = f"{flag.key}: {flag.action!r} is not among the red-flag-actions"
+                yield ServiceFault(what, f"action: {flag.action}")
+        sources = [key for action in self.red_flag_actions.values() for key in action.sources]
+        sources += [settings.source for settings in self.after_puncture.classes.values() if settings.source]
+        for key in sources:
+            yield from self.source_faults(key)
         for name in _CLASSES:
             if name not in self.after_puncture.classes:
                 yield ServiceFault(f"after-puncture.classes: {name} is missing", "classes:")
 
 
-class TimelinePhrases(Part):
-    puncture: str
-    puncture_unfinished: str
-    complaint: str
-    today: str
-    unknown_date: str
-    day: str
-    days: str
-    days_between: str
-    days_unknown: str
-    ago: str
-    same_day: str
-    before: str
-    after: str
+class DayPhrases(Part):
+    one: str
+    several: str
+    between: str
+    unknown: str
 
 
 class Phrases(generic_phrases.Phrases):
@@ -284,8 +305,10 @@ class Phrases(generic_phrases.Phrases):
 
     levels: dict[str, str]
     name_with_level: str
-    in_summary: str
-    timeline: TimelinePhrases
-    unknown: dict[str, str]
+    in_order: str
+    serious: str
+    puncture: str
+    no_date: str
+    days: DayPhrases
     conditions: SectionNotes
     procedures: SectionNotes

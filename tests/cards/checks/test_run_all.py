@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from cards.checks.run_all import find_faults, find_slow_faults, find_stale
+from cards.checks.run_all import find_faults, find_slow_faults, find_stale, review_due
 from cards.content.files import ContentError, parse_yaml
 from cards.content.topic_files import SHARED_LEXICON, TopicFiles
 from cards.topic import Topic
@@ -21,12 +21,13 @@ from cards.topics.lumbar_puncture.topic import LumbarPuncture
 from tests.content import FILES, VALUE_SETS
 
 Break = Callable[[str], str]
-TODAY = date(2026, 11, 22)
+TODAY = date(2026, 11, 30)
 SERVICE = "topic/service.yaml"
 TEXT = "topic/text/"
 EXPECT = TEXT + "what-to-expect.en.md"
 CONFOUNDERS = TEXT + "confounders.en.md"
-NERVE = TEXT + "nerve-symptoms.en.md"
+NERVE = TEXT + "nerve-class-usual.en.md"
+BLEEDING = TEXT + "bleeding-risk.en.md"
 FLAGS = TEXT + "red-flags.en.md"
 REFERRAL = TEXT + "referral.en.md"
 UNKNOWN = TEXT + "pain-class-unknown.en.md"
@@ -35,7 +36,10 @@ STENOSIS = "value_sets/spinal-stenosis.json"
 TERMS = "lexicon/red-flags.yaml"
 PAGE = "topic/patient_pages/lumbar-puncture.en.md"
 PAGE_ES = "topic/patient_pages/lumbar-puncture.es.md"
-EVIDENCE = "{citation: X, strength: none, checked-on: 2026-11-22}"
+EVIDENCE = (
+    "{short: X, authors: X, title: X, published-in: X, issued: X, type: X, strength: X, limits: X, supports: X, "
+    "checked-on: 2026-11-22, working-notes: X}"
+)
 HARD = "neurological deterioration necessitating hospitalization "
 HARD_ES = "complicaciones neurológicas extraordinariamente desafortunadas "
 PLACE = re.compile(r"[\w.-]+/[\w.-]+:\d+: .")
@@ -123,15 +127,27 @@ def test_the_content_as_it_is_has_no_fault(content: Path, topic: Topic) -> None:
             SERVICE, swap("links: [lumbar-puncture]", "links: [nowhere]"), "nowhere", id="a card's unknown link"
         ),
         pytest.param(SERVICE, swap("link: herniated-disk}", "link: gone}"), "gone", id="a contributor's unknown link"),
-        pytest.param(SERVICE, swap("evidence: spineinfo", "evidence: none"), "source.evidence", id="an unknown source"),
+        pytest.param(SERVICE, swap("source: spineinfo", "source: none"), "source: 'none'", id="an unknown source"),
+        pytest.param(SERVICE, swap("source: spineinfo", "source: editorial"), "url", id="a source without an address"),
+        pytest.param(
+            SERVICE, swap("    working-notes: Page", "    notes: Page"), "notes", id="evidence in other words"
+        ),
+        pytest.param(SERVICE, cut_line("    issued: no date"), "issued", id="evidence without its bibliographic parts"),
+        pytest.param(SERVICE, swap("type: guideline", 'type: " "'), "type is empty", id="evidence with an empty part"),
+        pytest.param(SERVICE, swap("[hasoon-2020]", "[hasoon-2002]"), "hasoon-2002", id="limits of unknown evidence"),
+        pytest.param(SERVICE, swap("[already-discussed,", "[told,"), "'told'", id="a card's unknown override reason"),
+        pytest.param(SERVICE, swap("equivalence: wider", "equivalence: same"), "same", id="an unknown equivalence"),
+        pytest.param(SERVICE, swap("action: spine,", "action: back,"), "'back'", id="a red flag's unknown action"),
         pytest.param(SERVICE, swap("value-set: spondylosis", "value-set: nothing"), "nothing.json", id="no value set"),
         pytest.param(
             SERVICE,
-            swap("  confounders:", "  unwritten: {indicator: info}\n  confounders:"),
+            swap(
+                "  confounders:", "  unwritten: {indicator: info, source: girft, override-reasons: []}\n  confounders:"
+            ),
             "unwritten",
             id="a card without a text",
         ),
-        pytest.param(PHRASES, swap("evidence:", "proof:"), r"phrases.en.yaml:\d+.*proof", id="a phrase nobody knows"),
+        pytest.param(PHRASES, swap("sources:", "proof:"), r"phrases.en.yaml:\d+.*proof", id="a phrase nobody knows"),
         pytest.param(EXPECT, swap("---\n", ""), "what-to-expect.en.md:1", id="a text without a head"),
         pytest.param(STENOSIS, swap("{", ""), "spinal-stenosis.json", id="what is not JSON"),
         pytest.param(
@@ -172,16 +188,15 @@ TEXT_FAULTS = [
     case("evidence that nobody knows", EXPECT, swap("[nhs-2013]", "[nhs-1999]"), "nhs-1999", "cites 'nhs-1999'"),
     case("evidence that nothing cites", SERVICE, swap("\nevidence:\n", f"\nevidence:\n  x: {EVIDENCE}\n"),
          "  x: {", "nothing cites x"),
-    case("a misspelt placeholder", EXPECT, swap("{not_read}", "{not-read}"), "{not-read}", "nothing fills {not-read}"),
+    case("a misspelt placeholder", BLEEDING, swap("{risk}", "{rsik}"), "- {rsik}", "nothing fills {rsik}"),
     case("another card's placeholder", EXPECT, add("{flags}"), "{flags}", "nothing fills {flags}"),
-    case("no word on what was not read", EXPECT, swap("{not_read}", ""), "**What the patient can", "needs {not_read}"),
-    case("a red flag card without its flags", FLAGS, swap("{flags}", ""), "**Active, and",
-         "the card needs {flags}, which stands nowhere"),
-    case("a card without its timeline", FLAGS, swap("{timeline}", ""), "**Active, and", "needs {timeline}"),
+    case("a line that lost its placeholder", BLEEDING, swap("{risk}:", "Now"), "- Now",
+         "the card needs {risk}, which stands nowhere"),
     case("a misspelt placeholder of a summary", NERVE, swap("{days}", "{dais}"), "{dais}", "nothing fills {dais}"),
-    case("a number in a summary that gets none", EXPECT, swap("summary: After", "summary: In {days} after"),
+    case("a number in a summary that gets none", EXPECT, swap("summary: A sore", "summary: In {days} a sore"),
          "summary: In", "summary: nothing fills {days}"),
-    case("a summary that names no flag", FLAGS, swap("{findings}", "danger"), "summary:", "summary needs {findings}"),
+    case("a summary that names no flag", FLAGS, swap("{findings}", "danger"), "summary-critical:",
+         "summary-critical needs {findings}"),
     case("a summary that is missing", CONFOUNDERS, cut_line("summary-serious"), "---", "no summary-serious"),
     case("a summary missing for a chart without pain", UNKNOWN, cut_line("summary-no-pain"),
          "---", "the head has no summary-no-pain"),
@@ -192,16 +207,21 @@ TEXT_FAULTS = [
 ]  # fmt: skip
 WORD_FAULTS = [
     case("a phrase that lost its date", PHRASES, swap("since: since {date}", "since: then"), "since: then", "{date}"),
-    case("a number that is not told, by its own section", PHRASES, swap("{total} procedures", "procedures"),
-         "{count} of procedures", "procedures.unread needs {total}, which stands nowhere"),
-    case("a misspelt placeholder of a phrase", PHRASES, swap("Today: {date}", "Today: {day}"),
-         "{day}", "timeline.today: nothing fills {day}"),
-    case("a placeholder too many", PHRASES, swap("no-date: date", "no-date: ({date})"), "no-date", "no-date: noth"),
-    case("a standing without words", PHRASES, cut_line("  current: "), "standings:", "no words for 'current'"),
+    case("a number that is missing, by its own section", PHRASES, swap("procedures ({count} un", "procedures (un"),
+         "procedures (un", "procedures.unread needs {count}, which stands nowhere"),
+    case("a misspelt placeholder of a phrase", PHRASES, swap("entered {date}", "entered {day}"),
+         "entered: entered {day}", "entered: nothing fills {day}"),
+    case("a placeholder too many", PHRASES, swap("puncture: LP", "puncture: LP {date}"), "puncture:", "puncture: noth"),
+    case("a standing without words", PHRASES, cut_line("  resolved: "), "standings:", "no words for 'resolved'"),
     case("a level without a name", PHRASES, swap("thoracic: thoracic, ", ""), "levels:", "no words for 'thoracic'"),
-    case("a doubt without words", PHRASES, cut_line("  no-pain: "), "unknown:", "no words for 'no-pain'"),
-    case("words that nobody asks for", PHRASES, swap("  no-pain: ", "  no-ache: "), "no-ache", "asks for 'no-ache'"),
-    case("a phrase that nobody knows", PHRASES, swap("evidence:", "proof:"), "proof:", "proof"),
+    case("words that nobody asks for", PHRASES, swap("  unfinished: ", "  undone: "), "undone", "asks for 'undone'"),
+    case("a phrase that nobody knows", PHRASES, swap("sources:", "proof:"), "proof:", "proof"),
+    case("British spelling", EXPECT, swap("fever,", "haematoma,"), "- Return", "“haematoma”: write “hematoma”"),
+    case("an odd phrase", FLAGS, swap("leg strength", "pain that grows"), "- Ask", "write “worsening pain”"),
+    case("British spelling in a setting", SERVICE, swap("label: fever,", "label: oedema,"), "label: oedema", "“oedema”"),
+    case("a word of clinicians on a patient page", PAGE, swap("worn disks", "worn discs"), "worn discs", "“discs”"),
+    case("a card that takes longer than eleven seconds to read", EXPECT, swap("severe headache", "headache " * 9),
+         "- Tell", "a card of what-to-expect grows to"),
     case("a page that does not say who wrote it", "topic/patient_pages/words.es.yaml", swap("{owner}", "nosotros"),
          "reviewed:", "reviewed needs {owner}"),
     case("a prefetch token that no client knows", SERVICE, swap("{{context.patientId}}", "{{context.patient.id}}"),
@@ -220,12 +240,12 @@ PAGE_FAULTS = [
     case("approved, but shown as a draft", PAGE_ES, swap("status: draft", "status: approved"), "draft-note", "draft"),
     case("a status that is none", PAGE, swap("status: approved", "status: fine"), "status:", "approved or draft"),
     case("a page in another language", PAGE_ES, swap("language: es", "language: en"), "language:", "'es'"),
-    case("a date of review that is none", PAGE, swap("2026-11-22", "in 2026"), "in 2026", "no date such as"),
+    case("a date of review that is none", PAGE, swap("2026-11-30", "in 2026"), "in 2026", "no date such as"),
     case("a line of the head that is misspelt", PAGE, swap("title:", "titel: x\ntitle:"), "titel", "asks for titel"),
     case("a translation that lost a heading", PAGE_ES, swap("## Qué ayuda\n", ""), "## Sus preguntas",
          "6 headings; lumbar-puncture.en.md has 7"),
     case("a translation with other evidence", PAGE_ES, swap("[spineinfo]. Entonces", "[nath-2018]. Entonces"),
-         "[nath-2018]. Entonces", "cites nath-2018 where lumbar-puncture.en.md:16 cites spineinfo"),
+         "[nath-2018]. Entonces", "cites nath-2018 where lumbar-puncture.en.md:"),
     case("a translation that says more", PAGE_ES, add("Llámenos [girft]."), "Llámenos [girft].", "cites girft where"),
     case("English that is too hard", PAGE, add(f"{HARD * 30} [editorial]."), HARD, "reads at school grade"),
     case("Spanish that is too hard", PAGE_ES, add(f"{HARD_ES * 30} [editorial]."), HARD_ES, "reads at an ease of"),
@@ -248,7 +268,8 @@ SUMMARY_FAULTS = [
     case("the longest finding", CONFOUNDERS, swap('summary: "', 'summary: "So '), "summary:", "summary"),
     case("the longest finding that is serious", CONFOUNDERS, swap('serious: "', 'serious: "Look at this chart again: '),
          "summary-serious:", "summary-serious"),
-    case("the longest red flag", FLAGS, swap('summary: "', 'summary: "' + "Danger. " * 8), "summary:", "summary"),
+    case("the longest red flag", FLAGS, swap('critical: "', 'critical: "' + "Danger. " * 8),
+         "summary-critical:", "summary-critical"),
     case("the longest span of days", NERVE, swap('summary: "', 'summary: "' + "In legs. " * 7), "summary:", "summary"),
 ]  # fmt: skip
 
@@ -265,8 +286,9 @@ def test_a_summary_that_may_grow_beyond_139_characters_is_a_fault(
 
 def test_the_name_of_a_red_flag_may_make_a_summary_too_long(topic: Topic, content: Path) -> None:
     damage(content, SERVICE, swap("label: meningitis", "label: meningitis" + " of a kind" * 9))
-    (fault,) = check(topic, content)
-    assert fault.startswith(f"{place_of(content, FLAGS, 'summary:')}: summary grows to ")
+    critical, warning = check(topic, content)
+    assert critical.startswith(f"{place_of(content, FLAGS, 'summary-critical:')}: summary-critical grows to ")
+    assert warning.startswith(f"{place_of(content, FLAGS, 'summary-warning:')}: summary-warning grows to ")
 
 
 @pytest.mark.parametrize(
@@ -294,37 +316,39 @@ def test_a_language_of_the_cards_needs_all_texts_and_phrases(topic: Topic, conte
     for name in texts:
         shutil.copy(content / TEXT / name.replace(".es.", ".en."), content / TEXT / name)
     assert check(topic, content) == []
-    damage(content, TEXT + "red-flags.es.md", swap("{flags}", ""))
-    assert [fault.partition(":")[0] for fault in check(topic, content)] == ["text/red-flags.es.md"]
+    damage(content, TEXT + "red-flags.es.md", swap("{what}", ""))
+    assert {fault.partition(":")[0] for fault in check(topic, content)} == {"text/red-flags.es.md"}
 
 
 def test_what_is_overdue_for_review_is_told_apart_from_faults(topic: Topic) -> None:
     """design.md 4: a page, a source or a link, each by name, after review-every-days."""
     service = topic.service
-    due = service.reviewed_on + timedelta(days=service.review_every_days)
+    due = review_due(topic)
     assert find_stale(topic, due) == []
-    stale = find_stale(topic, due + timedelta(days=1))
+    assert find_stale(topic, due + timedelta(days=1)) != []
+    late = service.reviewed_on + timedelta(days=service.review_every_days + 1)
+    stale = find_stale(topic, late)
     assert all(PLACE.match(one) and one.endswith("more than 365 days ago: review it and set the date") for one in stale)
     pages = len(service.patient_languages) * len(topic.patient_pages)
     assert len(stale) == 1 + len(service.links) + len(service.evidence) + pages
-    assert find_faults([topic], due + timedelta(days=1)) == []
+    assert find_faults([topic], late) == []
 
 
 @pytest.mark.parametrize(
     ("file", "old", "name"),
     [
-        pytest.param(SERVICE, "reviewed-on: 2026-11-22", "reviewed-on", id="the service"),
+        pytest.param(SERVICE, "reviewed-on: 2026-11-30", "reviewed-on", id="the service"),
         pytest.param(SERVICE, "checked-on: 2026-11-22", "links.lumbar-puncture.checked-on", id="a link"),
-        pytest.param(PAGE, '"2026-11-22"', "reviewed-on", id="a patient page"),
-        pytest.param(PAGE_ES, '"2026-11-22"', "reviewed-on", id="a draft of a patient page"),
+        pytest.param(PAGE, '"2026-11-30"', "reviewed-on", id="a patient page"),
+        pytest.param(PAGE_ES, '"2026-11-30"', "reviewed-on", id="a draft of a patient page"),
     ],
 )
 def test_a_review_is_overdue_or_in_the_future_by_file_and_line(
     topic: Topic, content: Path, file: str, old: str, name: str
 ) -> None:
-    damage(content, file, swap(old, old.replace("2026-11-22", "2025-11-21")))
+    damage(content, file, swap(old, re.sub("2026-11-..", "2025-11-21", old)))
     (stale,) = find_stale(with_settings(topic, content), TODAY)
     assert stale.startswith(f"{place_of(content, file, '2025-11-21')}: {name} 2025-11-21 is more than 365 days ago")
-    damage(content, file, swap("2025-11-21", "2026-11-23"))
+    damage(content, file, swap("2025-11-21", "2026-12-01"))
     assert find_stale(with_settings(topic, content), TODAY) == []
-    assert check(topic, content) == [f"{place_of(content, file, '2026-11-23')}: {name} 2026-11-23 is in the future"]
+    assert check(topic, content) == [f"{place_of(content, file, '2026-12-01')}: {name} 2026-12-01 is in the future"]

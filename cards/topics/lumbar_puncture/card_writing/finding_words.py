@@ -3,47 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import date
 
 from cards.card import Provenance
-from cards.content.texts import Citations, Markdown, fill_plain
+from cards.content.texts import fill
 from cards.topics.lumbar_puncture.content import LumbarPunctureContent as Topic
 from cards.topics.lumbar_puncture.decision.findings import Finding
 from cards.topics.lumbar_puncture.settings import UNSPECIFIED
 from cards.writing.provenance import trace
-from cards.writing.wording import LONGEST_SUMMARY, describe_entries, summary_naming
+from cards.writing.wording import describe_entry, list_lines, summary_naming
 
 
 def summary_with(template: str, findings: Sequence[Finding], topic: Topic) -> str:
-    """The summary with as many findings named as settings allow and as fit; `{findings}` is plain text of our own.
+    """The summary with as many findings named as settings allow and as fit.
 
     The low back goes without saying there; other levels of the spine are named.
     """
     foremost = topic.service.settings.levels[0]
-    names = [finding.kind.label if finding.level == foremost else _name(finding, topic) for finding in findings]
+    names = [finding.kind.label if finding.level == foremost else name(finding, topic) for finding in findings]
     return summary_naming(template, names, topic)
 
 
-def with_findings(summary: str, findings: Sequence[Finding], topic: Topic) -> str:
-    """A whole summary, and after it what the chart holds, where that still fits."""
-    longer = summary_with(summary + topic.phrases.in_summary, findings, topic)
-    return longer if findings and len(longer) <= LONGEST_SUMMARY else summary
-
-
-def list_findings(findings: Sequence[Finding], topic: Topic) -> Markdown:
-    """One bullet for each finding, at most as many as settings allow, then the others by name."""
-    most = topic.service.settings.most_findings_listed
-    lines = [f"- {_line(finding, topic)}" for finding in findings[:most]]
-    if len(findings) > most:
-        rest = [finding.kind.label for finding in findings[most:]]
-        lines.append("- " + ", ".join(dict.fromkeys(rest)).capitalize())
-    return Markdown("\n".join(lines))
-
-
-def tell_contributors(findings: Sequence[Finding], citations: Citations, topic: Topic) -> Markdown:
-    """The contributors with what may be said of them; nothing where there is none."""
-    if not findings:
-        return Markdown("")
-    return topic.texts["contributors"].body({"findings": list_findings(findings, topic)}, citations)
+def list_findings(complaints: Sequence[str], findings: Sequence[Finding], topic: Topic, today: date) -> list[str]:
+    """The lines of "In this chart": complaints and the like, then what is serious, then the others."""
+    ranked = sorted(findings, key=lambda finding: not finding.kind.serious)
+    lines = [*complaints, *(_line(finding, topic, today) for finding in ranked)]
+    return list_lines(lines, [*complaints, *(finding.kind.label for finding in ranked)], topic)
 
 
 def trace_findings(findings: Iterable[Finding], topic: Topic) -> tuple[Provenance, ...]:
@@ -57,12 +42,14 @@ def trace_findings(findings: Iterable[Finding], topic: Topic) -> tuple[Provenanc
     )
 
 
-def _name(finding: Finding, topic: Topic) -> str:
+def name(finding: Finding, topic: Topic) -> str:
+    """Our name for a finding, with the level of the spine where one is known and belongs into the name."""
     label = finding.kind.label
-    if finding.level == UNSPECIFIED:
+    if finding.level == UNSPECIFIED or not finding.kind.names_level:
         return label
-    return fill_plain(topic.phrases.name_with_level, {"label": label, "level": topic.phrases.levels[finding.level]})
+    return fill(topic.phrases.name_with_level, {"label": label, "level": topic.phrases.levels[finding.level]})
 
 
-def _line(finding: Finding, topic: Topic) -> Markdown:
-    return describe_entries(_name(finding, topic), finding.entries, finding.kind.value_set, topic)
+def _line(finding: Finding, topic: Topic, today: date) -> str:
+    line = describe_entry(name(finding, topic), finding.entry, topic.phrases, today)
+    return fill(topic.phrases.serious, {"line": line}) if finding.kind.serious else line
