@@ -47,9 +47,8 @@ def test_the_tables_say_what_the_code_fills(topic: Topic, monkeypatch: pytest.Mo
         casebook().run(vignette, watched)
 
     table, placeholders = topic.rules.texts, {**PLACEHOLDERS_OF_PHRASES, **topic.rules.phrases}
-    assert {name: head.asked for name, head in heads.items()} == {
-        name: set(lines) for name, (_, lines) in table.items()
-    }
+    asked = {name: head.asked for name, head in heads.items() if head.asked}
+    assert asked == {name: set(lines) for name, (_, lines) in table.items() if lines}
     phrases = {
         (key if inner is None else f"{key}.{inner}"): words
         for key, value in msgspec.to_builtins(topic.phrases).items()
