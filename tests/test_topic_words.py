@@ -15,7 +15,14 @@ TOPICS = ROOT / "cards" / "topics"
 SUFFIXES = {".py", ".html", ".js", ".css", ".yaml", ".toml"}
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")  # of an identifier, a string, a comment or a docstring
 
-LEFT_IN_CDS_SERVICE = 134  # to be 0
+# Where such a word may stand, and why.
+EXCEPTIONS = {
+    "cds_service/version.py": "the name of the package",
+    "cds_service/cds_hooks/hook_response.py": "the key of the extension, which clients know",
+    "cds_service/ehr_simulator/call_command.py": "an example in the help",
+    "cds_service/report/formats/figures.py": "Matplotlib calls the edges of a drawing its spines",
+}
+LEFT_IN_CDS_SERVICE = 64  # in openapi.yaml
 
 
 def own_words() -> frozenset[str]:
@@ -41,6 +48,7 @@ def findings(package: str) -> list[str]:
     return [
         f"{path.relative_to(ROOT)}:{line}: {word}"
         for path in generic_modules(package)
+        if str(path.relative_to(ROOT)) not in EXCEPTIONS
         for line, word in words_in(path.read_text(encoding="utf-8"), own)
     ]
 
@@ -67,3 +75,8 @@ def test_no_generic_module_of_cards_uses_a_word_of_a_topic() -> None:
 def test_the_generic_modules_of_cds_service_do_not_use_more_words_of_a_topic() -> None:
     left = findings("cds_service")
     assert len(left) <= LEFT_IN_CDS_SERVICE, "\n".join(left)
+
+
+@pytest.mark.parametrize("name", EXCEPTIONS)
+def test_an_exception_is_needed(name: str) -> None:
+    assert list(words_in((ROOT / name).read_text(encoding="utf-8"), own_words()))

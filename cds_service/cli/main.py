@@ -34,7 +34,7 @@ _LOOK_EVERY_S = 0.5
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(package_name=PROJECT, prog_name="cds-service")
 def main() -> None:
-    """A CDS Hooks service about lumbar puncture and back pain.
+    """A CDS Hooks service: advisory cards about the orders of a session.
 
     \b
     cds-service serve                   start it, then open http://127.0.0.1:8080

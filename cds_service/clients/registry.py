@@ -47,7 +47,9 @@ class Keys(Protocol):
 
 @dataclass(frozen=True)
 class CardLimits:
-    """What a client asked for against alert fatigue; nothing by default. Red flags are never silenced.
+    """What a client asked for against alert fatigue; nothing by default.
+
+    Cards that are always shown are never silenced.
 
     `max_cards`: in one answer. `quiet_period_hours`: how long a card is not shown again for a patient after it was
     overridden with one of the `final_reasons`, which are codes.

@@ -134,7 +134,7 @@ CARD_PATIENT = Table(
 )
 
 # Only for clients with a quiet period: for this patient (keyed hash, the client in it), this card was overridden with
-# a reason that is final. `card_key`: its key and urgency, such as pain-after-puncture/info: a card that has become a
+# a reason that is final. `card_key`: its key and indicator, such as `what-to-expect/info`: a card that has become a
 # warning since is not silenced.
 QUIET_CARD = Table(
     "quiet_card",
