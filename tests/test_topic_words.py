@@ -20,7 +20,6 @@ EXCEPTIONS = {
     "cds_service/version.py": "the name of the package",
     "cds_service/cds_hooks/hook_response.py": "the key of the extension, which clients know",
     "cds_service/ehr_simulator/call_command.py": "an example in the help",
-    "cds_service/report/formats/figures.py": "Matplotlib calls the edges of a drawing its spines",
 }
 LEFT_IN_CDS_SERVICE = 64  # in openapi.yaml
 
