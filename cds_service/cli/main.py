@@ -161,13 +161,17 @@ def explain(request: Path) -> None:
     from cds_service.cds_hooks.explain import explain as explain_request
 
     topics = _topics(_settings("cannot explain"))
-    try:
-        for topic in topics:
-            if len(topics) > 1:
-                click.echo(f"Service {topic.service.id}")
-            click.echo(explain_request(request.read_bytes(), topic, _today()))
-    except BadRequest as fault:
-        _refuse("the service would answer 400", [fault.diagnostics])
+    answers: dict[str, str] = {}
+    refusals: list[str] = []
+    for topic in topics:
+        try:
+            answers[topic.service.id] = explain_request(request.read_bytes(), topic, _today())
+        except BadRequest as fault:  # of another topic's hook, or of any
+            refusals.append(fault.diagnostics)
+    if not answers:
+        _refuse("the service would answer 400", list(dict.fromkeys(refusals)))
+    for service_id, answer in answers.items():
+        click.echo(f"Service {service_id}\n{answer}" if len(topics) > 1 else answer)
 
 
 @main.command()
@@ -344,7 +348,7 @@ def _when_changed(settings: Settings) -> dict[Path, int]:
     from cards.catalogue import content_files
 
     local = filter(is_content, settings.value_sets_dir.iterdir()) if settings.value_sets_dir else ()
-    return {path: path.stat().st_mtime_ns for path in (*content_files(), *local)}
+    return {path: path.stat().st_mtime_ns for path in (*content_files(settings.topics), *local)}
 
 
 def _refuse(what: str, reasons: list[str]) -> NoReturn:
