@@ -9,9 +9,10 @@ import msgspec
 
 from cards.card import Card, Coding, Link, Suggestion
 from cds_service.storage.ledger_entries import IssuedCard
+from cds_service.version import PROJECT
 
-# Our key in every `extension`, whatever the service: for want of a domain of the project's own.
-EXTENSION = "lumbar-puncture-back-pain"
+# Our key in every `extension`, whatever the service: the project has no domain of its own to name it by.
+EXTENSION = PROJECT
 
 
 def encode_response(cards: Sequence[IssuedCard], base_url: str) -> bytes:
