@@ -68,3 +68,8 @@ def test_a_word_of_a_topic_is_seen_wherever_it_stands(text: str, expected: list[
 @pytest.mark.parametrize("package", ["cards", "cds_service"])
 def test_no_generic_module_uses_a_word_of_a_topic(package: str) -> None:
     assert findings(package) == []
+
+
+@pytest.mark.parametrize("name", EXCEPTIONS)
+def test_an_exception_is_needed(name: str) -> None:
+    assert list(words_in((ROOT / name).read_text(encoding="utf-8"), own_words()))
