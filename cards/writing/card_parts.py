@@ -24,7 +24,7 @@ def make_card(
     provenance: tuple[Provenance, ...] = (),
     classification: str | None = None,
 ) -> Card:
-    """The card of this key. `values` fill the placeholders of its text; `citations` may hold those of texts within."""
+    """The card of this key. `values` fill its text; `citations` may have those of texts within it already."""
     service = topic.service
     body = topic.texts[key].body(values, citations)
     reasons = service.override_reasons

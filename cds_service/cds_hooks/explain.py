@@ -132,7 +132,7 @@ def _elsewhere(read: _Reading) -> str:
     """What the service does about what the call does not hold."""
     if read.found and read.found.urgent:
         return "would not be fetched, for an urgent order does not wait"
-    return "would be fetched from the FHIR server" if read.call.fhir_server else "cannot be had without a FHIR server"
+    return "would be fetched from the FHIR server" if read.call.fhir_server else "cannot be read without a FHIR server"
 
 
 def _strict(read: _Reading) -> Iterator[Paragraph]:

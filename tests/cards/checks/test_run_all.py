@@ -188,7 +188,7 @@ TEXT_FAULTS = [
          "---", "the head has no summary-no-pain"),
     case("a referral without a name", REFERRAL, cut_line("suggestion-neurology"), "---", "no suggestion-neurology"),
     case("a line of the head that is misspelt", REFERRAL, swap("reason:", "raeson: x\nreason:"),
-         "raeson", "nobody asks for raeson"),
+         "raeson", "the card does not use raeson"),
     case("a text without a head", EXPECT, swap("---\n", ""), "summary:", "begins with a head"),
 ]  # fmt: skip
 WORD_FAULTS = [
@@ -201,7 +201,7 @@ WORD_FAULTS = [
     case("a standing without words", PHRASES, cut_line("  current: "), "standings:", "no words for 'current'"),
     case("a level without a name", PHRASES, swap("thoracic: thoracic, ", ""), "levels:", "no words for 'thoracic'"),
     case("a doubt without words", PHRASES, cut_line("  no-pain: "), "unknown:", "no words for 'no-pain'"),
-    case("words that nobody asks for", PHRASES, swap("  no-pain: ", "  no-ache: "), "no-ache", "asks for 'no-ache'"),
+    case("words that no card uses", PHRASES, swap("  no-pain: ", "  no-ache: "), "no-ache", "do not use 'no-ache'"),
     case("a phrase that nobody knows", PHRASES, swap("evidence:", "proof:"), "proof:", "proof"),
     case("a page that does not say who wrote it", "topic/patient_pages/words.es.yaml", swap("{owner}", "nosotros"),
          "reviewed:", "reviewed needs {owner}"),

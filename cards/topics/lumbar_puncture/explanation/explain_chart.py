@@ -137,7 +137,7 @@ def _chart_of(entry: ChartEntry) -> PatientRecord:
 def no_puncture(what: str, given: Assessment, topic: Topic) -> str:
     """That there is none, as far as is known."""
     if not given.record.section("Procedure").obtained:
-        return f"no {what} is known: the procedures could not be had"
+        return f"no {what} is known: the procedures could not be read"
     return f"no {what} within {topic.service.after_puncture.look_back_days} days"
 
 

@@ -30,7 +30,7 @@ from cards.topics.lumbar_puncture.explanation.explain_chart import (
 )
 
 _UNKNOWN = {
-    WhyUnknown.CONDITIONS_NOT_READ: "the conditions could not be had",
+    WhyUnknown.CONDITIONS_NOT_READ: "the conditions could not be read",
     WhyUnknown.NO_PAIN: "no active back pain is on record",
     WhyUnknown.ONSET_MISSING: "the pain has no onset",
     WhyUnknown.ONSET_IMPRECISE: "its onset is too imprecise",
@@ -82,7 +82,7 @@ class DecisionExplanation:
 
 def _none(words: str, given: Assessment) -> str:
     """That there is none; or, where nobody could look, that this is not known."""
-    return words if given.record.section("Condition").obtained else "not known: the conditions could not be had"
+    return words if given.record.section("Condition").obtained else "not known: the conditions could not be read"
 
 
 def _tell_orders(found: Triage) -> str:
@@ -98,7 +98,7 @@ def _tell_gaps(record: PatientRecord) -> Iterator[str]:
     """What of the chart is not known, so that "none" below is not taken for more than it says."""
     for name, section in (("conditions", record.section("Condition")), ("procedures", record.section("Procedure"))):
         if not section.obtained:
-            yield f"the {name} could not be had"
+            yield f"the {name} could not be read"
         elif not section.complete:
             yield f"there are more {name} than these"
         if section.unread_count:
@@ -151,7 +151,7 @@ def _why_not(key: str, given: Assessment, topic: Topic) -> str:
         return (
             "no finding"
             if given.record.section("Condition").obtained
-            else "no finding: the conditions could not be had"
+            else "no finding: the conditions could not be read"
         )
     return told_in if given.are_contributors_told(topic) else "the puncture is urgent: what-to-expect alone"
 
