@@ -222,7 +222,7 @@ PAGE_FAULTS = [
     case("a status that is none", PAGE, swap("status: approved", "status: fine"), "status:", "approved or draft"),
     case("a page in another language", PAGE_ES, swap("language: es", "language: en"), "language:", "'es'"),
     case("a date of review that is none", PAGE, swap("2026-11-22", "in 2026"), "in 2026", "no date such as"),
-    case("a line of the head that is misspelt", PAGE, swap("title:", "titel: x\ntitle:"), "titel", "does not use titel"),
+    case("a line of the head that is misspelt", PAGE, swap("title:", "titel: x\ntitle:"), "titel", "not use titel"),
     case("a translation that lost a heading", PAGE_ES, swap("## Qué ayuda\n", ""), "## Sus preguntas",
          "6 headings; lumbar-puncture.en.md has 7"),
     case("a translation with other evidence", PAGE_ES, swap("[spineinfo]. Entonces", "[nath-2018]. Entonces"),
