@@ -110,22 +110,21 @@ def check() -> None:
 @main.command("test")
 @click.option("--watch", is_flag=True, help="Run again whenever a content file changes, until interrupted.")
 def run_vignettes(watch: bool) -> None:
-    """Run the clinician's vignettes, and say in clinical words which did not get their cards.
+    """Run the vignettes, and say in clinical words which of them do not get the expected cards.
 
     Exit status 1 where one failed.
     """
     settings = _settings("cannot test")
+    before = _when_changed(settings)  # so that no change during the first run is missed
     passed = _run_vignettes(settings)
     if watch:
-        _watch(settings)
+        _watch(settings, before)
     if not passed:
         sys.exit(1)
 
 
 @main.command()
-@click.option(
-    "--vignette", "name", required=True, metavar="NAME", help="The vignette's name, or words that stand in it."
-)
+@click.option("--vignette", "name", required=True, metavar="NAME", help="The name of the vignette, or a part of it.")
 @click.option("--language", metavar="CODE", help="As if the patient preferred this language, such as es.")
 def show(name: str, language: str | None) -> None:
     """Show the cards of a vignette as a clinician would see them."""
@@ -154,7 +153,7 @@ def show(name: str, language: str | None) -> None:
 @main.command()
 @click.argument("request", metavar="REQUEST.json", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 def explain(request: Path) -> None:
-    """Explain a hook request: what each order and resource was taken for, why each card came or did not.
+    """Explain a hook request: how each order and resource was understood, why each card was shown or not.
 
     Nothing is sent anywhere. What stands in the request is printed here, and it may be about a patient.
     """
@@ -328,10 +327,9 @@ def _run_vignettes(settings: Settings) -> bool:
     return not failed
 
 
-def _watch(settings: Settings) -> None:
-    """Run again whenever a content file changes, until interrupted."""
+def _watch(settings: Settings, seen: dict[Path, int]) -> None:
+    """Run again whenever a content file changes, until interrupted. `seen`: times of change before the last run."""
     click.echo("Watching the content. Stop with Ctrl-C.", err=True)
-    seen = _when_changed(settings)
     try:
         while True:
             time.sleep(_LOOK_EVERY_S)

@@ -100,7 +100,7 @@ class Registry:
         return sum(not one.keys.is_known for one in self.clients)
 
     def warm(self) -> None:
-        """Begin to fetch the keys of every client of whom none is known; nobody waits for it."""
+        """Begin to fetch the keys of every client of whom none is known, without waiting for them."""
         for client in self.clients:
             client.keys.warm()
 
