@@ -108,7 +108,7 @@ def _add_endpoints(
     database = Database(settings.database, pool_size=settings.threads)
     seen = SeenTokens(database, clock, replay_window_s=settings.replay_window_s)
     offered = [topic.service.override_reasons for topic in topics.values()]
-    ledger = Ledger(database, clock, frozenset((one.system, code) for one in offered for code in one.codes))
+    ledger = Ledger(database, clock, frozenset((reasons.system, code) for reasons in offered for code in reasons.codes))
     silencer = Silencer(database, clock, settings.patient_hash_key)
     counts = CallCounts(database, clock)
     reader = FhirReader(
@@ -132,7 +132,7 @@ def _add_endpoints(
         store_comments=settings.store_comments,
     )
     open_door(app, services)
-    longest_hours = max((one.card_limits.quiet_period_hours or 0 for one in registry.clients), default=0)
+    longest_hours = max((client.card_limits.quiet_period_hours or 0 for client in registry.clients), default=0)
     app.extensions["database"] = database
     metrics = _add_health(app, settings, topics.values(), registry, database, clock)
     app.extensions["housekeeping"] = Housekeeping(

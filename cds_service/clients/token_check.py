@@ -140,7 +140,7 @@ class ClientAuth:
         return TrustedClient(client, claims.tenant or "", claims.jti, any_loopback=not self._production)
 
     def _unverified_client(self, unverified_token: str) -> tuple[RegisteredClient, _Header]:
-        """Whose token this claims to be, and which key it asks for."""
+        """Whose token this claims to be, and which key it names."""
         try:
             parts = jwt.decode_complete(unverified_token, options=_UNUSED)
             header = msgspec.convert(parts["header"], _Header)

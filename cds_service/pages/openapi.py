@@ -24,7 +24,7 @@ _TOKEN: list[dict[str, list[str]]] = [{"clientToken": []}]
 
 
 def openapi_blueprint(topics: Sequence[Topic], settings: Settings) -> Blueprint:
-    """The document at /openapi.json, open to everybody in every profile; it is written once, when first asked for."""
+    """The document at /openapi.json, open to everybody in every profile; made once, at the first request."""
     blueprint = Blueprint("openapi", __name__)
 
     @cache
