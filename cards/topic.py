@@ -67,7 +67,7 @@ class Explanation(Protocol):
         """What part an entry of the chart plays in the decision; empty where it plays none."""
 
     def roles_without_match(self, concept: CodeableConcept) -> Sequence[str]:
-        """Why a concept that no value set of the topic holds plays no part, where there is more to say than that."""
+        """Why a concept outside the value sets of the topic plays no part, where there is more to say than that."""
 
     def decision(self) -> Iterable[Fact]:
         """What the orders and the chart come to, with the dates and numbers that were compared."""

@@ -132,7 +132,7 @@ def _add_endpoints(
         store_comments=settings.store_comments,
     )
     open_door(app, services)
-    longest_hours = max((one.card_limits.quiet_period_hours or 0 for one in registry.clients), default=0)
+    longest_hours = max((client.card_limits.quiet_period_hours or 0 for client in registry.clients), default=0)
     app.extensions["database"] = database
     metrics = _add_health(app, settings, topics.values(), registry, database, clock)
     app.extensions["housekeeping"] = Housekeeping(

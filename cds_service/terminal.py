@@ -49,12 +49,13 @@ def show_answer(answer: Any, console: Console) -> None:
 
     The addresses of links are printed, because the label of a link may not say where it leads.
     """
-    cards = _objects(answer, "cards")
+    members = answer if isinstance(answer, dict) else {}
+    cards = objects_in(members.get("cards"))
     if not cards:
         console.print("No card: the service is silent.")
     for number, card in enumerate(cards, start=1):
         console.print(_box(_received(card, number), hyperlinks=False))
-    actions = _objects(answer, "systemActions")
+    actions = objects_in(members.get("systemActions"))
     if actions:
         console.print(Text("System actions, which a client applies without asking:"))
         console.print(Text("\n".join(_action(action) for action in actions)))
@@ -85,15 +86,15 @@ def _received(card: Mapping[str, Any], number: int) -> _Shown:
     source = card.get("source")
     label = source.get("label") if isinstance(source, dict) else None
     detail = card.get("detail")
-    suggestions = enumerate(_objects(card, "suggestions"), start=1)
-    reasons = [_words(reason, "code") for reason in _objects(card, "overrideReasons")]
+    suggestions = enumerate(objects_in(card.get("suggestions")), start=1)
+    reasons = [_words(reason, "code") for reason in objects_in(card.get("overrideReasons"))]
     return _Shown(
         _words(card, "indicator"),
         f"card {number}",
         _words(card, "summary"),
         printable(detail) if isinstance(detail, str) else "",
         [_suggestion(suggestion, f"{number}.{place}") for place, suggestion in suggestions],
-        [_link(link) for link in _objects(card, "links")],
+        [_link(link) for link in objects_in(card.get("links"))],
         in_one_line(label) if isinstance(label, str) else "(none)",
         [f"Override reasons: {', '.join(reasons)}"] if reasons else [],
     )
@@ -101,7 +102,7 @@ def _received(card: Mapping[str, Any], number: int) -> _Shown:
 
 def _suggestion(suggestion: Mapping[str, Any], place: str) -> tuple[str, list[str]]:
     recommended = " (recommended)" if suggestion.get("isRecommended") is True else ""
-    actions = [_action(action) for action in _objects(suggestion, "actions")]
+    actions = [_action(action) for action in objects_in(suggestion.get("actions"))]
     return f"{place} {_words(suggestion, 'label')}{recommended}", actions
 
 
@@ -125,8 +126,8 @@ def _words(holder: Mapping[str, Any], name: str) -> str:
     return in_one_line(words) if isinstance(words, str) and words.strip() else f"(no {name})"
 
 
-def _objects(holder: Any, name: str) -> list[dict[str, Any]]:
-    value = holder.get(name) if isinstance(holder, dict) else None
+def objects_in(value: Any) -> list[dict[str, Any]]:
+    """The JSON objects in a list; none where `value` is no list."""
     return [member for member in value if isinstance(member, dict)] if isinstance(value, list) else []
 
 

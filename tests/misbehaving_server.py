@@ -73,6 +73,11 @@ class LoopbackServer:
         self.answers[path] = send
         return over
 
+    def respond(self, handler: Handler) -> None:
+        """Note a request, and answer it."""
+        self.requests.append(Seen(handler.path, handler.headers, handler.client_address[1]))
+        self.answers.get(handler.path, answer({"resourceType": "OperationOutcome"}, 404))(handler)
+
     def close(self) -> None:
         self.stopping.set()
         self._server.shutdown()
@@ -107,8 +112,9 @@ class Handler(BaseHTTPRequestHandler):
     loopback: LoopbackServer
 
     def do_GET(self) -> None:
-        self.loopback.requests.append(Seen(self.path, self.headers, self.client_address[1]))
-        self.loopback.answers.get(self.path, answer({"resourceType": "OperationOutcome"}, 404))(self)
+        self.loopback.respond(self)
+
+    do_POST = do_GET  # noqa: N815 - as http.server calls it
 
     def log_message(self, *_: Any) -> None:
         """No log of its own."""

@@ -15,7 +15,11 @@ TOPICS = ROOT / "cards" / "topics"
 SUFFIXES = {".py", ".html", ".js", ".css", ".yaml", ".toml"}
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")  # of an identifier, a string, a comment or a docstring
 
-LEFT_IN_CDS_SERVICE = 134  # to be 0
+# Where such a word may stand, and why.
+EXCEPTIONS = {
+    "cds_service/version.py": "the name of the package",
+    "cds_service/ehr_simulator/call_command.py": "an example in the help",
+}
 
 
 def own_words() -> frozenset[str]:
@@ -41,6 +45,7 @@ def findings(package: str) -> list[str]:
     return [
         f"{path.relative_to(ROOT)}:{line}: {word}"
         for path in generic_modules(package)
+        if str(path.relative_to(ROOT)) not in EXCEPTIONS
         for line, word in words_in(path.read_text(encoding="utf-8"), own)
     ]
 
@@ -60,10 +65,11 @@ def test_a_word_of_a_topic_is_seen_wherever_it_stands(text: str, expected: list[
     assert [word for _, word in words_in(text, own_words())] == expected
 
 
-def test_no_generic_module_of_cards_uses_a_word_of_a_topic() -> None:
-    assert findings("cards") == []
+@pytest.mark.parametrize("package", ["cards", "cds_service"])
+def test_no_generic_module_uses_a_word_of_a_topic(package: str) -> None:
+    assert findings(package) == []
 
 
-def test_the_generic_modules_of_cds_service_do_not_use_more_words_of_a_topic() -> None:
-    left = findings("cds_service")
-    assert len(left) <= LEFT_IN_CDS_SERVICE, "\n".join(left)
+@pytest.mark.parametrize("name", EXCEPTIONS)
+def test_an_exception_is_needed(name: str) -> None:
+    assert list(words_in((ROOT / name).read_text(encoding="utf-8"), own_words()))

@@ -49,7 +49,7 @@ def _head_faults(page: Text, language: str) -> Iterator[str]:
     yield from find_missing_heads(page, (*_HEAD, "draft-note") if draft else _HEAD)
     for key in head:
         if key not in (*_HEAD, "draft-note"):
-            yield fault_at(path, f"nobody asks for {key}", key)
+            yield fault_at(path, f"the page does not use {key}", key)
     if head.get("status", "draft") not in ("approved", "draft"):
         yield fault_at(path, "status is approved or draft", "status")
     elif "draft-note" in head and not draft:

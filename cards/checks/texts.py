@@ -65,7 +65,7 @@ def find_missing_heads(text: Text, keys: Iterable[str]) -> Iterator[str]:
 
 
 def find_placeholder_faults(path: Path, words: msgspec.Struct, table: Mapping[str, str]) -> Iterator[str]:
-    """Every line of a file of words holds exactly the placeholders that the code fills."""
+    """Lines of a file of words whose placeholders are not exactly those that the code fills."""
     for key, value in msgspec.to_builtins(words).items():
         lines = {(key, inner): line for inner, line in value.items()} if isinstance(value, dict) else {(key,): value}
         for way, line in lines.items():
@@ -76,7 +76,7 @@ def _head_faults(text: Text, heads: Mapping[str, Filled]) -> Iterator[str]:
     yield from find_missing_heads(text, heads)
     for key, line in text.head.items():
         if key not in heads:
-            yield fault_at(text.path, f"nobody asks for {key}", key)
+            yield fault_at(text.path, f"the card does not use {key}", key)
         else:
             yield from _misfilled(text.path, key, line, heads[key], (key,))
 
@@ -98,7 +98,7 @@ def _missing_words(path: Path, phrases: Phrases, rules: ContentRules) -> Iterato
         for value in sorted(values - words[key].keys()):
             yield fault_at(path, f"{key}: no words for {value!r}", key)
         for value in sorted(words[key].keys() - values):
-            yield fault_at(path, f"{key}: nobody asks for {value!r}", key, value)
+            yield fault_at(path, f"{key}: the cards do not use {value!r}", key, value)
 
 
 def _summary_faults(

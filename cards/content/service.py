@@ -157,8 +157,7 @@ class Service(Part):
 
     @property
     def resource_types(self) -> dict[str, str]:
-        """The FHIR resource type that each search of the prefetch asks for, by key; a read, as of the Patient, has none
-        here."""
+        """The FHIR resource type of each search in the prefetch, by key; reads, as of the Patient, are left out."""
         searches = ((key, _SEARCH.match(template)) for key, template in self.prefetch.items())
         return {key: search[1] for key, search in searches if search}
 

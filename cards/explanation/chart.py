@@ -95,7 +95,7 @@ def _why_left_out(resource: ChartResource) -> str:
 
 def _section_words(section: SectionRead) -> str:
     if not section.obtained:
-        return "could not be had"
+        return "could not be read"
     partial = "" if section.complete else ", and there are more"
     unread = f", {section.unread_count} of them not understood" if section.unread_count else ""
     return f"{section.seen_count} in the call{partial}{unread}"

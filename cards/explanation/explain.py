@@ -66,7 +66,7 @@ def explain(topic: Topic, session: SessionToExplain, today: date) -> Explained:
     try:
         verdicts = _verdicts(topic, evaluate(topic, session.triage, session.record, today), explanation)
     except SectionUnobtainable as missing:
-        why = f"412: the {missing.key} could not be had"
+        why = f"412: the {missing.key} could not be read"
         verdicts = (Verdict(key, False, why) for key in topic.service.cards)
     return Explained(tuple(orders), tuple(chart), tuple(explanation.decision()), tuple(verdicts))
 

@@ -44,7 +44,7 @@ _CONDITION_REFERENCE = re.compile(r"(?:.*/)?Condition/([A-Za-z0-9.-]{1,64})(?:/_
 
 
 class FhirVersion(StrEnum):
-    """The FHIR version an order is written in, as far as its shape tells. R4 stands for R4B, too."""
+    """The FHIR version of an order, as far as its elements show. R4 stands for R4B, too."""
 
     DSTU2 = "DSTU2"
     STU3 = "STU3"

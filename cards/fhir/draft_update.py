@@ -14,7 +14,7 @@ def with_patient_instruction(order: DraftOrder, instruction: str) -> bytes | Non
 
     R4 `patientInstruction` (a string), R5 the same as a list, STU3 `note`, DSTU2 `notes` (lists of Annotation). What
     stands there already is kept and comes first. None where there is nothing to do or no safe way to do it: the draft
-    has no id to update by (R-4.48), holds this instruction already, or its element has a shape of no FHIR version.
+    has no id to update by (R-4.48), has this instruction already, or its element has a shape of no FHIR version.
     """
     if not order.id:
         return None

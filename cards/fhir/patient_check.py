@@ -31,7 +31,7 @@ class Ownership:
     def is_ours(self, subject: Reference | None, index: int) -> bool:
         """True for the patient of the call, or where no subject is named at all; False where it cannot be resolved.
 
-        Raises OtherPatient where it certainly names somebody else.
+        Raises OtherPatient where it certainly names another patient.
         """
         if subject is None:
             return True

@@ -1,4 +1,4 @@
-"""The slim shapes of the FHIR resources we read: DSTU2, STU3, R4, R4B and R5 at once, only the elements we ask for.
+"""The slim shapes of the FHIR resources we read: DSTU2, STU3, R4, R4B and R5 at once, only the elements we use.
 
 Each element that changed its name between versions stands here under all its names (hl7.org/fhir, the page of each
 resource).
@@ -14,7 +14,7 @@ from cards.fhir.tolerant_reading import ABSENT, JsonBytes, Reader, Unreadable
 
 
 class _Element(msgspec.Struct, rename="camel", gc=False):
-    """gc=False: these trees hold no cycles, and a thousand of them should not wake the garbage collector."""
+    """gc=False: these trees have no cycles, so the garbage collector need not visit them."""
 
 
 class Coding(_Element):
@@ -79,7 +79,7 @@ _CONCEPT = Reader(CodeableConcept)
 
 
 def read_codings(raw: JsonBytes) -> list[Coding]:
-    """The codings that these bytes hold; what cannot be read is left out."""
+    """The codings in these bytes; what cannot be read is left out."""
     try:
         return _CODINGS.read(raw)[0]
     except Unreadable:

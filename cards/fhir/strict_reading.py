@@ -18,7 +18,7 @@ from pydantic import ValidationError
 from cards.fhir.draft_orders import FhirVersion
 from cards.fhir.tolerant_reading import JsonBytes
 
-# R4B stands for R4, as it does in `FhirVersion`; nobody keeps up models of DSTU2.
+# R4B stands for R4, as it does in `FhirVersion`; there are no maintained models of DSTU2.
 _MODELS: Mapping[FhirVersion, Callable[[str], Any]] = {
     FhirVersion.R5: fhir.resources.get_fhir_model_class,
     FhirVersion.R4: fhir.resources.R4B.get_fhir_model_class,

@@ -1,6 +1,6 @@
 """Reads FHIR JSON tolerantly: bytes in, slim structs out, with the paths of the fields that could not be read.
 
-A resource is first decoded strictly into its slim struct, in one pass that skips everything we do not ask for. Only
+A resource is first decoded strictly into its slim struct, in one pass that skips all other elements. Only
 where that fails is it decoded a second time and mended field by field: a list where one element belongs, an object
 where a list belongs, a number where a code belongs. What cannot be mended is left out and named; the rest of the
 resource stands.
@@ -22,7 +22,7 @@ S = TypeVar("S", bound=msgspec.Struct)
 
 
 class Unreadable(ValueError):
-    """Not JSON, or nothing that can be mended into what should be there. The message never holds the content."""
+    """Not JSON, or nothing that can be mended into what should be there. The message never contains the content."""
 
 
 class _Odd(Exception):
@@ -62,7 +62,7 @@ def is_null(raw: JsonBytes) -> bool:
 
 
 def read_elements(resource: msgspec.Struct, shape: type[S]) -> S:
-    """The elements of `shape`, from a struct that holds them as bytes under the same names; what is odd is left out."""
+    """The elements of `shape`, from a struct that has them as bytes; unreadable ones are left out."""
     elements: dict[str, Any] = {}
     for name, reader in _element_readers(shape):
         raw = getattr(resource, name)

@@ -77,7 +77,7 @@ def read_section(
 ) -> SectionRead:
     """Read the entries of one resource type, such as "Condition"; other types are passed over.
 
-    Raises OtherPatient at the first entry that is certainly about somebody else.
+    Raises OtherPatient at the first entry that is certainly about another patient.
     """
     unread: Counter[str] = Counter()
     other_types = failed = False
@@ -109,7 +109,7 @@ def read_section(
 
 
 def _subject(resource: ChartResource) -> Reference | None:
-    """The reference to the patient: `subject`, or `patient` in DSTU2; one that says nothing gives way to the other."""
+    """The reference to the patient: `subject`, or `patient` in DSTU2; the one that has a value."""
     if resource.subject is None or (resource.subject.reference is None and resource.patient is not None):
         return resource.patient
     return resource.subject

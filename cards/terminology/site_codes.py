@@ -37,7 +37,7 @@ def refuse_unknown_sets(folder: Path, known: Collection[str]) -> None:
 
 
 def _load(path: Path, files: TopicFiles) -> ValueSet:
-    """A file of the site. A code that our own set has already is a fault: somebody believes that it was missing."""
+    """A file of the site. A code that our own set has already is a fault: the site believes that it was missing."""
     local, ours = load_value_set(path, local=True), load_value_set(files.value_set(path.stem))
     for code in _shared_codes(local, ours):
         raise ContentError(path, f"{code} is in our value set already", line_of(read_text(path), code))

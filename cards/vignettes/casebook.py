@@ -97,7 +97,7 @@ class Casebook:
         return next((vignette for vignette in self.vignettes if vignette.name == name), None)
 
     def orders(self, vignette: Vignette) -> tuple[DraftOrder, ...]:
-        """The orders of the session, as order-select tells them: all of them, those just chosen `selected`."""
+        """The orders of the session, as order-select sends them: all, of which the chosen ones are `selected`."""
         builder = FhirBuilder(vignette.fhir, self.today, self.concepts)
         drafts = [builder.order(line, at) for at, line in enumerate(vignette.orders, 1)]
         bundle = {"resourceType": "Bundle", "entry": [{"resource": draft} for draft in drafts]}
@@ -220,7 +220,7 @@ def _look_up(references: Sequence[str], conditions: Sequence[bytes]) -> dict[str
 def _compare(vignette: Vignette, outcome: Outcome, topic: Topic) -> Iterator[str]:
     if bool(outcome.refused) != vignette.refused:
         if outcome.refused:
-            yield f"expected an answer, got 412: the {outcome.refused} could not be had"
+            yield f"expected an answer, got 412: the {outcome.refused} could not be read"
         else:
             yield "expected 412, got an answer"
         return

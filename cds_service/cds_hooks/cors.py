@@ -26,7 +26,7 @@ class Cors:
         """What an answer to this request says to browsers."""
         origin = request.headers.get("origin", "")
         allowed = self._allowed_origins(origin)
-        yield from (("Access-Control-Allow-Origin", one) for one in allowed)
+        yield from (("Access-Control-Allow-Origin", page_origin) for page_origin in allowed)
         if not allowed:
             return
         if allowed != ("*",) and (self._origins is None or len(self._origins) > 1):

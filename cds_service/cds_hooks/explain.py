@@ -1,7 +1,7 @@
 """What each order and resource of a request was taken for, and why each card came or did not: for `cds-service explain`
 as text, for the sandbox page as parts.
 
-What comes back quotes the chart, for whoever holds the request already. Nothing is logged, and no server is called.
+The explanation quotes the chart, for a reader who has the request. Nothing is logged, and no server is called.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class _Reading:
     call: HookRequest
     orders: tuple[DraftOrder, ...]
     looked_up: Mapping[str, CodeableConcept]
-    found: Triage | None
+    triage: Triage | None
     record: PatientRecord | None
     values: Mapping[str, PrefetchValue]
 
@@ -55,7 +55,7 @@ class Explanation:
 def explain(body: bytes, topic: Topic, today: date) -> str:
     """The explanation of a hook call, for a terminal. Raises BadRequest where the service would.
 
-    It quotes the chart: for the eyes of somebody who may read the request itself.
+    It quotes the chart: only for readers who may see the request itself.
     """
     return "\n".join(_lay_out(explain_parts(body, topic, today).sections))
 
@@ -65,7 +65,7 @@ def explain_parts(body: bytes, topic: Topic, today: date) -> Explanation:
     read = _read(body, topic, today)
     entries = {key: value.entries for key, value in read.values.items()}
     session = SessionToExplain(
-        read.call.draft_orders, read.orders, read.looked_up, read.found, read.record, entries, _elsewhere(read)
+        read.call.draft_orders, read.orders, read.looked_up, read.triage, read.record, entries, _elsewhere(read)
     )
     explained = explain_session(topic, session, today)
     sections: dict[str, Sequence[Paragraph]] = {
@@ -111,7 +111,7 @@ def _hook(read: _Reading, today: date) -> Iterator[tuple[str, str]]:
 def _state(value: PrefetchValue, read: _Reading) -> str:
     count = f"{len(value.entries)} {'entry' if len(value.entries) == 1 else 'entries'}"
     total = f" of {value.total}" if value.total else ""
-    elsewhere = _elsewhere(read) if read.found else "not needed, for no order is ours"
+    elsewhere = _elsewhere(read) if read.triage else "not needed, for no order is ours"
     return {
         State.SATISFIED: f"satisfied: {count}",
         State.EMPTY: "empty: there is nothing",
@@ -124,20 +124,20 @@ def _state(value: PrefetchValue, read: _Reading) -> str:
 def _note(read: _Reading) -> Iterator[Fact]:
     """That the service would know more than the prefetch, where it would."""
     unknown = [key for key, value in read.values.items() if value.state in (State.MISSING, State.PARTIAL)]
-    if read.found and unknown:
+    if read.triage and unknown:
         yield "note", f"judged from the prefetch alone; {', '.join(unknown)}: {_elsewhere(read)}"
 
 
 def _elsewhere(read: _Reading) -> str:
     """What the service does about what the call does not hold."""
-    if read.found and read.found.urgent:
+    if read.triage and read.triage.urgent:
         return "would not be fetched, for an urgent order does not wait"
-    return "would be fetched from the FHIR server" if read.call.fhir_server else "cannot be had without a FHIR server"
+    return "would be fetched from the FHIR server" if read.call.fhir_server else "cannot be read without a FHIR server"
 
 
 def _strict(read: _Reading) -> Iterator[Paragraph]:
     """What fhir.resources has to say, in the version of the draft orders."""
-    drafts = read.found.orders if read.found else read.orders
+    drafts = read.triage.orders if read.triage else read.orders
     version = drafts[0].fhir_version if drafts else FhirVersion.R4
     if not has_models(version):
         yield f"{version}: no library keeps up models of this version, so nothing is checked", []
@@ -148,9 +148,9 @@ def _strict(read: _Reading) -> Iterator[Paragraph]:
     strict = read_strictly(parts, version)
     yield f"valid {version}: {strict.valid} of {strict.total} resources", []
     invalid: dict[str, list[Fact]] = {}
-    for one in strict.objections:
-        words = f"{one.path}: {one.message}" if one.path else one.message
-        invalid.setdefault(one.resource, []).append(("invalid", words))
+    for objection in strict.objections:
+        words = f"{objection.path}: {objection.message}" if objection.path else objection.message
+        invalid.setdefault(objection.resource, []).append(("invalid", words))
     yield from list(invalid.items())[:_MOST_NAMED]
     if len(invalid) > _MOST_NAMED:
         yield f"{len(invalid) - _MOST_NAMED} more that are not valid", []
@@ -173,6 +173,6 @@ def _lay_out(sections: Mapping[str, Sequence[Paragraph]]) -> Iterator[str]:
 
 
 def _clean(line: str) -> str:
-    """One line of the terminal, whatever a chart holds: no control characters, no end in sight cut off."""
+    """A line for the terminal, whatever the chart has: without control characters, and cut where it is too long."""
     line = "".join(char if char.isprintable() else " " for char in line[: _LONGEST_LINE + 1])
     return line if len(line) <= _LONGEST_LINE else f"{line[: _LONGEST_LINE - 1]}…"

@@ -89,10 +89,12 @@ def _entry(raw: msgspec.Raw | bytes, path: str) -> FeedbackEntry:
     if item.outcome == "accepted" and not item.accepted_suggestions:
         raise _bad_entry(f"{path}.acceptedSuggestions", "is required where outcome is accepted (R-5.5)")
     accepted = item.outcome == "accepted"
-    taken = tuple(dict.fromkeys(str(one.id) for one in item.accepted_suggestions or ())) if accepted else ()
-    given = None if accepted else item.override_reason
-    reason = given.reason if given else None
-    comment = given.user_comment if given else None
+    taken = (
+        tuple(dict.fromkeys(str(suggestion.id) for suggestion in item.accepted_suggestions or ())) if accepted else ()
+    )
+    override = None if accepted else item.override_reason
+    reason = override.reason if override else None
+    comment = override.user_comment if override else None
     return FeedbackEntry(
         card_uuid=str(item.card),
         outcome=item.outcome,

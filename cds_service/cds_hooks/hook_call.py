@@ -218,7 +218,7 @@ class HookCall:
 def triage_orders(call: HookRequest, chart: PatientChart) -> Steps[tuple[Triage | None, Mapping[str, CodeableConcept]]]:
     """Which orders of the session are ours (None: none), and the Conditions that were read for it, by reference.
 
-    Raises BadRequest where the orders are no Bundle, or one of ours is for somebody else.
+    Raises BadRequest where the orders are no Bundle, or one of ours is for another patient.
     """
     references = reasons_to_look_up(call.topic, call.orders)
     looked_up = (yield from chart.look_up(references)) if references else {}

@@ -124,7 +124,7 @@ def require_utf8(body: bytes) -> None:
 
 
 def check_envelope(envelope: Envelope, prefetch: Mapping[str, PrefetchBytes], topic: Topic) -> HookRequest:
-    """The request that an envelope holds. Raises BadRequest where it is not as CDS Hooks prescribes."""
+    """The request of an envelope. Raises BadRequest where it is not as CDS Hooks prescribes."""
     hooks = topic.service.hooks
     if envelope.hook not in hooks:
         raise BadRequest(f"hook: this service has {' and '.join(hooks)}", expression="hook", issue_code="value")

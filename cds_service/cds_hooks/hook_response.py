@@ -9,9 +9,10 @@ import msgspec
 
 from cards.card import Card, Coding, Link, Suggestion
 from cds_service.storage.ledger_entries import IssuedCard
+from cds_service.version import PROJECT
 
-# Our key in every `extension` (R-7.1), whatever the service: for want of a domain of the project's own.
-EXTENSION = "lumbar-puncture-back-pain"
+# Our key in every `extension` (R-7.1), whatever the service: the project has no domain of its own to name it by.
+EXTENSION = PROJECT
 
 
 def encode_response(cards: Sequence[IssuedCard], service_id: str, base_url: str) -> bytes:
@@ -31,7 +32,7 @@ def _card(issued: IssuedCard, service_id: str, base_url: str) -> dict[str, Any]:
     }
     if card.suggestions:
         encoded["selectionBehavior"] = "at-most-one"
-        encoded["suggestions"] = [_suggestion(one, issued.suggestion_uuids[one.key]) for one in card.suggestions]
+        encoded["suggestions"] = [_suggestion(each, issued.suggestion_uuids[each.key]) for each in card.suggestions]
     if card.override_reasons:
         encoded["overrideReasons"] = [_coding(reason) for reason in card.override_reasons]
     if card.links:
@@ -40,26 +41,26 @@ def _card(issued: IssuedCard, service_id: str, base_url: str) -> dict[str, Any]:
 
 
 def _extension(card: Card) -> dict[str, Any]:
-    """What a card tells a machine: which card, of which content, and where its findings come from (R-4.29)."""
+    """What programs read of a card: which one it is, of which content, and where its findings come from (R-4.29)."""
     provenance = [
         {
-            "role": one.role,
-            "resource": one.resource,
-            "system": one.system,
-            "code": one.code,
-            "date": one.date,
-            "valueSet": one.value_set,
-            "valueSetVersion": one.version,
+            "role": entry.role,
+            "resource": entry.resource,
+            "system": entry.system,
+            "code": entry.code,
+            "date": entry.date,
+            "valueSet": entry.value_set,
+            "valueSetVersion": entry.version,
         }
-        for one in card.provenance
+        for entry in card.provenance
     ]
-    told = {
+    members = {
         "card": card.key,
         "contentVersion": card.content_version,
         "class": card.classification,
-        "provenance": [_without_empty(one) for one in provenance],
+        "provenance": [_without_empty(entry) for entry in provenance],
     }
-    return _without_empty(told)
+    return _without_empty(members)
 
 
 def _without_empty(members: dict[str, Any]) -> dict[str, Any]:

@@ -42,8 +42,8 @@ class CardIssuer:
         unseen = {cause: tuple(_issued(caller, call, card) for card in cards) for cause, cards in silenced.items()}
         self._count(caller, call, log, "cards" if issued else "quiet")
         log.indicators = {card.key: card.indicator for card in cards}
-        log.cards = [one.card.key for one in issued]
-        log.card_uuids = [one.uuid for one in issued]
+        log.cards = [shown_card.card.key for shown_card in issued]
+        log.card_uuids = [shown_card.uuid for shown_card in issued]
         log.silenced = {card.key: cause for cause, cards in silenced.items() for card in cards}
         try:
             yield partial(self._ledger.record, caller, call.hook, call.hook_instance, issued, unseen, patient_hash)
@@ -63,5 +63,6 @@ class CardIssuer:
 def _issued(caller: Caller, call: HookRequest, card: Card) -> IssuedCard:
     """Ids that are a function of hookInstance, service and card: a call tried again gets the same answer."""
     name = f"{call.hook_instance}/{caller.service}/{card.key}"
-    suggestions = {one.key: str(uuid5(_CARD_NAMESPACE, f"{name}/{one.key}")) for one in card.suggestions}
+    keys = [suggestion.key for suggestion in card.suggestions]
+    suggestions = {key: str(uuid5(_CARD_NAMESPACE, f"{name}/{key}")) for key in keys}
     return IssuedCard(card, str(uuid5(_CARD_NAMESPACE, name)), suggestions)

@@ -51,14 +51,16 @@ class PatientChart:
 
         A Condition that cannot be read, is on another server, or is not certainly this patient's, is left out.
         """
-        wanted = {one: condition_id(one) for one in references if _is_on_server(one, self._server)}
+        wanted = {
+            reference: condition_id(reference) for reference in references if _is_on_server(reference, self._server)
+        }
         keys = [key for key, name in self._topic.service.resource_types.items() if name == "Condition"]
         entries = [entry for key in keys for entry in sort_value(self._call.prefetch.get(key)).entries]
         resources = [entry.resource for entry in entries if entry and entry.resource]
-        known = {one.id: one for one in resources if one.resource_type == "Condition"}
+        known = {resource.id: resource for resource in resources if resource.resource_type == "Condition"}
         urls = {reference: f"Condition/{id_}" for reference, id_ in wanted.items() if id_ not in known}
         fetched = yield from self._fetch(urls)
-        self._log.reads += [ReadLog(REASON, one.failure, one.began, one.seconds) for one in fetched.values()]
+        self._log.reads += [ReadLog(REASON, read.failure, read.began, read.seconds) for read in fetched.values()]
         conditions = {reference: known[id_] for reference, id_ in wanted.items() if id_ in known}
         for reference, result in fetched.items():
             answers = [entry.resource for entry in result.entries if entry and entry.resource]
@@ -74,12 +76,12 @@ class PatientChart:
     def read(self, needs: Sequence[str], today: date, *, fetching: bool) -> Steps[PatientRecord]:
         """The record, as complete as prefetch and FHIR server allow; from prefetch alone where not `fetching`.
 
-        `needs`: keys of the prefetch. Raises BadRequest where prefetch holds somebody else's data.
+        `needs`: keys of the prefetch. Raises BadRequest where the prefetch has data of another patient.
         """
         values = {key: sort_value(self._call.prefetch.get(key)) for key in needs}
         self._log.prefetch = {key: value.state.value for key, value in values.items()}
         fetched = (yield from self._fetch(self._missing(values))) if fetching else {}
-        self._log.reads += [ReadLog(key, one.failure, one.began, one.seconds) for key, one in fetched.items()]
+        self._log.reads += [ReadLog(key, read.failure, read.began, read.seconds) for key, read in fetched.items()]
         self._log.fetch_failures = {key: result.failure for key, result in fetched.items() if result.failure}
         sections = {}
         for key, resource_type in self._topic.service.resource_types.items():
@@ -143,7 +145,7 @@ class PatientChart:
 
 
 def _is_on_server(reference: str, server: FhirBase | None) -> bool:
-    """Whether a reference is relative, or leads to the server of the call: the same id elsewhere is somebody else's."""
+    """Whether a reference is relative, or names the server of the call; elsewhere the id is another Condition's."""
     address = reference.strip().rpartition("/Condition/")[0]
     return not address or (server is not None and parse_base(address) == server)
 

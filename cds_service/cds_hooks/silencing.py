@@ -1,6 +1,6 @@
 """Alert fatigue: which cards a client asked not to be shown (opt-in, ADR 10). Nothing else silences a card.
 
-Never silenced: a card that content calls always shown (red flags), and any critical one. A card that has become more
+Never silenced: a card that its topic calls always shown, and any critical one. A card that has become more
 urgent since it was overridden is another card, and is shown.
 """
 

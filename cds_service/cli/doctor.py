@@ -99,7 +99,7 @@ def _describe_clients(registry: Registry, settings: Settings) -> Iterator[Fact]:
         if limits.quiet_period_hours:
             yield "", f"quiet for {limits.quiet_period_hours} hours after {', '.join(sorted(limits.final_reasons))}"
         if limits.max_cards:
-            yield "", f"at most {limits.max_cards} card(s) in an answer; red flags always"
+            yield "", f"at most {limits.max_cards} card(s) in an answer, besides those that are always shown"
 
 
 def _ask(client: RegisteredClient, diagnosis: Diagnosis) -> Iterator[Fact]:

@@ -34,7 +34,7 @@ _LOOK_EVERY_S = 0.5
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(package_name=PROJECT, prog_name="cds-service")
 def main() -> None:
-    """A CDS Hooks service about lumbar puncture and back pain.
+    """A CDS Hooks service: advisory cards about the orders of a session.
 
     \b
     cds-service serve                   start it, then open http://127.0.0.1:8080
@@ -110,22 +110,21 @@ def check() -> None:
 @main.command("test")
 @click.option("--watch", is_flag=True, help="Run again whenever a content file changes, until interrupted.")
 def run_vignettes(watch: bool) -> None:
-    """Run the clinician's vignettes, and say in clinical words which did not get their cards.
+    """Run the vignettes, and say in clinical words which of them do not get the expected cards.
 
     Exit status 1 where one failed.
     """
     settings = _settings("cannot test")
+    before = _when_changed(settings)  # so that no change during the first run is missed
     passed = _run_vignettes(settings)
     if watch:
-        _watch(settings)
+        _watch(settings, before)
     if not passed:
         sys.exit(1)
 
 
 @main.command()
-@click.option(
-    "--vignette", "name", required=True, metavar="NAME", help="The vignette's name, or words that stand in it."
-)
+@click.option("--vignette", "name", required=True, metavar="NAME", help="The name of the vignette, or a part of it.")
 @click.option("--language", metavar="CODE", help="As if the patient preferred this language, such as es.")
 def show(name: str, language: str | None) -> None:
     """Show the cards of a vignette as a clinician would see them."""
@@ -154,20 +153,24 @@ def show(name: str, language: str | None) -> None:
 @main.command()
 @click.argument("request", metavar="REQUEST.json", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 def explain(request: Path) -> None:
-    """Explain a hook request: what each order and resource was taken for, why each card came or did not.
+    """Explain a hook request: how each order and resource was understood, why each card was shown or not.
 
     Nothing is sent anywhere. What stands in the request is printed here, and it may be about a patient.
     """
     from cds_service.cds_hooks.explain import explain as explain_request
 
     topics = _topics(_settings("cannot explain"))
-    try:
-        for topic in topics:
-            if len(topics) > 1:
-                click.echo(f"Service {topic.service.id}")
-            click.echo(explain_request(request.read_bytes(), topic, _today()))
-    except BadRequest as fault:
-        _refuse("the service would answer 400", [fault.diagnostics])
+    answers: dict[str, str] = {}
+    refusals: list[str] = []
+    for topic in topics:
+        try:
+            answers[topic.service.id] = explain_request(request.read_bytes(), topic, _today())
+        except BadRequest as fault:  # of another topic's hook, or of any
+            refusals.append(fault.diagnostics)
+    if not answers:
+        _refuse("the service would answer 400", list(dict.fromkeys(refusals)))
+    for service_id, answer in answers.items():
+        click.echo(f"Service {service_id}\n{answer}" if len(topics) > 1 else answer)
 
 
 @main.command()
@@ -324,10 +327,9 @@ def _run_vignettes(settings: Settings) -> bool:
     return not failed
 
 
-def _watch(settings: Settings) -> None:
-    """Run again whenever a content file changes, until interrupted."""
+def _watch(settings: Settings, seen: dict[Path, int]) -> None:
+    """Run again whenever a content file changes, until interrupted. `seen`: times of change before the last run."""
     click.echo("Watching the content. Stop with Ctrl-C.", err=True)
-    seen = _when_changed(settings)
     try:
         while True:
             time.sleep(_LOOK_EVERY_S)
@@ -344,7 +346,7 @@ def _when_changed(settings: Settings) -> dict[Path, int]:
     from cards.catalogue import content_files
 
     local = filter(is_content, settings.value_sets_dir.iterdir()) if settings.value_sets_dir else ()
-    return {path: path.stat().st_mtime_ns for path in (*content_files(), *local)}
+    return {path: path.stat().st_mtime_ns for path in (*content_files(settings.topics), *local)}
 
 
 def _refuse(what: str, reasons: list[str]) -> NoReturn:

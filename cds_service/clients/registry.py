@@ -47,7 +47,9 @@ class Keys(Protocol):
 
 @dataclass(frozen=True)
 class CardLimits:
-    """What a client asked for against alert fatigue; nothing by default. Red flags are never silenced.
+    """What a client asked for against alert fatigue; nothing by default.
+
+    Cards that are always shown are never silenced.
 
     `max_cards`: in one answer. `quiet_period_hours`: how long a card is not shown again for a patient after it was
     overridden with one of the `final_reasons`, which are codes.
@@ -82,8 +84,8 @@ class Registry:
     def __init__(self, clients: Sequence[RegisteredClient] = ()) -> None:
         self.clients = tuple(clients)
         self._by_issuer: dict[str, list[RegisteredClient]] = {}
-        for one in clients:
-            self._by_issuer.setdefault(one.issuer, []).append(one)
+        for client in clients:
+            self._by_issuer.setdefault(client.issuer, []).append(client)
 
     def knows(self, issuer: str) -> bool:
         """Whether any client has this issuer."""
@@ -91,21 +93,21 @@ class Registry:
 
     def find(self, issuer: str, tenant: str | None) -> RegisteredClient | None:
         """The one client whose tokens have this issuer and tenant."""
-        return next((one for one in self._by_issuer.get(issuer, ()) if one.takes(tenant)), None)
+        return next((client for client in self._by_issuer.get(issuer, ()) if client.takes(tenant)), None)
 
     def count_without_keys(self) -> int:
         """How many clients there are of whose issuer no key is known."""
-        return sum(not one.keys.is_known for one in self.clients)
+        return sum(not client.keys.is_known for client in self.clients)
 
     def warm(self) -> None:
-        """Begin to fetch the keys of every client of whom none is known; nobody waits for it."""
+        """Begin to fetch the keys of every client of whom none is known, without waiting for them."""
         for client in self.clients:
             client.keys.warm()
 
     @property
     def cors_origins(self) -> list[str]:
         """Every origin from which a browser client may call."""
-        return sorted({origin for one in self.clients for origin in one.cors_origins})
+        return sorted({origin for client in self.clients for origin in client.cors_origins})
 
 
 def registry_of(settings: Settings, fetch: Fetch) -> Registry:
@@ -116,7 +118,7 @@ def registry_of(settings: Settings, fetch: Fetch) -> Registry:
     if settings.clients_file is None:
         return Registry() if settings.is_production else load_registry(SANDBOX_FILE, production=False, fetch=fetch)
     registry = load_registry(settings.clients_file, production=settings.is_production, fetch=fetch)
-    quiet = [one.name for one in registry.clients if one.card_limits.quiet_period_hours]
+    quiet = [client.name for client in registry.clients if client.card_limits.quiet_period_hours]
     if quiet and not settings.patient_hash_key:
         raise NotReady([f"CDS_PATIENT_HASH_KEY must be set: {', '.join(quiet)} has a quiet period (docs/clients.md)"])
     return registry
@@ -141,7 +143,7 @@ def load_registry(path: Path, *, production: bool, fetch: Fetch) -> Registry:
             wrong += faults_of(entry, path.parent, production)
         except msgspec.ValidationError as fault:
             wrong.append(_one_line(fault))
-        faults += [f"{path.name}: {name_of(index, table)}: {one}" for one in wrong]
+        faults += [f"{path.name}: {name_of(index, table)}: {fault}" for fault in wrong]
         if not wrong:
             clients.append(_client(entry, path.parent, production, fetch))
     faults += [f"{path.name}: {fault}" for fault in faults_between(entries)]

@@ -1,6 +1,6 @@
 """Who is calling: an Authorization header becomes a TrustedClient, or ClientNotTrusted (R-6.4 to R-6.16).
 
-Nothing of a token is believed before its signature holds. Which key that takes is decided by the registry alone: a
+Nothing of a token is trusted before its signature is verified. Which key that takes is decided by the registry alone: a
 token's `jku`, `jwk`, `x5u` and `x5c` are not looked at.
 """
 
@@ -67,7 +67,7 @@ class _Origin(msgspec.Struct):
 
 @dataclass(frozen=True)
 class TrustedClient:
-    """Who a call is from, certainly; or, in development, nobody we know: `registration` None.
+    """The verified client of a call. `registration`: None for an unknown caller, in development only.
 
     `any_loopback`: development, where every FHIR server on this machine may be read.
     """
@@ -123,7 +123,7 @@ class ClientAuth:
 
     def authenticate(self, authorization: str | None, audiences: Collection[str]) -> Steps[TrustedClient]:
         """The client that this header proves. Raises ClientNotTrusted with the reason (for the log, not the caller),
-        and KeysUnavailable where the client's keys cannot be had.
+        and KeysUnavailable where the client's keys are not available.
 
         The checks go in the order of R-8.9, the signature before what it protects; the token id is used up last.
         """
@@ -140,7 +140,7 @@ class ClientAuth:
         return TrustedClient(client, claims.tenant or "", claims.jti, any_loopback=not self._production)
 
     def _unverified_client(self, unverified_token: str) -> tuple[RegisteredClient, _Header]:
-        """Whose token this claims to be, and which key it asks for."""
+        """Whose token this claims to be, and which key it names."""
         try:
             parts = jwt.decode_complete(unverified_token, options=_UNUSED)
             header = msgspec.convert(parts["header"], _Header)
@@ -172,7 +172,7 @@ def _bearer(authorization: str | None) -> str:
 
 
 def _verified_claims(unverified_token: str, client: RegisteredClient, header: _Header) -> Steps[_Claims]:
-    """The claims of a token whose signature holds, with a key and an algorithm that are registered for the client."""
+    """The claims of a token, whose signature is verified with a key and an algorithm of the registered client."""
 
     def refuse(code: TokenRefusal, reason: str) -> ClientNotTrusted:
         return ClientNotTrusted(code, reason, client.name)
@@ -208,7 +208,7 @@ def _fault_of(claims: _Claims, audiences: Collection[str], now_s: float) -> tupl
     """Why these claims are not for now and us (R-6.9 to R-6.13)."""
     named = [claims.aud] if isinstance(claims.aud, str) else claims.aud
     life_s = claims.exp - claims.iat
-    must_hold = (
+    conditions = (
         (not set(audiences).isdisjoint(named), TokenRefusal.AUDIENCE, "aud is not the URL called"),
         (now_s < claims.exp + LEEWAY_S, TokenRefusal.TIME, "exp is past"),
         (claims.iat <= now_s + LEEWAY_S, TokenRefusal.TIME, "iat is in the future"),
@@ -217,4 +217,4 @@ def _fault_of(claims: _Claims, audiences: Collection[str], now_s: float) -> tupl
         (bool(claims.jti.strip()), TokenRefusal.CLAIMS, "jti is empty"),
         (not claims.tenant or is_tenant(claims.tenant), TokenRefusal.UNKNOWN_TENANT, "tenant is no name"),
     )
-    return next(((code, reason) for holds, code, reason in must_hold if not holds), None)
+    return next(((code, reason) for is_met, code, reason in conditions if not is_met), None)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
-from cds_service.ehr_simulator.http_client import objects_in
+from cds_service.terminal import objects_in
 
 _LONGEST_SUMMARY = 139  # characters
 _INDICATORS = ("info", "warning", "critical")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from cds_service.ehr_simulator.http_client import objects_in
+from cds_service.terminal import objects_in
 
 
 class NoSuchCard(ValueError):

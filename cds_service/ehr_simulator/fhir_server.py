@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cds_service.ehr_simulator.drafts import version_of
-from cds_service.ehr_simulator.http_client import Answer, CallFailed, NotJson, Web, objects_in
+from cds_service.ehr_simulator.http_client import Answer, CallFailed, NotJson, Web
 from cds_service.ehr_simulator.prefetch_templates import NotFilled, fill_template
 from cds_service.ehr_simulator.refusal import server_words
 from cds_service.fhir_client.base_url import FhirBase, LeavesServer
-from cds_service.terminal import in_one_line
+from cds_service.terminal import in_one_line, objects_in
 
 _MOST_PAGES = 20
 _ACCEPT = "application/fhir+json, application/json;q=0.9, application/json+fhir;q=0.8"  # the last: DSTU2

@@ -109,11 +109,6 @@ class Web:
         return Answer(url, answer.status_code, names, received, time.monotonic() - start)
 
 
-def objects_in(value: Any) -> list[dict[str, Any]]:
-    """The JSON objects in a list; none where `value` is no list."""
-    return [member for member in value if isinstance(member, dict)] if isinstance(value, list) else []
-
-
 def origin(url: str) -> str:
     """Scheme, host and port, for messages: the rest may be about a patient."""
     parts = urlsplit(url)

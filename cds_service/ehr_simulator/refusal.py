@@ -7,8 +7,8 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from cds_service.ehr_simulator.http_client import Answer, CallFailed, NotJson, objects_in
-from cds_service.terminal import in_one_line
+from cds_service.ehr_simulator.http_client import Answer, CallFailed, NotJson
+from cds_service.terminal import in_one_line, objects_in
 
 _SHOWN_CLAIMS = (
     "iss",

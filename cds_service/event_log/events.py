@@ -1,4 +1,4 @@
-"""What may be logged, and nothing else: the only module that writes log events, and tells observers of them.
+"""What may be logged, and nothing else: the only module that writes log events, and hands them to observers.
 
 Never patient, user, encounter or resource ids, names, codes, card text, comments or tokens (SECURITY.md). Names follow
 OpenTelemetry: dotted, lower case, the general ones of its semantic conventions where there are any.
@@ -21,7 +21,7 @@ _LONGEST_ID = 100  # characters of a token id, which its issuer chooses
 
 
 class Observer(Protocol):
-    """Somebody who is told of every event, once it is over: metrics and traces."""
+    """Receives every event, once it is over: metrics and traces."""
 
     def on_call(self, call: CallLog, status: int, seconds: float) -> None:
         """One call, feedback or discovery is over."""
@@ -58,7 +58,7 @@ def configure() -> None:
 
 
 def log_call(call: CallLog, status: int) -> None:
-    """Write the event of one call, `cds_hooks.call` or `cds_hooks.feedback`, and tell the observers of it."""
+    """Write the event of one call, `cds_hooks.call` or `cds_hooks.feedback`, and hand it to the observers."""
     seconds = time.perf_counter() - call.started
     for observer in _observers:
         try:
@@ -69,7 +69,7 @@ def log_call(call: CallLog, status: int) -> None:
 
 
 def members_of(call: CallLog, status: int, seconds: float) -> dict[str, Any]:
-    """All that may be told of one call, under dotted names; members without a value are left out."""
+    """All that may be logged of one call, under dotted names; members without a value are left out."""
     chart = call.chart
     members = {
         "http.response.status_code": status,
@@ -116,9 +116,9 @@ def log_fault(fault: BaseException) -> None:
 
 
 def log_keys_not_fetched(client: str, reason: str, *, known: bool) -> None:
-    """Write that the key set of a client's issuer could not be had, and whether older keys are still at hand."""
-    told = {"cds_hooks.client": client, "error.type": reason, "cds_hooks.keys.known": known}
-    structlog.get_logger().warning("cds_hooks.keys.not_fetched", **told)
+    """Write that the key set of a client's issuer could not be fetched, and whether older keys are known."""
+    members = {"cds_hooks.client": client, "error.type": reason, "cds_hooks.keys.known": known}
+    structlog.get_logger().warning("cds_hooks.keys.not_fetched", **members)
     _tell("keys_not_fetched", client)
 
 

@@ -1,7 +1,7 @@
 """GET /health/live and /health/ready: probes for process managers and load balancers (ADR 12).
 
 The database is checked at most once a second, beside the probes, however many there are; a probe waits for the result
-at most 0.7 seconds. An answer holds one word for each check and no details, because anybody may read it.
+at most 0.7 seconds. An answer has one word for each check and no details, because anybody may read it.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ class Health:
         *,
         keys_needed: bool,
     ) -> None:
-        """`keys_needed`: calls need a token, and so the keys of whoever signs it."""
+        """`keys_needed`: calls need a token, and so the keys of its issuer."""
         self._database = database
         self._registry = registry
         self._review_due = review_due

@@ -1,7 +1,7 @@
 """What is counted and timed, and GET /metrics, where the Prometheus of the operator reads it.
 
 Numbers come from finished log events alone. Label values are those of the content, the registry and this code: nothing
-of a request becomes one (SECURITY.md). Production answers nobody without the token of CDS_METRICS_TOKEN.
+of a request becomes one (SECURITY.md). In production the endpoint requires the token of CDS_METRICS_TOKEN.
 """
 
 from __future__ import annotations

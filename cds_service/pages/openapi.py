@@ -24,7 +24,7 @@ _TOKEN: list[dict[str, list[str]]] = [{"clientToken": []}]
 
 
 def openapi_blueprint(topics: Sequence[Topic], settings: Settings) -> Blueprint:
-    """The document at /openapi.json, open to everybody in every profile; it is written once, when first asked for."""
+    """The document at /openapi.json, open to everybody in every profile; made once, at the first request."""
     blueprint = Blueprint("openapi", __name__)
 
     @cache
@@ -44,12 +44,40 @@ def openapi_document(topics: Sequence[Topic], settings: Settings) -> dict[str, A
     Raises ContentError where openapi.yaml is not YAML.
     """
     document = parse_yaml(_DOCUMENT, read_text(_DOCUMENT), dict[str, Any])
-    filled: dict[str, Any] = _filled(document, _words(topics, settings))
+    examples = [_examples(topic, settings) for topic in topics]
+    filled: dict[str, Any] = _filled(document, _words(topics, settings) | _example_words(examples))
+    for part in (part for topic_examples in examples for part in topic_examples.values()):
+        filled["components"]["examples"] |= part
     if settings.is_production:
         del filled["paths"][_SANDBOX]
         if not settings.metrics_token:
             del filled["paths"][_METRICS]
     return filled
+
+
+def _examples(topic: Topic, settings: Settings) -> dict[str, dict[str, Any]]:
+    """The examples of a topic by kind and name, if it has any."""
+    path = topic.files.folder / "examples" / "openapi.yaml"
+    if not path.exists():
+        return {}
+    examples: dict[str, dict[str, Any]] = _filled(
+        parse_yaml(path, read_text(path), dict[str, Any]), _words([topic], settings)
+    )
+    return examples
+
+
+def _example_words(examples: Sequence[Mapping[str, Mapping[str, Any]]]) -> dict[str, Any]:
+    """References to the examples of each kind, the general ones last."""
+
+    def references(kind: str, *general: str) -> dict[str, dict[str, str]]:
+        names = [name for topic_examples in examples for name in topic_examples.get(kind, ())]
+        return {name: {"$ref": f"#/components/examples/{name}"} for name in (*names, *general)}
+
+    return {
+        "«call-examples»": references("calls", "notOurs"),
+        "«answer-examples»": references("answers", "noCard"),
+        "«missing-data-examples»": references("missing-data"),
+    }
 
 
 def _words(topics: Sequence[Topic], settings: Settings) -> dict[str, Any]:

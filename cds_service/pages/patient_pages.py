@@ -25,7 +25,7 @@ from cards.topic import Topic
 from cds_service.errors import NotReady
 
 FIRST_LANGUAGE = "en"  # every page is there in it, and the translations have the same headings in the same places
-URGENT_HEADING = "Get help now"  # of the section in the first language that nobody may overlook
+URGENT_HEADING = "Get help now"  # of the section that stands out, in the first language
 _KEPT_S = 600  # a correction has to reach a patient soon
 _MARGIN = 4  # modules of white around a QR code
 
@@ -72,7 +72,7 @@ class _Section:
 
 @dataclass(frozen=True)
 class _Page:
-    """One page in one language, rendered at start. `address`: its public URL; `qr_code`: an SVG that holds it."""
+    """One page in one language, rendered. `address`: its public URL; `qr_code`: the address as an SVG."""
 
     language: str
     head: Mapping[str, str]
@@ -112,18 +112,18 @@ def patient_pages_blueprint(topics: Iterable[Topic], base_url: str) -> Blueprint
         if topic is None:
             abort(404)
         pages = topic.patient_pages[page]
-        asked = re.split("[-_]", request.args.get("lang", "").strip().lower())[0] or FIRST_LANGUAGE
-        shown = render(page, asked if asked in pages else FIRST_LANGUAGE)  # rather than no page for a patient
-        apology = asked if asked in _LABELS else FIRST_LANGUAGE
+        wanted = re.split("[-_]", request.args.get("lang", "").strip().lower())[0] or FIRST_LANGUAGE
+        shown = render(page, wanted if wanted in pages else FIRST_LANGUAGE)  # rather than no page for a patient
+        apology = wanted if wanted in _LABELS else FIRST_LANGUAGE
         html = render_template(
             "patient_page.html",
             language=shown.language,
             page=shown,
-            languages={one: topic.page_words[one].language for one in pages},
-            addresses={one: page_address(base_url, page, one) for one in pages},
+            languages={language: topic.page_words[language].language for language in pages},
+            addresses={language: page_address(base_url, page, language) for language in pages},
             words=topic.page_words[shown.language],
             labels=_labels(shown.language),
-            apology=None if asked == shown.language else (apology, _LABELS[apology].not_in_language),
+            apology=None if wanted == shown.language else (apology, _LABELS[apology].not_in_language),
         )
         response = Response(html, mimetype="text/html")
         response.content_language.add(shown.language)
@@ -175,7 +175,7 @@ def _html(tokens: Sequence[Token]) -> Markup:
 
 
 def _qr_code(address: str) -> Markup:
-    """Black on white with its margin, whatever the colours of the page: not every reader knows an inverted one.
+    """Black on white with its margin, whatever the colours of the page: not every reader app knows inverted codes.
 
     Filled rectangles, not the strokes that segno itself would draw: strokes are thickened where a PDF is printed, and
     the longer addresses could then not be read.

@@ -30,7 +30,7 @@ from cds_service.settings.setting_values import (
 from cds_service.storage.database_url import parse_database_url
 
 PREFIX = "CDS_"
-FROM_FILE = "_FILE"  # CDS_DATABASE_URL_FILE names a file that holds what CDS_DATABASE_URL would
+FROM_FILE = "_FILE"  # CDS_DATABASE_URL_FILE names a file with the value of CDS_DATABASE_URL
 
 
 def _setting(default: Any, kind: Kind, about: str, *, secret: bool = False, required: bool = False) -> Any:

@@ -7,6 +7,7 @@ where a token says so, seconds) since 1970 in UTC: the same number in SQLite and
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Any
 
 from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, LargeBinary, MetaData, String, Table, Text
 
@@ -39,6 +40,22 @@ LONGEST_NAME = 200  # characters
 _UUID = String(36)
 _NAME = String(LONGEST_NAME)
 
+
+def _card_columns() -> list[Column[Any]]:
+    """What is stored of every card that was due."""
+    return [
+        Column("card_uuid", _UUID, primary_key=True),
+        Column("card_key", _NAME, nullable=False),
+        Column("service", _NAME, nullable=False),
+        Column("hook", _NAME, nullable=False),
+        Column("hook_instance", _UUID, nullable=False),
+        Column("client", _NAME, nullable=False),
+        Column("tenant", _NAME, nullable=False, server_default=""),
+        Column("indicator", String(20), nullable=False),
+        Column("content_version", String(40), nullable=False),
+    ]
+
+
 # Token ids seen, each until it has expired (R-6.12). The digest is over issuer and jti.
 SEEN_TOKEN = Table(
     "seen_token",
@@ -51,15 +68,7 @@ SEEN_TOKEN = Table(
 ISSUED_CARD = Table(
     "issued_card",
     METADATA,
-    Column("card_uuid", _UUID, primary_key=True),
-    Column("card_key", _NAME, nullable=False),
-    Column("service", _NAME, nullable=False),
-    Column("hook", _NAME, nullable=False),
-    Column("hook_instance", _UUID, nullable=False),
-    Column("client", _NAME, nullable=False),
-    Column("tenant", _NAME, nullable=False, server_default=""),
-    Column("indicator", String(20), nullable=False),
-    Column("content_version", String(40), nullable=False),
+    *_card_columns(),
     Column("issued_at_ms", BigInteger, nullable=False, index=True),
 )
 
@@ -76,15 +85,7 @@ ISSUED_SUGGESTION = Table(
 SILENCED_CARD = Table(
     "silenced_card",
     METADATA,
-    Column("card_uuid", _UUID, primary_key=True),
-    Column("card_key", _NAME, nullable=False),
-    Column("service", _NAME, nullable=False),
-    Column("hook", _NAME, nullable=False),
-    Column("hook_instance", _UUID, nullable=False),
-    Column("client", _NAME, nullable=False),
-    Column("tenant", _NAME, nullable=False, server_default=""),
-    Column("indicator", String(20), nullable=False),
-    Column("content_version", String(40), nullable=False),
+    *_card_columns(),
     Column("cause", String(20), nullable=False),
     Column("silenced_at_ms", BigInteger, nullable=False, index=True),
 )
@@ -134,7 +135,7 @@ CARD_PATIENT = Table(
 )
 
 # Only for clients with a quiet period: for this patient (keyed hash, the client in it), this card was overridden with
-# a reason that is final. `card_key`: its key and urgency, such as pain-after-puncture/info: a card that has become a
+# a reason that is final. `card_key`: its key and indicator, such as `what-to-expect/info`: a card that has become a
 # warning since is not silenced.
 QUIET_CARD = Table(
     "quiet_card",

@@ -202,7 +202,7 @@ TEXT_FAULTS = [
          "---", "the head has no summary-no-pain"),
     case("a referral without a name", REFERRAL, cut_line("suggestion-neurology"), "---", "no suggestion-neurology"),
     case("a line of the head that is misspelt", REFERRAL, swap("reason:", "raeson: x\nreason:"),
-         "raeson", "nobody asks for raeson"),
+         "raeson", "the card does not use raeson"),
     case("a text without a head", EXPECT, swap("---\n", ""), "summary:", "begins with a head"),
 ]  # fmt: skip
 WORD_FAULTS = [
@@ -214,7 +214,7 @@ WORD_FAULTS = [
     case("a placeholder too many", PHRASES, swap("puncture: LP", "puncture: LP {date}"), "puncture:", "puncture: noth"),
     case("a standing without words", PHRASES, cut_line("  resolved: "), "standings:", "no words for 'resolved'"),
     case("a level without a name", PHRASES, swap("thoracic: thoracic, ", ""), "levels:", "no words for 'thoracic'"),
-    case("words that nobody asks for", PHRASES, swap("  unfinished: ", "  undone: "), "undone", "asks for 'undone'"),
+    case("words that no card uses", PHRASES, swap("  unfinished: ", "  undone: "), "undone", "do not use 'undone'"),
     case("a phrase that nobody knows", PHRASES, swap("sources:", "proof:"), "proof:", "proof"),
     case("British spelling", EXPECT, swap("fever,", "haematoma,"), "- Return", "“haematoma”: write “hematoma”"),
     case("an odd phrase", FLAGS, swap("leg strength", "pain that grows"), "- Ask", "write “worsening pain”"),
@@ -242,7 +242,7 @@ PAGE_FAULTS = [
     case("a status that is none", PAGE, swap("status: approved", "status: fine"), "status:", "approved or draft"),
     case("a page in another language", PAGE_ES, swap("language: es", "language: en"), "language:", "'es'"),
     case("a date of review that is none", PAGE, swap("2026-11-30", "in 2026"), "in 2026", "no date such as"),
-    case("a line of the head that is misspelt", PAGE, swap("title:", "titel: x\ntitle:"), "titel", "asks for titel"),
+    case("a line of the head that is misspelt", PAGE, swap("title:", "titel: x\ntitle:"), "titel", "not use titel"),
     case("a translation that lost a heading", PAGE_ES, swap("## Qué ayuda\n", ""), "## Sus preguntas",
          "6 headings; lumbar-puncture.en.md has 7"),
     case("a translation with other evidence", PAGE_ES, swap("[spineinfo]. Entonces", "[nath-2018]. Entonces"),

@@ -232,7 +232,7 @@ FAILURES: list[tuple[str, dict[str, Any], list[str]]] = [
     (
         "a refusal",
         {"orders": MRI, "not-read": ["procedures"], "expect": {}},
-        ["expected an answer, got 412: the procedures could not be had"],
+        ["expected an answer, got 412: the procedures could not be read"],
     ),
     ("no refusal", {"orders": MRI, "refused": True, "expect": {}}, ["expected 412, got an answer"]),
 ]

@@ -71,7 +71,7 @@ def test_a_call_is_explained_with_the_cards_it_gets_or_refused_where_the_service
     text = explained(topic, body)
     assert [line for line in text.splitlines() if line and line[0] != " "] == HEADINGS
     if response.status_code == 412:
-        assert text.count("does not fire: 412: the procedures could not be had") == 5
+        assert text.count("does not fire: 412: the procedures could not be read") == 5
     else:
         assert fired(text) == sorted(key_of(card, body["hookInstance"]) for card in response.get_json()["cards"])
 
@@ -134,8 +134,8 @@ Strict reading
         pytest.param(
             hook_call(prefetch=None),
             [
-                "prefetch.conditions not in prefetch: cannot be had without a FHIR server",
-                "Conditions: could not be had",
+                "prefetch.conditions not in prefetch: cannot be read without a FHIR server",
+                "Conditions: could not be read",
             ],
             id="nothing is sent and there is no server",
         ),
@@ -171,7 +171,7 @@ Strict reading
                 }
             ),
             [
-                "prefetch.conditions partial: 1 entry of 9; the rest cannot be had without a FHIR server",
+                "prefetch.conditions partial: 1 entry of 9; the rest cannot be read without a FHIR server",
                 "prefetch.procedures failed: an error instead of data",
                 "Conditions: 1 in the call, and there are more",
             ],

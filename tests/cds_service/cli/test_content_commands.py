@@ -122,6 +122,33 @@ def test_explain_says_what_is_wrong_with_a_request_that_would_be_refused(tmp_pat
     assert result.stderr.startswith("cds-service: the service would answer 400\n")
 
 
+@pytest.mark.usefixtures("second_topic_installed")
+def test_a_second_topic_is_checked_tested_and_shown_beside_the_first() -> None:
+    assert run("check").stdout == "content: no faults\n"
+    assert run("test").stdout == f"{COUNT + 5} vignettes, all as expected\n"
+    assert run("test", CDS_TOPICS="colonoscopy").stdout == "5 vignettes, all as expected\n"
+    assert "info · preparation" in run("show", "--vignette", "A refuted allergy is none").stdout
+
+
+@pytest.mark.usefixtures("second_topic_installed")
+@pytest.mark.parametrize(
+    ("hook", "services"),
+    [
+        pytest.param("order-sign", ["lumbar-puncture-back-pain", "colonoscopy-preparation"], id="a hook of both"),
+        pytest.param("order-select", ["lumbar-puncture-back-pain"], id="a hook of the first"),
+    ],
+)
+def test_a_request_is_explained_for_every_service_that_has_its_hook(
+    tmp_path: Path, hook: str, services: list[str]
+) -> None:
+    path = tmp_path / "request.json"
+    call = hook_call(hook=hook)
+    call["context"]["selections"] = []
+    path.write_text(json.dumps(call))
+    lines = run("explain", str(path)).stdout.splitlines()
+    assert [line for line in lines if line.startswith("Service ")] == [f"Service {name}" for name in services]
+
+
 @pytest.mark.slow
 def test_watch_runs_again_when_a_file_of_content_changes(tmp_path: Path) -> None:
     for package in ("cards", "cds_service"):

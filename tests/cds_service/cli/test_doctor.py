@@ -96,7 +96,7 @@ def test_production_is_told_who_may_do_what(production: dict[str, str]) -> None:
         "https://ehr.example.org, ES384, RS384, tenants north, south",
         "FHIR servers: https://ehr.example.org/fhir/R4; browser origins: https://ehr.example.org",
         "quiet for 720 hours after action-completed, patient-ineligible",
-        "at most 2 card(s) in an answer; red flags always",
+        "at most 2 card(s) in an answer, besides those that are always shown",
     ]
     assert said["client valley-practices"] == [
         "https://valley.example.org, ES384, any tenant",

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.call_server import CallServer, Play, hang_up, reply, silence
+from tests.call_server import CallServer, hang_up, reply, silence
 from tests.cds_service.ehr_simulator.foreign_service import (
     CARD,
     call_helper,
@@ -22,7 +22,7 @@ from tests.cds_service.ehr_simulator.foreign_service import (
 )
 from tests.cds_service.ehr_simulator.test_command import STORED, call
 from tests.certificates import self_signed, server_context
-from tests.misbehaving_server import LoopbackServer, answer
+from tests.misbehaving_server import Answer, LoopbackServer, answer
 from tests.server_process import COMMAND, free_port
 
 
@@ -52,7 +52,7 @@ def server() -> Iterator[CallServer]:
         pytest.param(silence, "did not answer within 0.3 s", id="silence"),
     ],
 )
-def test_what_is_no_cds_service_is_said_to_be_none(server: CallServer, discovery: Play, words: str) -> None:
+def test_what_is_no_cds_service_is_said_to_be_none(server: CallServer, discovery: Answer, words: str) -> None:
     server.answers["GET /r4/cds-services"] = discovery
     result = greet(server, "--timeout", "0.3" if discovery is silence else "10")
     assert (result.exit_code, result.stdout) == (1, "")
@@ -83,7 +83,7 @@ def test_what_is_no_cds_service_is_said_to_be_none(server: CallServer, discovery
         pytest.param(hang_up, "broke the connection off", id="half an answer"),
     ],
 )
-def test_an_answer_without_cards_is_told_in_words(server: CallServer, played: Play, words: str) -> None:
+def test_an_answer_without_cards_is_told_in_words(server: CallServer, played: Answer, words: str) -> None:
     server.answers["POST /r4/cds-services/patient-greeting"] = played
     result = greet(server)
     assert (result.exit_code, result.stdout) == (1, "")
@@ -177,7 +177,7 @@ def test_a_netrc_file_adds_no_password(server: CallServer, tmp_path: Path) -> No
     ],
 )
 def test_a_fhir_server_that_does_not_tell_its_version_ends_the_call(
-    server: CallServer, metadata: Play, words: str
+    server: CallServer, metadata: Answer, words: str
 ) -> None:
     server.answers["GET /fhir/metadata"] = metadata
     result = call_helper(server)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.call_server import CallServer, Play, reply
+from tests.call_server import CallServer, reply
 from tests.cds_service.ehr_simulator.foreign_service import (
     CARD,
     DISCOVERY,
@@ -17,6 +17,7 @@ from tests.cds_service.ehr_simulator.foreign_service import (
     greet,
 )
 from tests.charts import condition, searchset
+from tests.misbehaving_server import Answer
 
 
 @pytest.fixture
@@ -124,7 +125,7 @@ def test_pages_of_a_search_are_put_together(
     ],
 )
 def test_a_next_page_that_cannot_be_had_is_said_and_the_link_to_it_stays(
-    server: CallServer, second: Play | None, words: str
+    server: CallServer, second: Answer | None, words: str
 ) -> None:
     elsewhere = "http://203.0.113.7" if second is None else None
     server.answers["GET /fhir/Condition?patient=pat-1"] = reply(page(server, 1, 2, elsewhere))

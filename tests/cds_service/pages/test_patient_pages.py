@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from copy import copy
 from html.parser import HTMLParser
 from urllib.parse import urlsplit
 
@@ -13,7 +14,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from cards.topic import Topic
-from cds_service.pages.patient_pages import _LABELS, URGENT_HEADING
+from cds_service.errors import NotReady
+from cds_service.pages.patient_pages import _LABELS, URGENT_HEADING, patient_pages_blueprint
 from tests.charts import cards_of, condition, hook_call, post, prefetch
 
 BEFORE, AFTER = "/education/lumbar-puncture", "/education/back-pain-after-lumbar-puncture"
@@ -267,3 +269,10 @@ def test_a_page_that_is_not_there_is_said_not_to_be_and_repeats_nothing(client: 
     response = client.get("/education/CANARY?lang=CANARY")
     assert (response.status_code, response.mimetype) == (404, "text/html")
     assert "CANARY" not in response.get_data(as_text=True)
+
+
+def test_two_topics_cannot_have_a_page_of_the_same_name(topic: Topic) -> None:
+    """Its address names the page alone."""
+    other = copy(topic)
+    with pytest.raises(NotReady, match="both have a patient page lumbar-puncture: serve one of them"):
+        patient_pages_blueprint([topic, other], "https://cds.example.org")

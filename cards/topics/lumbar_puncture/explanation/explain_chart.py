@@ -171,7 +171,7 @@ def _chart_of(entry: ChartEntry) -> PatientRecord:
 def no_puncture(what: str, assessment: Assessment, topic: Topic) -> str:
     """That there is none, as far as is known."""
     if not assessment.record.section("Procedure").obtained:
-        return f"no {what} is known: the procedures were not obtained"
+        return f"no {what} is known: the procedures could not be read"
     return f"no {what} within {topic.service.after_puncture.look_back_days} days"
 
 

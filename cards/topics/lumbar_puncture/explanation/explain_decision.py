@@ -30,7 +30,7 @@ from cards.topics.lumbar_puncture.explanation.explain_chart import (
 )
 
 _UNKNOWN = {
-    WhyUnknown.CONDITIONS_NOT_READ: "the conditions were not obtained",
+    WhyUnknown.CONDITIONS_NOT_READ: "the conditions could not be read",
     WhyUnknown.NO_PAIN: "no back pain is coded or written, in chart or orders",
     WhyUnknown.ONSET_MISSING: "the pain has no onset",
     WhyUnknown.ONSET_IMPRECISE: "its onset is too imprecise",
@@ -83,7 +83,7 @@ def _none(words: str, assessment: Assessment) -> str:
     """That there is none; or, where nobody could look, that this is not known."""
     if assessment.record.section("Condition").obtained:
         return words
-    return "not known: the conditions were not obtained"
+    return "not known: the conditions could not be read"
 
 
 def _orders(assessment: Assessment, topic: Topic) -> Iterator[str]:
@@ -100,7 +100,7 @@ def _gaps(record: PatientRecord) -> Iterator[str]:
     """What of the chart is not known, so that "none" below is not taken for more than it says."""
     for name, section in (("conditions", record.section("Condition")), ("procedures", record.section("Procedure"))):
         if not section.obtained:
-            yield f"the {name} were not obtained"
+            yield f"the {name} could not be read"
         elif not section.complete:
             yield f"there are more {name} than these"
         if section.unread_count:

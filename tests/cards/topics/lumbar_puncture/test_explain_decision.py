@@ -140,10 +140,10 @@ def test_why_a_card_stays_away(topic: Topic, drafts: Any, chart: Any, reasons: d
 
 def test_where_the_chart_could_not_be_had(topic: Topic) -> None:
     reasons = why_not(topic, [order()], [], obtained=False)
-    assert reasons["confounders"] == "no finding: the conditions could not be had"
-    assert reasons["red-flags"] == "no lumbar puncture is known: the procedures could not be had"
+    assert reasons["confounders"] == "no finding: the conditions could not be read"
+    assert reasons["red-flags"] == "no lumbar puncture is known: the procedures could not be read"
     refused = why_not(topic, [order(MRI)], [], obtained=False)
-    assert set(refused.values()) == {"412: the procedures could not be had"}
+    assert set(refused.values()) == {"412: the procedures could not be read"}
     assert len(refused) == 5
 
 
