@@ -34,12 +34,17 @@ class OrderSettings(Part):
     urgent_priorities: list[str]
     work_up: list[str]
     referrals_since: list[str]
+    by_reason_only: list[str]
 
 
 class Complaints(Part):
-    """The value sets of pain, which are one problem, and of numbness or tingling, which are another."""
+    """The value sets of pain, which are one problem, and of numbness or tingling, which are another.
+
+    `pain_after`: pain after a procedure whose site is not recorded.
+    """
 
     pain: list[str]
+    pain_after: list[str]
     nerve_symptom: list[str]
 
     @property
@@ -190,7 +195,6 @@ class Service(generic.Service):
     lp_finds: PunctureFinds
     escalators: EscalatorSettings
     contributors: list[ContributorKind]
-    prepared_value_sets: list[str] = msgspec.field(default_factory=list)
 
     def text_names(self) -> Iterator[str]:
         for card in self.cards:
@@ -211,7 +215,7 @@ class Service(generic.Service):
         """`orders`: also of what an order says of the patient. `levels`: the level of the spine that an entry names."""
         orders, escalators = self.orders, self.escalators
         puncture = (orders.lumbar_puncture, orders.unless_into_a_device, orders.near_miss)
-        work_ups = (*orders.work_up, *orders.referrals_since)
+        work_ups = (*orders.work_up, *orders.referrals_since, *orders.by_reason_only)
         referrals = (referral.value_set for referral in self.after_puncture.referrals.values())
         said = (*self._problems(), *(risk.value_set for risk in escalators.risks))
         found = (disease.value_set for disease in self.lp_finds.diseases)
@@ -239,7 +243,7 @@ class Service(generic.Service):
 
     def value_sets(self) -> frozenset[str]:
         kinds = (kind.value_set for kind in self.contributors)
-        return super().value_sets().union(kinds, self.prepared_value_sets)
+        return super().value_sets().union(kinds)
 
     def exclusive(self) -> Iterator[Exclusive]:
         """Orders and their near misses, two red flags. Contributors may share a code: the first kind counts."""

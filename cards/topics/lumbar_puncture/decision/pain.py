@@ -70,7 +70,8 @@ def class_pain(
 ) -> Pain:
     """The class of the back pain that is present. What is not certain is UNKNOWN, with what is missing."""
     settings = topic.service.after_puncture
-    problem, on = problems.of(*topic.service.complaints.pain), punctures.last_on
+    on = punctures.last_on
+    problem = _pain_problem(problems, on, topic)
     if not problem.present:
         why = WhyUnknown.NO_PAIN if record.section("Condition").obtained else WhyUnknown.CONDITIONS_NOT_READ
         return Pain(PainClass.UNKNOWN, None, None, (why,))
@@ -96,6 +97,14 @@ def class_pain(
     if pain_class is PainClass.UNKNOWN:
         why_unknown = (WhyUnknown.PUNCTURE_MISSING,) if undated else _imprecise(on, onset)
     return Pain(pain_class, new[0], onset, why_unknown, baseline)
+
+
+def _pain_problem(problems: Problems, on: DateRange | None, topic: Topic) -> Problem:
+    """Pain of the back or legs; without any, pain after a procedure that is new since the puncture."""
+    complaints = topic.service.complaints
+    problem = problems.of(*complaints.pain)
+    without_site = problems.of(*complaints.pain_after)
+    return without_site if not problem.present and without_site.new_since(on) else problem
 
 
 def _needs_ruling_out(

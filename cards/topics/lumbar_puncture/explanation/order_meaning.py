@@ -80,6 +80,8 @@ def _why_not_ours(order: DraftOrder, matches: list[Match], topic: Topic) -> str:
         return "a task about a lumbar puncture, by its category"
     if any(match.value_set == settings.unless_into_a_device for match in certain):
         return f"not a lumbar puncture, because the draft names a reservoir or a pump: {list_matches(certain)}"
+    if any(match.value_set in settings.by_reason_only for match in matches):
+        return f"counts only by its reason, and states no complaint and no red flag: {list_matches(matches)}"
     if certain:
         return f"not ours: it states no complaint and no red flag: {list_matches(certain)}"
     mentioned = sorted({name for concept in order.what for name in topic.orders.mentioned(concept)})
