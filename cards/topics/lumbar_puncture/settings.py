@@ -217,7 +217,7 @@ class Service(generic.Service):
         puncture = (orders.lumbar_puncture, orders.unless_into_a_device, orders.near_miss)
         work_ups = (*orders.work_up, *orders.referrals_since, *orders.by_reason_only)
         referrals = (referral.value_set for referral in self.after_puncture.referrals.values())
-        said = (*self._problems(), *(risk.value_set for risk in escalators.risks))
+        said = (*self._problems(), *self.complaints.pain_after, *(risk.value_set for risk in escalators.risks))
         found = (disease.value_set for disease in self.lp_finds.diseases)
         contributors = (kind.value_set for kind in self.contributors if kind.enabled)
         return {
