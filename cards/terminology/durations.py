@@ -13,8 +13,9 @@ from cards.terminology.tokens import Tokens, words_of
 _HOURS = 24
 _GLUED = re.compile(r"(x?)(\d{1,3})([a-z]{0,12})")
 _YEAR = re.compile(r"(?:19|20)\d\d")
-_UNITS_OF_A_SLASH = {"7": 1, "52": 7, "12": 30}  # UK: 3/7 is three days, 2/52 two weeks, 6/12 six months
-_DAYS = {"hour": 0, "day": 1, "week": 7, "month": 30, "year": 365}
+_UNITS_OF_A_SLASH = {"7": "day", "52": "week", "12": "month"}  # UK: 3/7 is three days, 2/52 two weeks, 6/12 six months
+_DAYS = {"day": 1, "week": 7, "month": 30}
+_MOST_DAYS = {"day": 1, "week": 7, "month": 31}
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +119,7 @@ class DurationReader:
             return None
         if unit == "hour":
             return Days(least // _HOURS, -(-most // _HOURS)), last
-        return _span(least, most, _DAYS[unit]), last
+        return _span(least, most, unit), last
 
     def _number(self, words: Sequence[str], at: int) -> tuple[int | None, int, int, str]:
         """Least, most, the token behind it, and a unit in the same token."""
@@ -152,9 +153,11 @@ class _Phrases:
         return next((one for one in lengths if tuple(words[place - one : place]) in self._phrases), 0)
 
 
-def _span(least: int, most: int, unit: int) -> Days:
-    """Two weeks are 14 to 20 days: whoever writes it has not counted the days."""
-    return Days(least * unit, (most + 1) * unit - 1)
+def _span(least: int, most: int, unit: str) -> Days:
+    """Days and weeks are as many days as written; a month has 30 or 31 days, and "3 years" is not yet four."""
+    if unit == "year":
+        return Days(least * 365, (most + 1) * 365 - 1)
+    return Days(least * _DAYS[unit], most * _MOST_DAYS[unit])
 
 
 def _lengths(phrases: dict[tuple[str, ...], Days]) -> dict[str, list[int]]:

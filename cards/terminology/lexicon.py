@@ -141,7 +141,8 @@ class Lexicon:
     def _add_concept(self, entry: ConceptEntry) -> None:
         needs = frozenset([*(self._lists[name] for name in entry.needs), *self._unnamed(entry.needs_words)])
         competitors = frozenset(self._lists[name] for name in entry.not_)
-        wanted = _Wanted(entry, needs, competitors, frozenset(self._unnamed(entry.not_words)))
+        refuses = frozenset([*(self._lists[name] for name in entry.never_beside), *self._unnamed(entry.not_words)])
+        wanted = _Wanted(entry, needs, competitors, refuses)
         for phrase in entry.phrases:
             self._phrases.add(phrase, wanted)
             self._triggers.add(max(words_of(phrase), key=self._distinction).encode())

@@ -40,6 +40,7 @@ class ConceptEntry(_Part):
     needs_words: list[str] = []
     not_: list[str] = msgspec.field(name="not", default=[])
     not_words: list[str] = []
+    never_beside: list[str] = []
     within: int | Literal["sentence", "text"] = "sentence"
     case: Case = "any"
     hides: list[str] = []
@@ -101,7 +102,7 @@ class LexiconFile(_Part):
     beside_codes: dict[str, list[str]] = {}
 
 
-SMALL_WORDS = ("and", "or", "filler", "links", "abbreviations", "common")
+SMALL_WORDS = ("and", "or", "filler", "prepositions", "links", "abbreviations", "common")
 CONCEPT_KINDS = ("procedures", "diagnoses")
 
 
@@ -190,7 +191,7 @@ def _faults_of(path: Path, file: LexiconFile, lists: set[str], concepts: set[str
     lines = _Lines(path)
     for place, entry in enumerate(file.concepts):
         line = partial(lines.of, "concepts", place)
-        for name in (*entry.needs, *entry.not_):
+        for name in (*entry.needs, *entry.not_, *entry.never_beside):
             if name not in lists:
                 yield ContentError(
                     path, f"{entry.concept} needs or refuses {name!r}, and no list has this name", line()

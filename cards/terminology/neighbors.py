@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from cards.fhir.dates import Days
@@ -70,6 +70,14 @@ class Draft:
         return self.is_dated or self.began is not None or self.since is not None
 
 
+@dataclass(frozen=True, slots=True)
+class SmallWords:
+    """`filler` may stand between a modifier and its mention, `prepositions` begin what is said further of it."""
+
+    filler: frozenset[str]
+    prepositions: frozenset[str]
+
+
 class Neighbors:
     """The drafts, modifiers and durations of one text by where they stand."""
 
@@ -78,17 +86,17 @@ class Neighbors:
         tokens: Tokens,
         sentences: Sentences,
         drafts: Sequence[Draft],
-        words: Sequence[Word],
         durations: Sequence[Duration],
-        filler: frozenset[str],
+        remarks: Iterable[tuple[int, int]],
+        small: SmallWords,
     ) -> None:
+        """`remarks`: spans of tokens that say something of a complaint: modifiers, durations, procedures."""
         self.words, self._glued = tokens.words, tokens.glued
         self._sentence, self._chunk = sentences.sentence, sentences.chunk
-        self._connectors, self._filler = sentences.connectors, filler
+        self._connectors, self._filler, self._prepositions = sentences.connectors, small.filler, small.prepositions
         self.drafts = drafts
         self._durations = durations
-        spans = [(one.first, one.last) for one in words] + [(one.first, one.last) for one in durations]
-        self._covered = {place for first, last in spans for place in range(first, last)}
+        self._covered = {place for first, last in remarks for place in range(first, last)}
 
     def is_inside(self, word: Word) -> bool:
         """Whether the words are part of a longer name or of a duration: "no perianal sensation", "2 day history of"."""
@@ -131,9 +139,9 @@ class Neighbors:
             count = 0 if word in self._connectors or word in ",():" else count + 1
         return count
 
-    def holds(self, last: int, first: int, wanted: frozenset[str]) -> bool:
-        """Whether one of these words stands between two places."""
-        return not wanted.isdisjoint(self.words[last:first])
+    def last_words_hold(self, last: int, first: int, wanted: frozenset[str]) -> bool:
+        """Whether one of these words stands between two places, behind the last comma there."""
+        return any(self.words[at] in wanted and self._chunk[at] == self._chunk[first] for at in range(last, first))
 
     def beside(self, first: int, last: int, drafts: Sequence[Draft]) -> list[Draft]:
         """What a duration or a modifier at these tokens is said of: the nearest in its chunk, and what is joined to it.
@@ -145,7 +153,7 @@ class Neighbors:
         before = max((one for one in near if one.last <= first), key=lambda one: one.last, default=None)
         after = min((one for one in near if one.first >= last), key=lambda one: one.first, default=None)
         if before is None and after is None:
-            if not self._is_bare(first):
+            if not self._is_remark(first, last):
                 return []
             earlier = [one for one in drafts if one.last <= first and self.same_sentence(one.first, first)]
             later = [one for one in drafts if one.first >= last and self.same_sentence(one.first, first)]
@@ -275,6 +283,16 @@ class Neighbors:
         while last + 1 < len(self.words) and self._chunk[last + 1] == chunk:
             last += 1
         return all(self._is_small(at) for at in range(first, last + 1))
+
+    def _is_remark(self, first: int, last: int) -> bool:
+        """Whether a chunk speaks of what stands before it: "worse", "worse at night", but not "severe fatigue"."""
+        if self._is_bare(first):
+            return True
+        if last >= len(self.words) or self._chunk[last] != self._chunk[first]:
+            return self._is_bare_until(first)
+        return self._is_bare_until(first) and (
+            last in self._covered or not self.words[last].isalnum() or self.words[last] in self._prepositions
+        )
 
     def _is_bare_until(self, place: int) -> bool:
         """Whether the chunk of a token holds nothing but modifiers, durations and filler before it."""

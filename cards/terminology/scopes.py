@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from cards.terminology.durations import Duration
 from cards.terminology.lexicon_files import EnderEntry, LexiconContent, ModifierEntry
 from cards.terminology.mention import Assertion, Mention
-from cards.terminology.neighbors import Draft, Found, Neighbors, Word
+from cards.terminology.neighbors import Draft, Found, Neighbors, SmallWords, Word
 from cards.terminology.phrase_index import PhraseIndex
 from cards.terminology.sentences import Sentences
 from cards.terminology.tokens import Tokens
@@ -53,7 +53,7 @@ class ScopeReader:
                 for phrase in entry.phrases:
                     self._words.add(phrase, entry)
         self._or = content.small("or")
-        self._filler = content.small("filler")
+        self._small = SmallWords(content.small("filler"), content.small("prepositions"))
         self._links = content.small("links")
         self._procedures = content.of_kind("procedures")
         self._diagnoses = content.of_kind("diagnoses")
@@ -86,7 +86,10 @@ class ScopeReader:
     ) -> tuple[Mention, ...]:
         """The mentions of a text, in its order."""
         drafts = [Draft(one) for one in named]
-        text = Neighbors(tokens, sentences, drafts, words, durations, self._filler)
+        remarks = [(word.first, word.last) for word in words]
+        remarks += [(duration.first, duration.last) for duration in durations]
+        remarks += [draft.found.span for draft in drafts if draft.concept in self._procedures]
+        text = Neighbors(tokens, sentences, drafts, durations, remarks, self._small)
         free = [word for word in words if not text.is_inside(word)]
         self._attach_since(text, free)
         _attach_durations(text, durations)
@@ -122,8 +125,9 @@ class ScopeReader:
             event = next((one for one in events if text.is_adjacent(word.last, one.first)), None)
             if event is None:
                 continue
-            event.assertion = Assertion.PAST
-            event.reasons.append((word.first, word.last))
+            for one in text.on_the_same_words([event], events):
+                one.assertion = Assertion.PAST
+                one.reasons.append((word.first, word.last))
             targets = text.before(word.first, others)
             if not targets and word.entry.reach != "one":
                 targets = text.all_after(event.last, others)
@@ -141,10 +145,14 @@ class ScopeReader:
                 or entry.kind in (_SINCE, _NO_MODIFIER)
             ):
                 continue
-            fitting = [one for one in text.drafts if not entry.of or one.concept in entry.of]
+            fitting = [one for one in text.drafts if self._fits(one.concept, entry)]
             for one in self._tagged(text, word, entry, fitting):
                 one.modifiers.add(entry.kind)
                 one.reasons.append((word.first, word.last))
+
+    def _fits(self, concept: str, entry: ModifierEntry) -> bool:
+        """Whether a modifier can be said of a concept: "severe" and "worse" are said of no procedure."""
+        return concept in entry.of if entry.of else concept not in self._procedures
 
     def _tagged(self, text: Neighbors, word: Word, entry: ModifierEntry, fitting: Sequence[Draft]) -> list[Draft]:
         inside = [one for one in fitting if one.first <= word.first and word.last <= one.last]
@@ -211,7 +219,9 @@ class ScopeReader:
             return reach.count == 0 and commas == 0
         if kind == "joined":
             return commas == 0
-        if commas and not text.holds(reach.at, draft.first, self._or):
+        if reach.assertion is Assertion.DENIED and draft.concept in self._procedures:
+            return commas == 0 and (not draft.has_onset or text.is_adjacent(reach.word.last, draft.first))
+        if commas and not text.last_words_hold(reach.at, draft.first, self._or):
             if draft.has_onset:
                 return False
             if kind == "series" and not _CHANGES.isdisjoint(draft.modifiers):
