@@ -6,10 +6,11 @@ A topic adds its own part in a subclass of Service, and says in the methods what
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from itertools import chain
+from typing import Any
 
 import msgspec
 
@@ -20,6 +21,8 @@ EQUIVALENCES = ("equivalent", "wider", "narrower", "relatedto")  # of the target
 _SEARCH = re.compile(r"([A-Za-z]+)\?")
 _SUBTITLE = re.compile(r": | - ")
 _KEY = re.compile(r"\[([a-z0-9-]+)\]")
+_PATH = re.compile(r"\{([a-z0-9.-]+)\}")
+_FEWEST_REASONS, _MOST_REASONS = 3, 5  # a list that is read, not searched
 
 
 class Part(msgspec.Struct, rename="kebab", forbid_unknown_fields=True):
@@ -50,11 +53,14 @@ class OverrideReason(Part):
     """A reason in clinicians' words, and the code of the standard code system that it is counted under.
 
     `equivalence`: how that code stands to ours, as in a ConceptMap (https://hl7.org/fhir/R4/valueset-concept-map-equivalence.html).
+    `fits_always_shown`: it says that the danger was acted on or that the chart is wrong, so that it may stand on a card
+    that is always shown.
     """
 
     display: str
     mapped_to: str
     equivalence: str
+    fits_always_shown: bool = False
 
 
 class OverrideReasons(Part):
@@ -69,6 +75,11 @@ class OverrideReasons(Part):
         """Every reason that feedback may name, by system and code: ours, and those that ours are mapped to."""
         ours = ((self.system, code) for code in self.codes)
         return frozenset((*ours, *((self.mapped_system, reason.mapped_to) for reason in self.codes.values())))
+
+    def codes_mapped_to(self, codes: Iterable[str]) -> frozenset[str]:
+        """These codes, and those of ours that are mapped to one of them."""
+        wanted = frozenset(codes)
+        return wanted.union(code for code, reason in self.codes.items() if reason.mapped_to in wanted)
 
 
 class PageLink(Part):
@@ -116,6 +127,35 @@ class Evidence(Part):
         return tuple(dict.fromkeys(_KEY.findall(self.limits)))
 
 
+class PatientAttributes(Part):
+    """How the decision uses each attribute of a patient (45 CFR 170.315(b)(11)(iv)(A)(5) to (13))."""
+
+    race: str
+    ethnicity: str
+    language: str
+    sexual_orientation: str
+    gender_identity: str
+    sex: str
+    date_of_birth: str
+    social_determinants_of_health: str
+    health_status_assessments: str
+
+
+class About(Part):
+    """What an evidence page says of the whole service. `decisions`: how each card is decided, by card.
+
+    `{a.b}` in a decision is the number or text at that path of the file.
+    """
+
+    developer: str
+    funding: str
+    released_on: date
+    revised_on: date
+    report_problems: str
+    patient_attributes: PatientAttributes
+    decisions: dict[str, str]
+
+
 @dataclass(frozen=True)
 class Exclusive:
     """Two value sets that must not share a code, and why; `why_at_site`: also not through a site's own codes."""
@@ -154,6 +194,7 @@ class Service(Part):
     override_reasons: OverrideReasons
     links: dict[str, PatientLink]
     evidence: dict[str, Evidence]
+    about: About
 
     @property
     def resource_types(self) -> dict[str, str]:
@@ -168,6 +209,11 @@ class Service(Part):
     def texts_of(self, card: str) -> tuple[str, ...]:
         """The names of all texts that may stand on a card."""
         return (card,)
+
+    def decision_of(self, card: str) -> str:
+        """How this card is decided, with its numbers filled in. Raises KeyError where one is not in the file."""
+        settings = msgspec.to_builtins(self)
+        return _PATH.sub(lambda path: _at(settings, path[1]), self.about.decisions[card])
 
     def page_names(self) -> Iterator[str]:
         """The names of all patient pages that cards link to."""
@@ -202,10 +248,9 @@ class Service(Part):
                 if link not in self.links:
                     yield ServiceFault(f"a card links to {link!r}, which is not among the links", link)
             yield from self.source_faults(card.source)
-            for code in card.override_reasons:
-                if code not in self.override_reasons.codes:
-                    yield ServiceFault(f"a card offers {code!r}, which is not among the override reasons", code)
+        yield from self._reason_faults()
         yield from self._evidence_faults()
+        yield from self._about_faults()
         for indicator in self.indicators():
             if indicator not in INDICATORS:
                 what = f"an indicator is info, warning or critical: {indicator}"
@@ -224,7 +269,7 @@ class Service(Part):
             yield ServiceFault(f"the source of a card needs a url: {key}", f"\n  {key}:")
 
     def _evidence_faults(self) -> Iterator[ServiceFault]:
-        """A source without one of its parts, or beside one that is not there; a reason with an unknown equivalence."""
+        """A source without one of its parts, or beside one that is not there."""
         for key, source in self.evidence.items():
             parts = msgspec.to_builtins(source)
             for name, value in parts.items():
@@ -233,7 +278,48 @@ class Service(Part):
             for other in source.related:
                 if other not in self.evidence:
                     yield ServiceFault(f"evidence {key}: {other!r} is not among the evidence", f"[{other}]")
-        for code, reason in self.override_reasons.codes.items():
+
+    def _reason_faults(self) -> Iterator[ServiceFault]:
+        """A card with too few, too many, or unfit reasons; a reason with an unknown equivalence."""
+        codes = self.override_reasons.codes
+        for name, card in self.cards.items():
+            if not _FEWEST_REASONS <= len(card.override_reasons) <= _MOST_REASONS:
+                what = f"card {name}: offer {_FEWEST_REASONS} to {_MOST_REASONS} override reasons"
+                yield ServiceFault(what, f"\n  {name}:")
+            for code in card.override_reasons:
+                if code not in codes:
+                    yield ServiceFault(f"a card offers {code!r}, which is not among the override reasons", code)
+                elif card.always_shown and not codes[code].fits_always_shown:
+                    what = (
+                        f"card {name}: {code!r} invites to wave away a card that is always shown; "
+                        "offer reasons with fits-always-shown: true"
+                    )
+                    yield ServiceFault(what, f"\n  {name}:")
+        for code, reason in codes.items():
             if reason.equivalence not in EQUIVALENCES:
                 what = f"override reason {code}: equivalence is one of {', '.join(EQUIVALENCES)}"
                 yield ServiceFault(what, f"equivalence: {reason.equivalence}")
+
+    def _about_faults(self) -> Iterator[ServiceFault]:
+        """A card whose decision is not explained, or is explained by a number that is not in the file."""
+        for card in self.cards:
+            if not self.about.decisions.get(card, "").strip():
+                yield ServiceFault(f"about.decisions: {card} is missing", "\nabout:")
+                continue
+            try:
+                self.decision_of(card)
+            except KeyError as missing:
+                yield ServiceFault(f"about.decisions: {card}: there is no {missing.args[0]}", "\nabout:")
+        for card in self.about.decisions:
+            if card not in self.cards:
+                yield ServiceFault(f"about.decisions: there is no card {card}", f"    {card}:")
+
+
+def _at(settings: Any, path: str) -> str:
+    """The number or text at a path such as "after-puncture.expected-days". Raises KeyError."""
+    node = settings
+    for step in path.split("."):
+        if not isinstance(node, dict) or step not in node:
+            raise KeyError(path)
+        node = node[step]
+    return str(node)
