@@ -89,7 +89,7 @@ class Assessment:
 
 def assess(triage: Triage, record: PatientRecord, topic: Topic, today: date) -> Assessment:
     """Read a record for these orders."""
-    punctures = find_punctures(record, triage.words, topic, today)
+    punctures = find_punctures(record, triage, topic, today)
     problems = Problems(record, triage.words, topic, today)
     flag_rule = RedFlagRule(problems, punctures, triage.ordered, topic, today)
     flags = flag_rule.find()
@@ -97,7 +97,9 @@ def assess(triage: Triage, record: PatientRecord, topic: Topic, today: date) -> 
     pain = class_pain(problems, punctures, escalators, record, topic, today)
     nerve_symptom = find_nerve_symptom(problems, punctures, topic, today)
     is_child = _is_child(record, topic, today)
-    silent_after = WhySilent.CHILD if is_child else _why_silent_after(triage, punctures, problems, flag_rule, topic, today)
+    silent_after = (
+        WhySilent.CHILD if is_child else _why_silent_after(triage, punctures, problems, flag_rule, topic, today)
+    )
     silent_before = WhySilent.CHILD if is_child else _why_silent_before(punctures, problems, topic, today)
     findings = find_contributors(record, topic, today)
     if silent_after is None:
