@@ -237,9 +237,7 @@ class Service(Part):
 
     def boundaries(self) -> Iterator[str]:
         """The paths of the numbers that decide something, such as `settings.most-findings-listed`."""
-        yield from (
-            f"settings.{key}" for key in ("most-findings-listed", "most-findings-in-summary", "most-entries-named")
-        )
+        yield from ("settings.most-findings-listed", "settings.most-findings-in-summary")
 
     def faults(self) -> Iterator[ServiceFault]:
         """What the shape of the file does not forbid, and must not be served."""

@@ -14,6 +14,7 @@ from cards.card import Card
 from cards.content.files import ContentError, parse_yaml, read_text
 from cards.evaluate import SectionUnobtainable, evaluate, reasons_to_look_up, triage
 from cards.fhir.bundle import read_entry
+from cards.fhir.dates import read_date
 from cards.fhir.draft_orders import DraftOrder, FhirVersion, condition_id, read_draft_orders
 from cards.fhir.resources import CodeableConcept
 from cards.record.patient_record import PatientRecord, Section, SectionRead, read_section
@@ -23,6 +24,7 @@ from cards.vignettes.fhir_builder import (
     Concept,
     ConditionLine,
     FhirBuilder,
+    MedicationLine,
     OrderLine,
     ProcedureLine,
     ResourceLine,
@@ -56,10 +58,12 @@ class Vignette(msgspec.Struct, rename="kebab", forbid_unknown_fields=True):
     expect: dict[str, Expected]
     orders: list[OrderLine]
     fhir: FhirVersion = FhirVersion.R4
+    medications: list[MedicationLine] = []
     conditions: list[ConditionLine] = []
     procedures: list[ProcedureLine] = []
     resources: list[ResourceLine] = []
     language: str | None = None
+    born: str | None = None
     not_read: list[str] = []
     partly_read: list[str] = []
     refused: bool = False
@@ -100,7 +104,8 @@ class Casebook:
         """The orders of the session, as order-select sends them: all, of which the chosen ones are `selected`."""
         builder = FhirBuilder(vignette.fhir, self.today, self.concepts)
         drafts = [builder.order(line, at) for at, line in enumerate(vignette.orders, 1)]
-        bundle = {"resourceType": "Bundle", "entry": [{"resource": draft} for draft in drafts]}
+        medications = [builder.medication(line, at) for at, line in enumerate(vignette.medications, 1)]
+        bundle = {"resourceType": "Bundle", "entry": [{"resource": draft} for draft in [*drafts, *medications]]}
         chosen = [
             f"{draft['resourceType']}/{draft['id']}"
             for draft, line in zip(drafts, vignette.orders, strict=True)
@@ -125,7 +130,7 @@ class Casebook:
                 complete=key not in vignette.partly_read,
             )
             sections[resource_type] = read_section(section, resource_type, PATIENT_ID, topic.chart, self.today)
-        record = PatientRecord(PATIENT_ID, sections, vignette.language)
+        record = PatientRecord(PATIENT_ID, sections, vignette.language, read_date(vignette.born or ""))
         try:
             return Outcome(evaluate(topic, ours, record, self.today), record)
         except SectionUnobtainable as missing:
@@ -186,7 +191,7 @@ def _faults(
         if key not in sections:
             yield f"{name}: {key!r} is no section of the chart; there are {', '.join(sections)}"
     days = [day for line in vignette.conditions for day in (line.onset, line.recorded, line.abated)]
-    days += [line.performed for line in vignette.procedures]
+    days += [vignette.born, *(line.performed for line in vignette.procedures)]
     days += [day for line in vignette.resources for day in (line.onset, line.recorded)]
     yield from (f"{name}: {day!r} is not a date" for day in days if day is not None and not is_date(day))
 
@@ -204,6 +209,7 @@ def _line_of_vignette(text: str, place: int) -> int | None:
 def _concept_names(vignette: Vignette) -> Iterator[str]:
     for order in vignette.orders:
         yield from (name for name in (order.what, order.reason) if name)
+    yield from (medication.what for medication in vignette.medications)
     yield from (condition.what for condition in vignette.conditions)
     yield from (resource.what for resource in vignette.resources)
     for procedure in vignette.procedures:

@@ -18,6 +18,7 @@ _AHEAD = re.compile(r"in (\d+) days?")
 _AS_IN_FHIR = re.compile(r"\d{4}(-\d\d(-\d\d(T.+)?)?)?")
 _CONDITION_STATUS = "http://terminology.hl7.org/CodeSystem/condition-clinical"
 _VERIFICATION_STATUS = "http://terminology.hl7.org/CodeSystem/condition-ver-status"
+_CONDITION_CATEGORY = "http://terminology.hl7.org/CodeSystem/condition-category"
 _OLD = (FhirVersion.DSTU2, FhirVersion.STU3)
 
 Json = dict[str, Any]
@@ -46,10 +47,20 @@ class OrderLine(_Part):
     what: str
     type: str | None = None
     reason: str | None = None
+    reason_words: str | None = None
     reason_reference: str | None = None
+    note: str | None = None
+    category: str | None = None
     priority: str | None = None
     status: str = "draft"
     selected: bool = True
+    elements: dict[str, Any] = {}
+
+
+class MedicationLine(_Part):
+    """A medication that the session orders."""
+
+    what: str
     elements: dict[str, Any] = {}
 
 
@@ -58,6 +69,7 @@ class ConditionLine(_Part):
 
     what: str
     id: str | None = None
+    category: str | None = None
     status: str = "active"
     verification: str = "confirmed"
     onset: str | None = None
@@ -115,7 +127,26 @@ class FhirBuilder:
             order["item"] = [{"code": code}]
         else:
             order["code"] = {"concept": code} if self._version is FhirVersion.R5 else code
-        return order | self._reasons(line.reason, line.reason_reference, is_referral=is_referral) | line.elements
+        if line.note:
+            order["note"] = [{"text": line.note}]
+        if line.category:
+            order["category"] = [{"text": line.category}]
+        reason = self._concept(line.reason) if line.reason else {}
+        if line.reason_words:
+            reason["text"] = line.reason_words
+        return order | self._reasons(reason, line.reason_reference, is_referral=is_referral) | line.elements
+
+    def medication(self, line: MedicationLine, number: int) -> Json:
+        """MedicationRequest since STU3, MedicationOrder before."""
+        is_dstu2, is_r5 = self._version is FhirVersion.DSTU2, self._version is FhirVersion.R5
+        kind = "MedicationOrder" if is_dstu2 else "MedicationRequest"
+        order: Json = {"resourceType": kind, "id": f"medication-{number}", "status": "draft"}
+        order |= self._subject(in_dstu2="patient")
+        if not is_dstu2:
+            order["intent"] = "order"
+        drug = self._concept(line.what)
+        order |= {"medication": {"concept": drug}} if is_r5 else {"medicationCodeableConcept": drug}
+        return order | line.elements
 
     def condition(self, line: ConditionLine, number: int) -> Json:
         """A Condition; a status of "none" leaves the element out."""
@@ -124,6 +155,9 @@ class FhirBuilder:
         condition["code"] = self._concept(line.what)
         condition |= self._status("clinicalStatus", _CONDITION_STATUS, line.status)
         condition |= self._status("verificationStatus", _VERIFICATION_STATUS, line.verification)
+        if line.category:
+            category: Json = {"coding": [{"system": _CONDITION_CATEGORY, "code": line.category}]}
+            condition["category"] = category if self._version is FhirVersion.DSTU2 else [category]
         recorded = {FhirVersion.DSTU2: "dateRecorded", FhirVersion.STU3: "assertedDate"}.get(
             self._version, "recordedDate"
         )
@@ -137,7 +171,8 @@ class FhirBuilder:
         if line.status != "none":
             procedure["status"] = line.status
         performed = "occurrenceDateTime" if self._version is FhirVersion.R5 else "performedDateTime"
-        reasons = self._reasons(line.reason, line.reason_reference, is_referral=False)
+        reason = self._concept(line.reason) if line.reason else {}
+        reasons = self._reasons(reason, line.reason_reference, is_referral=False)
         return procedure | self._dates({performed: line.performed}) | reasons | line.elements
 
     def resource(self, line: ResourceLine, number: int) -> Json:
@@ -161,9 +196,8 @@ class FhirBuilder:
         name = in_dstu2 if self._version is FhirVersion.DSTU2 else "subject"
         return {name: {"reference": f"Patient/{PATIENT_ID}"}}
 
-    def _reasons(self, reason: str | None, reference: str | None, *, is_referral: bool) -> Json:
+    def _reasons(self, concept: Json, reference: str | None, *, is_referral: bool) -> Json:
         """DSTU2 has `reason` in a ReferralRequest, reason[x] elsewhere; R5 has a list of CodeableReference."""
-        concept = self._concept(reason) if reason else None
         link = {"reference": reference} if reference else None
         if self._version is FhirVersion.R5:
             reasons = ([{"concept": concept}] if concept else []) + ([{"reference": link}] if link else [])

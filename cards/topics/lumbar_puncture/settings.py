@@ -262,6 +262,10 @@ class Service(generic.Service):
     def boundaries(self) -> Iterator[str]:
         yield from (f"after-puncture.{key}" for key in _DAYS)
         yield from ("patients.adult-years", "patients.serial-punctures", "patients.serial-days", "lp-finds.within-days")
+        flags = {flag.value_set for flag in self.red_flags}
+        for disease in self.lp_finds.diseases:
+            if disease.explains or disease.value_set in flags:  # else it is only ever another reason of a puncture
+                yield f"lp-finds.diseases.{disease.value_set}.lead-days"
         for flag in self.red_flags:
             yield f"red-flags.{flag.key}.present-days"
             if flag.within_days is not None:

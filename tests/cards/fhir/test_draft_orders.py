@@ -94,7 +94,6 @@ def test_the_shape_of_an_order_tells_its_fhir_version(draft: Any, version: FhirV
             {"doNotPerform": "TRUE"},
             id="doNotPerform in capital letters",
         ),
-        pytest.param({"resourceType": "MedicationRequest"}, id="a medication"),
         pytest.param({"resourceType": "Observation"}, id="another resource"),
         pytest.param({"resourceType": None}, id="no resourceType"),
     ],
@@ -103,6 +102,24 @@ def test_the_shape_of_an_order_tells_its_fhir_version(draft: Any, version: FhirV
 def test_what_is_over_or_was_never_meant_is_no_order(elements: Any, resource_type: str) -> None:
     """clinical.md 6, rule 4; R-2.73."""
     assert read(order(**({"resourceType": resource_type} | elements))) == ()
+
+
+@pytest.mark.parametrize(
+    "draft",
+    [
+        pytest.param(
+            {"resourceType": "MedicationRequest", "medicationCodeableConcept": {"text": "Warfarin"}}, id="R4, STU3"
+        ),
+        pytest.param({"resourceType": "MedicationRequest", "medication": {"concept": {"text": "Warfarin"}}}, id="R5"),
+        pytest.param(
+            {"resourceType": "MedicationOrder", "medicationCodeableConcept": {"text": "Warfarin"}}, id="DSTU2"
+        ),
+    ],
+)
+def test_a_medication_is_kept_with_what_it_orders(draft: Any) -> None:
+    (medication,) = read(draft | {"id": "m", "status": "draft"})
+    assert medication.is_medication
+    assert [concept.text for concept in medication.what] == ["Warfarin"]
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from cards.fhir.bundle import read_bundle
-from cards.record.patient_record import OtherPatient, Section, SectionRead, read_language, read_section
+from cards.record.patient_record import OtherPatient, PatientFacts, Section, SectionRead, read_patient, read_section
 from cards.topic import Topic
 from tests.charts import ASTHMA, PATIENT, STENOSIS, condition, patient, procedure, searchset
 
@@ -163,10 +163,32 @@ def test_the_language_is_the_preferred_one_as_its_primary_subtag(
     elements: dict[str, Any], language: str | None
 ) -> None:
     (entry,) = read_bundle(json.dumps(searchset(patient(**elements))).encode()).entries
-    assert read_language(entry) == (PATIENT, language)
+    facts = read_patient(entry)
+    assert facts is not None
+    assert (facts.id, facts.language) == (PATIENT, language)
 
 
-def test_what_is_no_patient_has_no_language() -> None:
-    assert read_language(None) == (None, None)
+@pytest.mark.parametrize(
+    ("born", "first", "last"),
+    [
+        pytest.param("2008-11-22", "2008-11-22", "2008-11-22", id="a day"),
+        pytest.param("2008-11", "2008-11-01", "2008-11-30", id="a month"),
+        pytest.param("2008", "2008-01-01", "2008-12-31", id="a year"),
+        pytest.param("the 1980s", None, None, id="words"),
+        pytest.param(None, None, None, id="nothing"),
+    ],
+)
+def test_the_date_of_birth_is_as_precise_as_the_chart(born: str | None, first: str | None, last: str | None) -> None:
+    (entry,) = read_bundle(json.dumps(searchset(patient(birthDate=born))).encode()).entries
+    facts = read_patient(entry)
+    assert facts is not None
+    known = facts.birth_date
+    assert (known and known.first.isoformat(), known and known.last.isoformat()) == (first, last)
+
+
+def test_what_is_no_patient_has_no_facts() -> None:
+    assert read_patient(None) is None
     (entry,) = read_bundle(json.dumps(searchset(condition())).encode()).entries
-    assert read_language(entry) == (None, None)
+    assert read_patient(entry) is None
+    (entry,) = read_bundle(json.dumps(searchset(patient())).encode()).entries
+    assert read_patient(entry) == PatientFacts(PATIENT)

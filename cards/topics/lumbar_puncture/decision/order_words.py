@@ -32,7 +32,7 @@ def read_words(order: DraftOrder, looked_up: LookedUp, topic: Topic) -> Iterator
     concepts = [*stated_reasons(order, looked_up), *order.what, *notes]
     for concept, matches in zip(concepts, topic.orders.match_all(concepts), strict=True):
         if matches:
-            certain = all(match.certain for match in matches)
+            certain = all(match.certain for match in matches if not match.is_past)
             yield ChartEntry(order.resource_type, order.id, concept, matches, Standing.CURRENT, certain, None, None)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
@@ -63,29 +64,17 @@ class RedFlagRule:
         self._today = today
 
     def find(self) -> RedFlags:
-        """Every flag, each piece of evidence under the first, the gravest, of the kinds that it counts for."""
-        counting: list[RedFlag] = []
-        long_ago: list[RedFlag] = []
+        """Every flag, each piece of evidence under the first, the gravest, of the kinds that it counts for; what counts
+        for none is listed under the first kind for which it is too long ago.
+        """
+        rulings = [
+            (kind, [(puncture, *self.judge(kind, puncture)) for puncture in self._punctures.all])
+            for kind in self._topic.service.red_flags
+        ]
         used: set[int] = set()
-        for kind in self._topic.service.red_flags:
-            rulings = [(puncture, *self.judge(kind, puncture)) for puncture in self._punctures.all]
-            for ruling, flags in ((Ruling.COUNTS, counting), (Ruling.LONG_AGO, long_ago)):
-                found = next(((puncture, evidence) for puncture, said, evidence in rulings if said is ruling), None)
-                evidence = [source for source in found[1] if id(source.entry) not in used] if found else []
-                if found and evidence:
-                    used.update(id(source.entry) for source in evidence)
-                    flags.append(RedFlag(kind, tuple(evidence), found[0]))
-                    break
+        counting, long_ago = ([*_flags(rulings, ruling, used)] for ruling in (Ruling.COUNTS, Ruling.LONG_AGO))
         counting.sort(key=lambda flag: INDICATORS.index(flag.kind.indicator))
         return RedFlags(tuple(counting), tuple(long_ago))
-
-    def began_since(self, puncture: Puncture) -> bool:
-        """Whether a red flag is certainly new since this puncture and is not what the puncture was done to find."""
-        return any(
-            self._problems.of(kind.value_set).new_since(puncture.on)
-            and self.judge(kind, puncture)[0] not in (Ruling.KNOWN_BEFORE, Ruling.REASON_OF_PUNCTURE)
-            for kind in self._topic.service.red_flags
-        )
 
     def judge(self, kind: RedFlagKind, puncture: Puncture) -> tuple[Ruling, tuple[Evidence, ...]]:
         """Whether this kind of flag may have come of this puncture, and the evidence on which that rests."""
@@ -141,21 +130,23 @@ class RedFlagRule:
         if kind.value_set in puncture.reason_sets and self._is_seen_by(source, puncture, settings.within_days, None):
             return True
         return any(
-            self._was_found_by(disease, puncture)
+            self._was_found_by(disease, source, puncture)
             for disease in settings.diseases
             if disease.value_set in source.entry.value_sets or kind.value_set in disease.explains
         )
 
-    def _was_found_by(self, disease: FoundDisease, puncture: Puncture) -> bool:
-        """Whether the disease began or was recorded around the puncture, which does not state another as its reason."""
+    def _was_found_by(self, disease: FoundDisease, source: Evidence, puncture: Puncture) -> bool:
+        """Whether the disease began or was recorded around the puncture, which does not state another as its reason.
+
+        A new episode of the disease itself has an onset of its own, which decides.
+        """
         settings = self._topic.service.lp_finds
         stated = puncture.reason_sets & {found.value_set for found in settings.diseases}
         if stated:
             return disease.value_set in stated
-        return any(
-            self._is_seen_by(source, puncture, settings.within_days, disease.lead_days)
-            for source in self._problems.of(disease.value_set).evidence
-        )
+        is_episode = source.began is not None and disease.value_set in source.entry.value_sets
+        evidence = (source,) if is_episode else self._problems.of(disease.value_set).evidence
+        return any(self._is_seen_by(one, puncture, settings.within_days, disease.lead_days) for one in evidence)
 
     def _is_seen_by(self, source: Evidence, puncture: Puncture, days: int, lead_days: int | None) -> bool:
         """Whether this was there, by its onset or record, so many days after the puncture, and no longer than
@@ -169,3 +160,19 @@ class RedFlagRule:
         since = [days_from(puncture.on, day) for day in dates]
         is_recent = lead_days is None or any(one.most >= -lead_days for one in since)
         return is_recent and any(one.exceed(days) is False for one in since)
+
+
+def _flags(
+    rulings: Iterable[tuple[RedFlagKind, Sequence[tuple[Puncture, Ruling, tuple[Evidence, ...]]]]],
+    wanted: Ruling,
+    used: set[int],
+) -> Iterator[RedFlag]:
+    """The kinds of which this was ruled for some puncture, with their evidence that is not `used`, which they use."""
+    for kind, rulings_of_kind in rulings:
+        puncture, evidence = next(
+            ((puncture, evidence) for puncture, ruling, evidence in rulings_of_kind if ruling is wanted), (None, ())
+        )
+        unused = tuple(source for source in evidence if id(source.entry) not in used)
+        if puncture and unused:
+            used.update(id(source.entry) for source in unused)
+            yield RedFlag(kind, unused, puncture)
