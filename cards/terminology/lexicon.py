@@ -10,6 +10,7 @@ import re
 import string
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from cards.terminology.durations import DurationReader
 from cards.terminology.lexicon_files import ConceptEntry, LexiconContent, ListEntry
@@ -23,6 +24,7 @@ from cards.terminology.word_rules import WordLists
 
 _SEPARATORS = bytes.maketrans(string.punctuation.encode(), b" " * len(string.punctuation))
 MOST_CANDIDATES = 60  # in one text
+_LONGEST_KEPT, _MOST_KEPT = 100, 8_192  # characters of a text whose reading is kept, and how many are
 _FARTHEST = 10  # words between a word and what it needs beside it in the same sentence
 
 
@@ -77,6 +79,8 @@ class Lexicon:
         self._scopes = ScopeReader(content, names)
         self._sentences = SentenceReader(content)
         self._durations = DurationReader(content.durations)
+        # the same few thousand names of orders and problems come back in call after call
+        self._kept = lru_cache(maxsize=_MOST_KEPT)(self._read_anew)
 
     def read(self, text: str) -> tuple[Mention, ...]:
         """All mentions in the order of the text, denied ones too; at most LONGEST_TEXT characters are read."""
@@ -96,6 +100,9 @@ class Lexicon:
                     yield place, mentions
 
     def _read(self, text: str) -> tuple[Mention, ...]:
+        return self._kept(text) if len(text) <= _LONGEST_KEPT else self._read_anew(text)
+
+    def _read_anew(self, text: str) -> tuple[Mention, ...]:
         tokens = tokenize(text)
         candidates = [*self._found_by_phrase(tokens), *self._found_by_pattern(tokens)]
         if not candidates:
