@@ -24,7 +24,7 @@ _WHEN_EMPTY = "the chart holds neither a lumbar puncture within a year, nor pain
 
 def read_timeline(record: PatientRecord, topic: Topic, today: date) -> Timeline:
     """The timeline of a record; the date that others are compared with is that of the latest completed puncture."""
-    punctures = find_punctures(record, (), topic, today)
+    punctures = find_punctures(record, None, topic, today)
     events = [_puncture(puncture) for puncture in punctures.all]
     events += [event for entry in record.section("Condition").matched for event in _condition(entry, topic, today)]
     events += [event for entry in record.section("Procedure").matched for event in _operation(entry, topic, today)]

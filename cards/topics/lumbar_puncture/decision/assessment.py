@@ -89,7 +89,7 @@ class Assessment:
 
 def assess(triage: Triage, record: PatientRecord, topic: Topic, today: date) -> Assessment:
     """Read a record for these orders."""
-    punctures = find_punctures(record, triage.words, topic, today)
+    punctures = find_punctures(record, triage, topic, today)
     problems = Problems(record, triage.words, topic, today)
     flag_rule = RedFlagRule(problems, punctures, triage.ordered, topic, today)
     flags = flag_rule.find()
@@ -97,7 +97,9 @@ def assess(triage: Triage, record: PatientRecord, topic: Topic, today: date) -> 
     pain = class_pain(problems, punctures, escalators, record, topic, today)
     nerve_symptom = find_nerve_symptom(problems, punctures, topic, today)
     is_child = _is_child(record, topic, today)
-    silent_after = WhySilent.CHILD if is_child else _why_silent_after(triage, punctures, problems, topic, today)
+    silent_after = (
+        WhySilent.CHILD if is_child else _why_silent_after(triage, punctures, problems, flag_rule, topic, today)
+    )
     silent_before = WhySilent.CHILD if is_child else _why_silent_before(punctures, problems, topic, today)
     findings = find_contributors(record, topic, today)
     if silent_after is None:
@@ -121,7 +123,7 @@ def assess(triage: Triage, record: PatientRecord, topic: Topic, today: date) -> 
     )
 
 
-def counts(work_up: WorkUp, punctures: Punctures, problems: Problems, topic: Topic) -> bool:
+def counts(work_up: WorkUp, punctures: Punctures, problems: Problems, flag_rule: RedFlagRule, topic: Topic) -> bool:
     """Whether this order works up what may have followed a puncture, now that the chart is known."""
     if work_up.basis is Basis.COMPLAINT:
         return True
@@ -129,7 +131,9 @@ def counts(work_up: WorkUp, punctures: Punctures, problems: Problems, topic: Top
         return True
     if work_up.basis is Basis.RED_FLAG:  # counts only as the flag it may be, which has a card of its own
         return False
-    return problems.began_since(all_kinds(topic), punctures.last_on)
+    last = punctures.last
+    has_complaint = problems.began_since(topic.service.complaints.value_sets, punctures.last_on)
+    return has_complaint or (last is not None and flag_rule.began_since(last))
 
 
 def all_kinds(topic: Topic) -> tuple[str, ...]:
@@ -154,7 +158,12 @@ def _has_birthday(born: date, years: int, today: date) -> bool:
 
 
 def _why_silent_after(
-    triage: Triage, punctures: Punctures, problems: Problems, topic: Topic, today: date
+    triage: Triage,
+    punctures: Punctures,
+    problems: Problems,
+    flag_rule: RedFlagRule,
+    topic: Topic,
+    today: date,
 ) -> WhySilent | None:
     """Why there is nothing to say of what followed a puncture; None where there is.
 
@@ -168,7 +177,7 @@ def _why_silent_after(
     if not triage.work_ups:
         has_new = any(problems.of(*sets).new_since(punctures.last_on) for sets in complaints.each)
         return None if has_new else WhySilent.NO_COMPLAINT_SINCE
-    if not any(counts(work_up, punctures, problems, topic) for work_up in triage.work_ups):
+    if not any(counts(work_up, punctures, problems, flag_rule, topic) for work_up in triage.work_ups):
         return WhySilent.OTHER_REASON
     has_complaint = any(problems.of(*sets).present for sets in complaints.each)
     on, limit = punctures.last_on, topic.service.after_puncture.ask_days

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -12,7 +12,7 @@ from cards.record.chart_entry import ChartEntry, Standing
 from cards.record.patient_record import PatientRecord
 from cards.record.problem import began_by_duration
 from cards.topics.lumbar_puncture.content import LumbarPunctureContent as Topic
-from cards.topics.lumbar_puncture.decision.triage import speaks_of_device
+from cards.topics.lumbar_puncture.decision.triage import ABOUT, PLANNED, Triage, speaks_of_device
 
 _MOST_REASONS = 50  # of one puncture; more are no reasons
 _SAME_PUNCTURE_DAYS = 3  # words such as "4 days ago" and the date of a Procedure may differ by so much
@@ -74,8 +74,8 @@ class Punctures:
         )
 
 
-def find_punctures(record: PatientRecord, words: Sequence[ChartEntry], topic: Topic, today: date) -> Punctures:
-    """The lumbar punctures of a record, and of what the orders' `words` tell of the past.
+def find_punctures(record: PatientRecord, triage: Triage | None, topic: Topic, today: date) -> Punctures:
+    """The lumbar punctures of a record, and those that the orders' words mention, where there are orders.
 
     An undated one counts; one in the future has no date.
     """
@@ -83,8 +83,8 @@ def find_punctures(record: PatientRecord, words: Sequence[ChartEntry], topic: To
     dated = [(entry, until(entry.began, today)) for entry in _recorded_punctures(record, topic)]
     recent = [(entry, on) for entry, on in dated if on is None or on.is_before(oldest) is not True]
     punctures = [_puncture(entry, on, topic) for entry, on in recent]
-    mentioned = sorted(_mentioned_punctures(words, topic, today), key=lambda mention: mention[1] is None)
-    for entry, on in mentioned:  # dated ones first: "since LP" beside "LP 4 days ago" is the same
+    mentioned = _mentioned_punctures(triage, topic, today) if triage else ()
+    for entry, on in sorted(mentioned, key=lambda mention: mention[1] is None):  # "since LP" beside a date is the same
         is_recent = on is None or on.is_before(oldest) is not True
         if is_recent and not any(_is_same(on, known.on) for known in punctures):
             punctures.append(Puncture(entry, on))
@@ -116,17 +116,19 @@ def _was_begun(entry: ChartEntry, topic: Topic) -> bool:
     return any(match.value_set == attempted for reason in entry.reasons for match in topic.chart.match(reason))
 
 
-def _mentioned_punctures(
-    words: Sequence[ChartEntry], topic: Topic, today: date
-) -> Iterator[tuple[ChartEntry, DateRange | None]]:
-    """The punctures of the past that an order's words tell of: "s/p LP 3 days ago", "numbness since LP"."""
+def _mentioned_punctures(triage: Triage, topic: Topic, today: date) -> Iterator[tuple[ChartEntry, DateRange | None]]:
+    """The punctures that the words of orders mention as done: "s/p LP 3 days ago", "numbness since LP".
+
+    A work-up that mentions one, and neither plans it nor is about it, speaks of one that was done: "LP at OSH 11/25".
+    """
     wanted = topic.service.orders.lumbar_puncture
-    for entry in words:
+    for entry in triage.words:
         for match in entry.matches:
             mention = match.mention
             if mention is None:
                 continue
-            if match.value_set == wanted and match.is_past:
+            is_plain = match.certain and mention.modifiers.isdisjoint((ABOUT, PLANNED))
+            if match.value_set == wanted and (match.is_past or (is_plain and entry in triage.work_up_words)):
                 days_ago = mention.began_days_ago
                 yield entry, began_by_duration(days_ago, exactly(today)) if days_ago else None
             elif mention.since == wanted:

@@ -76,6 +76,14 @@ class RedFlagRule:
         counting.sort(key=lambda flag: INDICATORS.index(flag.kind.indicator))
         return RedFlags(tuple(counting), tuple(long_ago))
 
+    def began_since(self, puncture: Puncture) -> bool:
+        """Whether a red flag is certainly new since this puncture and is not what the puncture was done to find."""
+        return any(
+            self._problems.of(kind.value_set).new_since(puncture.on)
+            and self.judge(kind, puncture)[0] not in (Ruling.KNOWN_BEFORE, Ruling.REASON_OF_PUNCTURE)
+            for kind in self._topic.service.red_flags
+        )
+
     def judge(self, kind: RedFlagKind, puncture: Puncture) -> tuple[Ruling, tuple[Evidence, ...]]:
         """Whether this kind of flag may have come of this puncture, and the evidence on which that rests."""
         problem = self._problems.of(kind.value_set)

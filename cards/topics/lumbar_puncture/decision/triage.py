@@ -20,7 +20,7 @@ from cards.topics.lumbar_puncture.decision.order_words import (
 )
 
 MOST_REASONS_LOOKED_UP = 8  # references to Conditions, in one call (design.md 6)
-ABOUT = "about"  # the lexicon's modifier of words that make an order a task about a procedure
+ABOUT, PLANNED = "about", "planned"  # modifiers of the lexicon: a task about a procedure, one that is yet to come
 
 
 class Basis(StrEnum):
@@ -47,14 +47,15 @@ class WorkUp:
 class Triage:
     """The orders we speak about.
 
-    `words`: what these orders say of the patient. `medications`: what the session orders. `ordered`: value sets of
-    everything the session orders, selected or not. `needs`: keys of the service's prefetch. `urgent`: among the
-    punctures is an urgent one, so that nothing is fetched.
+    `words`: what these orders say of the patient; `work_up_words`: those of the work-ups alone. `medications`: what the
+    session orders. `ordered`: value sets of everything the session orders, selected or not. `needs`: keys of the
+    service's prefetch. `urgent`: among the punctures is an urgent one, so that nothing is fetched.
     """
 
     lumbar_punctures: tuple[DraftOrder, ...]
     work_ups: tuple[WorkUp, ...]
     words: tuple[ChartEntry, ...]
+    work_up_words: tuple[ChartEntry, ...]
     medications: tuple[ChartEntry, ...]
     ordered: frozenset[str]
     urgent: bool
@@ -82,12 +83,14 @@ def triage(orders: Sequence[DraftOrder], topic: Topic, looked_up: LookedUp) -> T
     work_ups = tuple(work_up for order in others if (work_up := find_work_up(order, topic, looked_up)))
     if not punctures and not work_ups:
         return None
-    ours = [*punctures, *(work_up.order for work_up in work_ups)]
+    puncture_words = [entry for order in punctures for entry in read_words(order, looked_up, topic)]
+    work_up_words = tuple(entry for work_up in work_ups for entry in read_words(work_up.order, looked_up, topic))
     medications = [order for order in orders if order.is_medication]
     return Triage(
         punctures,
         work_ups,
-        words=tuple(entry for order in ours for entry in read_words(order, looked_up, topic)),
+        words=(*puncture_words, *work_up_words),
+        work_up_words=work_up_words,
         medications=tuple(entry for order in medications for entry in read_words(order, {}, topic)),
         ordered=frozenset(match.value_set for order in services for match in value_sets_of(order.what, topic)),
         urgent=is_urgent(punctures, topic),

@@ -55,7 +55,7 @@ def _puncture_roles(entry: ChartEntry, assessment: Assessment, topic: Topic) -> 
         yield describe_puncture(puncture, assessment)
     elif entry.standing is Standing.NOT_DONE:
         yield "a lumbar puncture that was not done, and no words say that it was tried"
-    elif find_punctures(_chart_of(replace(entry, began=None)), (), topic, assessment.today).all:
+    elif find_punctures(_chart_of(replace(entry, began=None)), None, topic, assessment.today).all:
         yield f"lumbar puncture longer ago than the look-back of {look_back} days"
     elif entry.confirmed:
         yield "not a lumbar puncture, because it names a reservoir or a pump"

@@ -92,7 +92,7 @@ def _orders(assessment: Assessment, topic: Topic) -> Iterator[str]:
         count = len(triage.lumbar_punctures)
         yield f"{count} for a lumbar puncture{', urgent' * triage.urgent}"
     for work_up in triage.work_ups:
-        is_counted = counts(work_up, assessment.punctures, assessment.problems, topic)
+        is_counted = counts(work_up, assessment.punctures, assessment.problems, assessment.flag_rule, topic)
         yield f"a work-up, {work_up.basis}: {'counts' if is_counted else 'does not count by itself'}"
 
 
