@@ -30,21 +30,21 @@ def find_escalators(triage: Triage, record: PatientRecord, topic: Topic) -> tupl
 
 def _escalators(triage: Triage, record: PatientRecord, topic: Topic) -> Iterator[Escalator]:
     settings = topic.service.escalators
+    sources = (*triage.medications, *triage.words, *record.section("Condition").matched)
+    entries: dict[str, ChartEntry] = {}
+    for entry in sources:
+        if entry.is_active:
+            for match in entry.matches:
+                if not match.is_past:
+                    entries.setdefault(match.value_set, entry)
     for risk in settings.risks:
-        sources = (*triage.medications, *triage.words, *record.section("Condition").matched)
-        entry = next((one for one in sources if _holds(one, risk.value_set)), None)
-        if entry is not None:
-            yield Escalator(risk.label, risk.bleeding, entry)
+        if risk.value_set in entries:
+            yield Escalator(risk.label, risk.bleeding, entries[risk.value_set])
     modifiers = {name for entry in triage.words for name in _complaint_modifiers(entry, topic)}
     yield from (Escalator(label) for name, label in settings.words.items() if name in modifiers)
     priorities = {work_up.order.priority for work_up in triage.work_ups}
     if not priorities.isdisjoint(settings.priorities):
         yield Escalator(settings.priority_label)
-
-
-def _holds(entry: ChartEntry, value_set: str) -> bool:
-    """Whether an entry says that the risk is there today."""
-    return entry.is_active and any(match.value_set == value_set and not match.is_past for match in entry.matches)
 
 
 def _complaint_modifiers(entry: ChartEntry, topic: Topic) -> Iterable[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 from cards.fhir.draft_orders import DraftOrder
 from cards.fhir.resources import CodeableConcept
@@ -11,6 +12,29 @@ from cards.terminology.value_set import Match
 from cards.topics.lumbar_puncture.content import LumbarPunctureContent as Topic
 
 LookedUp = Mapping[str, CodeableConcept]
+
+
+@dataclass(frozen=True)
+class OrderReading:
+    """An order, and the matches of what is ordered: for each concept of `what`, in its order."""
+
+    order: DraftOrder
+    by_concept: tuple[tuple[Match, ...], ...]
+
+    @classmethod
+    def of(cls, order: DraftOrder, topic: Topic) -> OrderReading:
+        """Compare what is ordered with the value sets."""
+        return cls(order, tuple(topic.orders.match_all(order.what)))
+
+    @property
+    def matches(self) -> list[Match]:
+        """Every match, certain or not."""
+        return [match for matches in self.by_concept for match in matches]
+
+    @property
+    def certain(self) -> list[Match]:
+        """The certain matches."""
+        return [match for match in self.matches if match.certain]
 
 
 def stated_reasons(order: DraftOrder, looked_up: LookedUp) -> Iterator[CodeableConcept]:
@@ -26,16 +50,12 @@ def states_all_reasons(order: DraftOrder, looked_up: LookedUp, topic: Topic) -> 
     return bool(reasons) and is_complete and all(topic.orders.is_readable(reason) for reason in reasons)
 
 
-def read_words(order: DraftOrder, looked_up: LookedUp, topic: Topic) -> Iterator[ChartEntry]:
+def read_words(reading: OrderReading, looked_up: LookedUp, topic: Topic) -> Iterator[ChartEntry]:
     """What an order says of the patient, as if the chart said it today, one entry for each concept it uses."""
-    notes = (CodeableConcept(text=text) for text in order.notes)
-    concepts = [*stated_reasons(order, looked_up), *order.what, *notes]
-    for concept, matches in zip(concepts, topic.orders.match_all(concepts), strict=True):
+    order = reading.order
+    others = [*stated_reasons(order, looked_up), *(CodeableConcept(text=text) for text in order.notes)]
+    matches_of_others = topic.orders.match_all(others) if others else []
+    for concept, matches in zip((*others, *order.what), (*matches_of_others, *reading.by_concept), strict=True):
         if matches:
             certain = all(match.certain for match in matches if not match.is_past)
             yield ChartEntry(order.resource_type, order.id, concept, matches, Standing.CURRENT, certain, None, None)
-
-
-def value_sets_of(concepts: tuple[CodeableConcept, ...], topic: Topic) -> list[Match]:
-    """The certain matches of what is ordered."""
-    return [match for matches in topic.orders.match_all(concepts) for match in matches if match.certain]

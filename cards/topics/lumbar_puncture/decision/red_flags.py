@@ -67,6 +67,8 @@ class RedFlagRule:
         """Every flag, each piece of evidence under the first, the gravest, of the kinds that it counts for; what counts
         for none is listed under the first kind for which it is too long ago.
         """
+        if not self._punctures.all:
+            return RedFlags((), ())
         rulings = [
             (kind, [(puncture, *self.judge(kind, puncture)) for puncture in self._punctures.all])
             for kind in self._topic.service.red_flags

@@ -7,16 +7,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from cards.fhir.draft_orders import DraftOrder, FhirVersion, condition_id
-from cards.fhir.resources import CodeableConcept
 from cards.record.chart_entry import ChartEntry
 from cards.terminology.tokens import fold
 from cards.topics.lumbar_puncture.content import LumbarPunctureContent as Topic
 from cards.topics.lumbar_puncture.decision.order_words import (
     LookedUp,
+    OrderReading,
     read_words,
-    stated_reasons,
     states_all_reasons,
-    value_sets_of,
 )
 
 MOST_REASONS_LOOKED_UP = 8  # references to Conditions, in one call (design.md 6)
@@ -35,12 +33,13 @@ class Basis(StrEnum):
 @dataclass(frozen=True)
 class WorkUp:
     """An order that may work up the back or the legs. `states_other_reasons`: it states its reasons, all of them were
-    read, and none is a complaint or a red flag.
+    read, and none is a complaint or a red flag. `words`: what the order says of the patient.
     """
 
     order: DraftOrder
     basis: Basis
     states_other_reasons: bool
+    words: tuple[ChartEntry, ...]
 
 
 @dataclass(frozen=True)
@@ -76,24 +75,25 @@ def triage(orders: Sequence[DraftOrder], topic: Topic, looked_up: LookedUp) -> T
 
     `looked_up`: the Conditions that `reasons_to_look_up` asked for, by the reference to each, as far as found.
     """
-    services = [order for order in orders if not order.is_medication]
-    selected = [order for order in services if order.selected]
-    punctures = tuple(order for order in selected if is_lumbar_puncture(order, topic))
-    others = (order for order in selected if order not in punctures)
-    work_ups = tuple(work_up for order in others if (work_up := find_work_up(order, topic, looked_up)))
+    services = [OrderReading.of(order, topic) for order in orders if not order.is_medication]
+    selected = [reading for reading in services if reading.order.selected]
+    punctures = [reading for reading in selected if is_lumbar_puncture(reading, topic)]
+    others = (reading for reading in selected if reading not in punctures)
+    work_ups = tuple(work_up for reading in others if (work_up := find_work_up(reading, topic, looked_up)))
     if not punctures and not work_ups:
         return None
-    puncture_words = [entry for order in punctures for entry in read_words(order, looked_up, topic)]
-    work_up_words = tuple(entry for work_up in work_ups for entry in read_words(work_up.order, looked_up, topic))
-    medications = [order for order in orders if order.is_medication]
+    puncture_orders = tuple(reading.order for reading in punctures)
+    puncture_words = [entry for reading in punctures for entry in read_words(reading, looked_up, topic)]
+    work_up_words = tuple(entry for work_up in work_ups for entry in work_up.words)
+    medications = (OrderReading.of(order, topic) for order in orders if order.is_medication)
     return Triage(
-        punctures,
+        puncture_orders,
         work_ups,
         words=(*puncture_words, *work_up_words),
         work_up_words=work_up_words,
-        medications=tuple(entry for order in medications for entry in read_words(order, {}, topic)),
-        ordered=frozenset(match.value_set for order in services for match in value_sets_of(order.what, topic)),
-        urgent=is_urgent(punctures, topic),
+        medications=tuple(entry for reading in medications for entry in read_words(reading, {}, topic)),
+        ordered=frozenset(match.value_set for reading in services for match in reading.certain),
+        urgent=is_urgent(puncture_orders, topic),
         needs=tuple(topic.service.prefetch),
     )
 
@@ -106,16 +106,18 @@ def reasons_to_look_up(orders: Sequence[DraftOrder], topic: Topic) -> tuple[str,
     selected = [order for order in orders if order.selected and not order.is_medication]
     if not any(order.reason_references for order in selected):
         return ()
-    if is_urgent((order for order in selected if is_lumbar_puncture(order, topic)), topic):
+    readings = [OrderReading.of(order, topic) for order in selected]
+    punctures = [reading for reading in readings if is_lumbar_puncture(reading, topic)]
+    if is_urgent((reading.order for reading in punctures), topic):
         return ()
     undecided = (
-        order
-        for order in selected
-        if order.reason_references and not is_lumbar_puncture(order, topic)
-        if not _stated_kinds(order, topic, {})
+        reading.order
+        for reading in readings
+        if reading.order.reason_references and reading not in punctures
+        if not _stated_kinds(tuple(read_words(reading, {}, topic)), topic)
     )
-    references = dict.fromkeys(one for order in undecided for one in order.reason_references if condition_id(one))
-    return tuple(references)[:MOST_REASONS_LOOKED_UP]
+    references = (reference for order in undecided for reference in order.reason_references)
+    return tuple(dict.fromkeys(filter(condition_id, references)))[:MOST_REASONS_LOOKED_UP]
 
 
 def is_urgent(punctures: Iterable[DraftOrder], topic: Topic) -> bool:
@@ -123,27 +125,20 @@ def is_urgent(punctures: Iterable[DraftOrder], topic: Topic) -> bool:
     return any(order.priority in topic.service.orders.urgent_priorities for order in punctures)
 
 
-def is_lumbar_puncture(order: DraftOrder, topic: Topic) -> bool:
+def is_lumbar_puncture(reading: OrderReading, topic: Topic) -> bool:
     """By code, in any code system; else by words. Never a task about a puncture, whatever its code; nor a near miss.
 
     Intrathecal treatment is a lumbar puncture unless the draft speaks, anywhere, of a reservoir or a pump.
     """
-    settings = topic.service.orders
-    matches = [match for found in topic.orders.match_all(order.what) for match in found]
-    punctures = [
-        match for match in matches if match.value_set in (settings.lumbar_puncture, settings.unless_into_a_device)
-    ]
-    if (
-        not punctures
-        or is_task(order, topic)
-        or any(match.mention and ABOUT in match.mention.modifiers for match in matches)
-    ):
+    settings, order = topic.service.orders, reading.order
+    wanted = (settings.lumbar_puncture, settings.unless_into_a_device)
+    certain = [match for match in reading.certain if match.value_set in wanted]
+    if not certain or is_task(order, topic):
         return False
-    certain = [match for match in punctures if match.certain]
-    near_misses = [match for match in matches if match.value_set == settings.near_miss and match.certain]
-    if any(match.code for match in near_misses) or not certain:
+    if any(match.mention and ABOUT in match.mention.modifiers for match in reading.matches):
         return False
-    if near_misses and not any(match.code for match in certain):
+    near_misses = [match for match in reading.certain if match.value_set == settings.near_miss]
+    if any(match.code for match in near_misses) or (near_misses and not any(match.code for match in certain)):
         return False
     if any(match.value_set == settings.lumbar_puncture for match in certain):
         return True
@@ -164,37 +159,32 @@ def speaks_of_device(text: str, topic: Topic) -> bool:
     return any(word in folded for word in topic.service.orders.device_words)
 
 
-def find_work_up(order: DraftOrder, topic: Topic, looked_up: LookedUp) -> WorkUp | None:
+def find_work_up(reading: OrderReading, topic: Topic, looked_up: LookedUp) -> WorkUp | None:
     """Why an order may work up the back or the legs; None: it does not."""
-    settings = topic.service.orders
-    ordered = {match.value_set for match in value_sets_of(order.what, topic)}
+    settings, order = topic.service.orders, reading.order
+    ordered = {match.value_set for match in reading.certain}
     if settings.near_miss in ordered:
         return None
-    kinds = _stated_kinds(order, topic, looked_up)
-    states_reasons = states_all_reasons(order, looked_up, topic)
+    words = tuple(read_words(reading, looked_up, topic))
+    kinds = _stated_kinds(words, topic)
     if not ordered.isdisjoint(settings.work_up):
-        return WorkUp(order, Basis.ITSELF, states_reasons and not kinds)
+        states_other_reasons = not kinds and states_all_reasons(order, looked_up, topic)
+        return WorkUp(order, Basis.ITSELF, states_other_reasons, words)
     if not kinds.isdisjoint(topic.service.complaints.value_sets):
-        return WorkUp(order, Basis.COMPLAINT, False)
+        return WorkUp(order, Basis.COMPLAINT, False, words)
     if kinds:
-        return WorkUp(order, Basis.RED_FLAG, False)
-    if not ordered.isdisjoint(settings.referrals_since) and not states_reasons:
-        return WorkUp(order, Basis.REFERRAL, False)
+        return WorkUp(order, Basis.RED_FLAG, False, words)
+    if not ordered.isdisjoint(settings.referrals_since) and not states_all_reasons(order, looked_up, topic):
+        return WorkUp(order, Basis.REFERRAL, False, words)
     return None
 
 
-def _stated_kinds(order: DraftOrder, topic: Topic, looked_up: LookedUp) -> frozenset[str]:
-    """The complaints and red flags that the order's reasons, words and notes state as of today, or suspect."""
+def _stated_kinds(words: Sequence[ChartEntry], topic: Topic) -> frozenset[str]:
+    """The complaints and red flags that an order's reasons, words and notes state as of today, or suspect."""
+    stated = {match.value_set for entry in words for match in entry.matches if not match.is_past}
+    if not stated:
+        return frozenset()
     service = topic.service
-    kinds = {*service.complaints.value_sets, *(flag.value_set for flag in service.red_flags)}
-    return frozenset(
-        match.value_set
-        for entry in read_words(order, looked_up, topic)
-        for match in entry.matches
-        if match.value_set in kinds and not match.is_past
+    return frozenset(stated).intersection(
+        (*service.complaints.value_sets, *(flag.value_set for flag in service.red_flags))
     )
-
-
-def reasons_of(order: DraftOrder, looked_up: LookedUp) -> list[CodeableConcept]:
-    """The reasons of an order that were read."""
-    return list(stated_reasons(order, looked_up))

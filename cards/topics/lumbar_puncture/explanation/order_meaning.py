@@ -9,7 +9,7 @@ from cards.fhir.draft_orders import DraftOrder
 from cards.fhir.resources import CodeableConcept
 from cards.terminology.value_set import Match
 from cards.topics.lumbar_puncture.content import LumbarPunctureContent as Topic
-from cards.topics.lumbar_puncture.decision.order_words import read_words
+from cards.topics.lumbar_puncture.decision.order_words import OrderReading, read_words
 from cards.topics.lumbar_puncture.decision.triage import (
     ABOUT,
     Basis,
@@ -25,12 +25,13 @@ def order_meaning(order: DraftOrder, topic: Topic, looked_up: Mapping[str, Codea
     if order.is_medication:
         return _medication(order, topic)
     settings = topic.service.orders
-    matches = [match for found in topic.orders.match_all(order.what) for match in found]
-    if is_lumbar_puncture(order, topic):
+    reading = OrderReading.of(order, topic)
+    matches = reading.matches
+    if is_lumbar_puncture(reading, topic):
         names = (settings.lumbar_puncture, settings.unless_into_a_device)
         meaning = f"a lumbar puncture: {list_matches(match for match in matches if match.value_set in names)}"
     else:
-        work_up = find_work_up(order, topic, looked_up)
+        work_up = find_work_up(reading, topic, looked_up)
         if work_up is None:
             return _why_not_ours(order, matches, topic) + _unless(order, topic, looked_up)
         meaning = f"a work-up: {work_up.basis}{_why(order, work_up.basis, topic, looked_up)}"
@@ -47,7 +48,9 @@ def _why(order: DraftOrder, basis: Basis, topic: Topic, looked_up: Mapping[str, 
         matches = [match for found in topic.orders.match_all(order.what) for match in found]
     else:
         names = {*topic.service.complaints.value_sets, *(flag.value_set for flag in topic.service.red_flags)}
-        matches = [match for entry in read_words(order, looked_up, topic) for match in entry.matches]
+        matches = [
+            match for entry in read_words(OrderReading.of(order, topic), looked_up, topic) for match in entry.matches
+        ]
     named = list_matches(match for match in matches if match.value_set in names)
     return f" ({named})" if named else ""
 
@@ -60,7 +63,10 @@ def _unless(order: DraftOrder, topic: Topic, looked_up: Mapping[str, CodeableCon
 def _medication(order: DraftOrder, topic: Topic) -> str:
     risks = {risk.value_set for risk in topic.service.escalators.risks}
     named = list_matches(
-        match for entry in read_words(order, {}, topic) for match in entry.matches if match.value_set in risks
+        match
+        for entry in read_words(OrderReading.of(order, topic), {}, topic)
+        for match in entry.matches
+        if match.value_set in risks
     )
     return f"a medication that adds a risk: {named}" if named else "a medication, which adds no risk that we know"
 
