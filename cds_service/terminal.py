@@ -40,7 +40,15 @@ def show_cards(cards: Sequence[Card], console: Console) -> None:
     for card in cards:
         suggestions = [(suggestion.label, ()) for suggestion in card.suggestions]
         links = [_address(link) for link in card.links]
-        shown = _Shown(card.indicator, card.key, card.summary, card.detail, suggestions, links, card.source.label)
+        shown = _Shown(
+            card.indicator,
+            card.key,
+            card.summary,
+            card.full_detail(f"/evidence/…/{card.key}"),
+            suggestions,
+            links,
+            card.source.label,
+        )
         console.print(_box(shown, hyperlinks=True))
 
 

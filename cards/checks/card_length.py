@@ -35,9 +35,10 @@ def find_length_faults(topic: Topic, texts: Mapping[str, Text]) -> Iterator[str]
     """Every detail that grows too long with the longest line on what was not checked; findings are not counted."""
     longest = _longest_not_checked(topic)
     for names in topic.rules.details:
-        if any(name not in texts for name in names):  # a fault of its own
+        together = [texts[name] for name in names if name in texts]
+        cited = {key for text in together for key in text.cited}
+        if len(together) < len(names) or not cited <= topic.service.evidence.keys():  # a fault of its own
             continue
-        together = [texts[name] for name in names]
         before = count_words(write_detail(together, (), longest, topic))
         in_all = before + count_words(write_sources(together, topic))
         for words, most, where in (

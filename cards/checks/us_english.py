@@ -49,9 +49,12 @@ def find_word_faults(topic: Topic) -> Iterator[str]:
 
 
 def _in_file(path: Path, words: Mapping[str, str]) -> Iterator[str]:
-    if path.exists():  # else a fault of its own
-        for number, line in enumerate(read_text(path).split("\n"), start=1):
-            yield from _in_line(path, number, line, words)
+    try:
+        lines = read_text(path).split("\n")
+    except ContentError:  # a fault of its own
+        return
+    for number, line in enumerate(lines, start=1):
+        yield from _in_line(path, number, line, words)
 
 
 def _in_settings(path: Path, words: Mapping[str, str]) -> Iterator[str]:

@@ -119,7 +119,8 @@ class Evidence(Part):
     @property
     def citation(self) -> str:
         """The full citation, without the address."""
-        return f"{self.authors}. {self.title}. {self.published_in}; {self.issued}."
+        parts = (self.authors, self.title, f"{self.published_in}; {self.issued}")
+        return " ".join(part if part.endswith((".", "?")) else f"{part}." for part in parts)
 
     @property
     def related(self) -> tuple[str, ...]:
@@ -295,7 +296,7 @@ class Service(Part):
                     yield ServiceFault(what, f"\n  {name}:")
         for code, reason in codes.items():
             if reason.equivalence not in EQUIVALENCES:
-                what = f"override reason {code}: equivalence is one of {', '.join(EQUIVALENCES)}"
+                what = f"override reason {code}: {reason.equivalence!r} is none of {', '.join(EQUIVALENCES)}"
                 yield ServiceFault(what, f"equivalence: {reason.equivalence}")
 
     def _about_faults(self) -> Iterator[ServiceFault]:

@@ -234,7 +234,7 @@ def test_numbness_since_the_puncture_is_told(conditions: list[Json], cards: list
     """design.md 5."""
     told = cards_of(client, hook_call(order(MRI), prefetch=prefetch(*conditions, procedures=[PUNCTURE])))
     assert list(told) == cards
-    assert "Condition/numb" in told[cards[0]]["detail"]
+    assert "- Numbness or tingling, since" in told[cards[0]]["detail"]
 
 
 @pytest.mark.parametrize("given", [CHART, None, {}], ids=["a whole chart", "no prefetch", "an empty prefetch"])

@@ -263,7 +263,7 @@ def test_a_puncture_is_answered_without_the_procedures(
         call["prefetch"]["procedures"] = procedures
     cards = cards_of(client, call)
     assert "what-to-expect" in cards
-    assert "hecked:** " in cards["what-to-expect"]["detail"]
+    assert "Not checked: " in cards["what-to-expect"]["detail"]
 
 
 @pytest.mark.parametrize(

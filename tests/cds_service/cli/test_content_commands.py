@@ -42,7 +42,7 @@ def test_a_failure_is_told_in_clinical_words(asthma_is_stenosis: Path) -> None:
     result = run("test", CDS_VALUE_SETS_DIR=str(asthma_is_stenosis))
     assert result.exit_code == 1
     assert "✗ " in result.stdout
-    assert "expected no card `confounders`, got: Chart holds spinal stenosis" in result.stdout
+    assert "expected no card `confounders`, got: Chart shows spinal stenosis" in result.stdout
     assert result.stdout.endswith(f"of {COUNT} vignettes failed\n")
 
 

@@ -14,7 +14,7 @@ from tests.misbehaving_server import LoopbackServer, answer
 from tests.registered_service import ISSUER, VALLEY, RegisteredService
 
 BEARER = "made-up-access-token"
-NOT_CHECKED = "Conditions could not be read."
+NOT_CHECKED = "Problem list not available."
 
 
 @pytest.fixture(scope="module")

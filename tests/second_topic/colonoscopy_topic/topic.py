@@ -16,9 +16,8 @@ from cards.card import Card
 from cards.content import phrases as generic_phrases
 from cards.content import service as generic
 from cards.content.phrases import SectionNotes
-from cards.content.placeholders import BARE, needs
+from cards.content.placeholders import BARE
 from cards.content.rules import ContentRules
-from cards.content.texts import Citations, Markdown
 from cards.content.topic_files import TopicFiles
 from cards.fhir.draft_orders import DraftOrder, FhirVersion
 from cards.fhir.resources import CodeableConcept
@@ -30,7 +29,7 @@ from cards.topic import Fact
 from cards.topic_content import TopicContent
 from cards.writing.card_parts import card_links, make_card
 from cards.writing.provenance import trace
-from cards.writing.wording import describe_entries, not_read
+from cards.writing.wording import describe_entry, not_checked
 
 ALLERGY = "AllergyIntolerance"
 ALLERGY_EVENT = EventKind("allergy", "square")
@@ -115,10 +114,10 @@ class Colonoscopy(TopicContent):
     def rules(self) -> ContentRules:
         return ContentRules(
             texts={
-                "preparation": (needs("not_read"), {"summary": BARE}),
-                "latex-allergy": (needs("allergies"), {"summary": BARE}),
+                "preparation": (BARE, {"summary": BARE}),
+                "latex-allergy": (BARE, {"summary": BARE}),
             },
-            phrases={"allergies.unread": "count total"},
+            phrases={"allergies.unread": "count"},
         )
 
     @property
@@ -139,13 +138,14 @@ class Colonoscopy(TopicContent):
 
     def decide(self, triage: Triage, record: PatientRecord, today: date) -> tuple[Card, ...]:
         allergies = self._allergies(record)
-        cards = [self._latex_allergy(allergies)] if allergies else []
+        cards = [self._latex_allergy(allergies, today)] if allergies else []
+        text = self.texts["preparation"]
         preparation = make_card(
             "preparation",
-            self.texts["preparation"].head["summary"],
-            {"not_read": not_read(record, self)},
+            text.head["summary"],
             self,
-            citations=Citations(),
+            actions=[text],
+            not_checked=not_checked(record, self),
             links=card_links("preparation", (), record, self),
         )
         return (*cards, preparation)
@@ -169,14 +169,13 @@ class Colonoscopy(TopicContent):
     def _allergies(self, record: PatientRecord) -> tuple[ChartEntry, ...]:
         return tuple(entry for entry in record.section(ALLERGY).matched if entry.is_active)
 
-    def _latex_allergy(self, allergies: tuple[ChartEntry, ...]) -> Card:
-        value_set = self.service.allergy
-        line = describe_entries(self.service.allergy_label, allergies, value_set, self)
+    def _latex_allergy(self, allergies: tuple[ChartEntry, ...], today: date) -> Card:
+        text = self.texts["latex-allergy"]
         return make_card(
             "latex-allergy",
-            self.texts["latex-allergy"].head["summary"],
-            {"allergies": Markdown(f"- {line}")},
+            text.head["summary"],
             self,
-            citations=Citations(),
-            provenance=trace("allergy", allergies, value_set, self),
+            actions=[text],
+            findings=[describe_entry(self.service.allergy_label, allergies[0], self.phrases, today)],
+            provenance=trace("allergy", allergies, self.service.allergy, self),
         )
