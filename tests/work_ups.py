@@ -34,7 +34,7 @@ EMG = coded(CPT, "95886")
 CHEST_X_RAY = {"text": "Chest X-ray"}
 NEUROLOGY = coded(SNOMED, "183521007", "Referral to neurology service")
 SPINE = coded(SNOMED, "183545006", "Referral to orthopedic service")
-REFER = ["Refer to neurology", "Refer to orthopaedics (spine)"]
+REFER = ["Refer to neurology", "Refer to orthopedics (spine)"]
 FAILED = {"resourceType": "OperationOutcome", "issue": [{"severity": "error", "code": "exception"}]}
 
 

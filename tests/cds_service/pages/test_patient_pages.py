@@ -190,7 +190,7 @@ def test_a_translation_is_marked_with_its_language_and_as_a_draft(with_drafts: F
     assert ("html", {"lang": "es"}) in spanish.tags
     assert "Busque ayuda de inmediato" in spanish.by_language["es"]
     assert "Última revisión del texto en inglés: 30 de noviembre de 2026." in spanish.by_language["es"]
-    assert "multicenter" in spanish.by_language["en"]  # the sources are in English, and marked so
+    assert "SpineInfo" in spanish.by_language["en"]  # the sources are in English, and marked so
     assert spanish.words.count("Borrador") == 2  # at the top, and beside who wrote it
     assert "Borrador" not in english.words
     assert not re.search(r"\[[a-z0-9-]+\]|\{\w+\}|\*\*", spanish.words)
