@@ -81,7 +81,8 @@ class Card:
     """One card (R-4.20 to R-4.34). `key` names it within its service; `detail` is GitHub-flavoured Markdown.
 
     `content_version`, `provenance` and `classification` (a word of the topic, if any) are sent in its `extension`.
-    `always_shown`: no setting of a client may suppress it.
+    `always_shown`: no setting of a client or site may suppress it. `orders`: the draft orders it is about, as
+    "ServiceRequest/order-1"; those without an id are left out.
     """
 
     key: str
@@ -97,6 +98,7 @@ class Card:
     classification: str | None = None
     always_shown: bool = False
     sources: str = ""
+    orders: tuple[str, ...] = ()
 
     def full_detail(self, evidence_page: str) -> str:
         """The detail with its line of sources. `evidence_page`: the public URL of the card's evidence page."""

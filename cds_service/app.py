@@ -36,9 +36,12 @@ from cds_service.operations.housekeeping import Housekeeping
 from cds_service.operations.metrics import Metrics, metrics_blueprint
 from cds_service.operations.tracing import start_tracing
 from cds_service.pages.error_page import error_page
+from cds_service.pages.evidence_page import evidence_blueprint
 from cds_service.pages.openapi import openapi_blueprint
+from cds_service.pages.override_reasons import override_reasons_blueprint
 from cds_service.pages.patient_pages import patient_pages_blueprint
 from cds_service.served_content import served_topics
+from cds_service.settings.cards_off import SwitchedOff, switched_off_cards
 from cds_service.settings.settings import Settings, read_settings
 from cds_service.storage.call_counts import CallCounts
 from cds_service.storage.database import Database
@@ -79,10 +82,13 @@ def create_app(
     app.url_map.merge_slashes = False  # done by _OneSlash instead: a redirect would fail a CORS preflight
     app.wsgi_app = _OneSlash(app.wsgi_app)  # type: ignore[method-assign]
     topics = topics or served_topics(settings)
+    cards_off = switched_off_cards(settings.cards_off, topics)
     registry = registry_of(settings, KeyFetcher(settings.ca_file))
     if not settings.is_production:
         registry = _add_sandbox(app, settings, topics, registry, clock)
-    _add_endpoints(app, settings, topics, registry, clock, fhir_transport)
+    _add_endpoints(app, settings, topics, registry, cards_off, clock, fhir_transport)
+    app.register_blueprint(evidence_blueprint(topics, cards_off))
+    app.register_blueprint(override_reasons_blueprint(topics.values()))
     app.register_blueprint(patient_pages_blueprint(topics.values(), settings.base_url))
     app.register_blueprint(openapi_blueprint(list(topics.values()), settings))
     static = f"{urlsplit(settings.base_url).path}/static"  # as a browser sees it, behind a proxy that adds a path, too
@@ -101,6 +107,7 @@ def _add_endpoints(
     settings: Settings,
     topics: Mapping[str, Topic],
     registry: Registry,
+    cards_off: SwitchedOff,
     clock: Callable[[], datetime],
     fhir_transport: BaseAdapter | None,
 ) -> None:
@@ -109,7 +116,7 @@ def _add_endpoints(
     seen = SeenTokens(database, clock, replay_window_s=settings.replay_window_s)
     reasons = frozenset().union(*(topic.service.override_reasons.known for topic in topics.values()))
     ledger = Ledger(database, clock, reasons)
-    silencer = Silencer(database, clock, settings.patient_hash_key)
+    silencer = Silencer(database, clock, settings.patient_hash_key, cards_off)
     counts = CallCounts(database, clock)
     reader = FhirReader(
         budget_ms=settings.fhir_budget_ms,

@@ -64,17 +64,31 @@ class OverrideReason(Part):
 
 
 class OverrideReasons(Part):
-    """`system`: our CodeSystem. `mapped_system`: the CodeSystem of the codes that ours are mapped to."""
+    """`system`: our CodeSystem. `mapped_system`: the CodeSystem of the codes that ours are mapped to.
+
+    `mapped_codes`: its codes that ours are mapped to, and those that earlier cards offered, with its own displays.
+    """
 
     system: str
     mapped_system: str
     codes: dict[str, OverrideReason]
+    mapped_codes: dict[str, str]
 
     @property
     def known(self) -> frozenset[tuple[str, str]]:
-        """Every reason that feedback may name, by system and code: ours, and those that ours are mapped to."""
-        ours = ((self.system, code) for code in self.codes)
-        return frozenset((*ours, *((self.mapped_system, reason.mapped_to) for reason in self.codes.values())))
+        """Every reason that feedback may name, by system and code."""
+        return frozenset(self.displays)
+
+    @property
+    def displays(self) -> dict[tuple[str, str], str]:
+        """The words of every reason that feedback may name, by system and code."""
+        ours = {(self.system, code): reason.display for code, reason in self.codes.items()}
+        return ours | {(self.mapped_system, code): display for code, display in self.mapped_codes.items()}
+
+    @property
+    def counted_under(self) -> dict[tuple[str, str], tuple[str, str]]:
+        """For each reason of ours, by system and code, the standard one that it is counted under."""
+        return {(self.system, code): (self.mapped_system, reason.mapped_to) for code, reason in self.codes.items()}
 
     def codes_mapped_to(self, codes: Iterable[str]) -> frozenset[str]:
         """These codes, and those of ours that are mapped to one of them."""
@@ -298,6 +312,9 @@ class Service(Part):
             if reason.equivalence not in EQUIVALENCES:
                 what = f"override reason {code}: {reason.equivalence!r} is none of {', '.join(EQUIVALENCES)}"
                 yield ServiceFault(what, f"equivalence: {reason.equivalence}")
+            if reason.mapped_to not in self.override_reasons.mapped_codes:
+                what = f"override reason {code}: {reason.mapped_to!r} is not among the mapped-codes"
+                yield ServiceFault(what, f"mapped-to: {reason.mapped_to}")
 
     def _about_faults(self) -> Iterator[ServiceFault]:
         """A card whose decision is not explained, or is explained by a number that is not in the file."""

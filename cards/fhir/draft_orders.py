@@ -78,6 +78,11 @@ class DraftOrder:
     notes: tuple[str, ...] = ()
 
     @property
+    def reference(self) -> str | None:
+        """The order as "ServiceRequest/order-1"; None where it has no id."""
+        return f"{self.resource_type}/{self.id}" if self.id else None
+
+    @property
     def is_medication(self) -> bool:
         """Whether it orders a medication; such an order is never one that a topic speaks about."""
         return self.resource_type in _MEDICATION_ORDERS

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from cards.card import EVIDENCE_PAGE, Card, Coding, Link, Provenance, Source, Suggestion
 from cards.content.texts import Text, fill
+from cards.fhir.draft_orders import DraftOrder
 from cards.record.patient_record import PatientRecord
 from cards.topic import Content
 
@@ -25,10 +26,11 @@ def make_card(
     suggestions: tuple[Suggestion, ...] = (),
     provenance: tuple[Provenance, ...] = (),
     classification: str | None = None,
+    orders: Iterable[DraftOrder] = (),
 ) -> Card:
     """The card of this key. `actions`: its texts, in order. `findings`: a line each. `source`: a key of the evidence.
 
-    `also_cited`: texts that the findings quote.
+    `also_cited`: texts that the findings quote. `orders`: the draft orders that the card is about.
     """
     service, settings = topic.service, topic.service.cards[key]
     return Card(
@@ -48,6 +50,7 @@ def make_card(
         classification,
         settings.always_shown,
         write_sources((*actions, *also_cited), topic),
+        tuple(dict.fromkeys(order.reference for order in orders if order.reference)),
     )
 
 

@@ -8,18 +8,24 @@ from typing import Any
 import msgspec
 
 from cards.topic import Topic
+from cds_service.cds_hooks.addresses import evidence_address, override_reason_addresses
 from cds_service.cds_hooks.hook_response import EXTENSION
 
 SPECIFICATION_VERSION = "2.0.1"  # of CDS Hooks, as R-1.12 asks; not ours
 
 
-def discovery_document(topics: Iterable[Topic]) -> bytes:
+def discovery_document(topics: Iterable[Topic], base_url: str) -> bytes:
     """The discovery document: each service once for each hook, under one id, in the order of service.yaml (R-1.15)."""
-    return msgspec.json.encode({"services": [entry for topic in topics for entry in _entries(topic)]})
+    return msgspec.json.encode({"services": [entry for topic in topics for entry in _entries(topic, base_url)]})
 
 
-def _entries(topic: Topic) -> Iterator[dict[str, Any]]:
+def _entries(topic: Topic, base_url: str) -> Iterator[dict[str, Any]]:
     service = topic.service
+    extension = {
+        "contentVersion": topic.version,
+        "evidence": {card: evidence_address(base_url, service.id, card) for card in service.cards},
+        "overrideReasons": override_reason_addresses(base_url, service),
+    }
     for hook in service.hooks:
         yield {
             "hook": hook,
@@ -29,5 +35,5 @@ def _entries(topic: Topic) -> Iterator[dict[str, Any]]:
             "usageRequirements": service.usage_requirements,
             "version": SPECIFICATION_VERSION,
             "prefetch": service.prefetch,
-            "extension": {EXTENSION: {"contentVersion": topic.version}},
+            "extension": {EXTENSION: extension},
         }

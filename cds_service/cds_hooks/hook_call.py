@@ -76,7 +76,7 @@ class Services:
     @cached_property
     def discovery(self) -> bytes:
         """The discovery document: the same bytes for everybody."""
-        return discovery_document(self.topics.values())
+        return discovery_document(self.topics.values(), self.base_url)
 
     @cached_property
     def decoders(self) -> Mapping[str, RequestDecoder]:
@@ -171,16 +171,21 @@ class HookCall:
         log = self._begin("cds_hooks.feedback", service_id)
         address = self._address(service_id)
         client = yield from self._identify(log, {address, f"{address}/feedback"})
-        self._topic(service_id)
+        topic = self._topic(service_id)
         body = json_body(self._request, self._services.most_bytes)
         refuse_deep(body, "feedback")
         entries = decode_feedback(body)
         log.lap("decode")
         caller = Caller(service_id, client.name, client.tenant)
-        comments, final_reasons = self._services.store_comments, client.card_limits.final_reasons
+        final_reasons = topic.service.override_reasons.codes_mapped_to(client.card_limits.final_reasons)
+        comments = self._services.store_comments
         try:
             stored: Stored = yield partial(
-                self._services.ledger.store, caller, entries, comments=comments, final_reasons=final_reasons
+                self._services.ledger.store,
+                caller,
+                entries,
+                comments=comments,
+                final_reasons=final_reasons,
             )
         except DatabaseUnavailable as reason:
             log.unrecorded = str(reason)

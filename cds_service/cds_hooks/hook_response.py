@@ -8,11 +8,13 @@ from typing import Any
 import msgspec
 
 from cards.card import Card, Coding, Link, Suggestion
+from cds_service.cds_hooks.addresses import evidence_address
 from cds_service.storage.ledger_entries import IssuedCard
 from cds_service.version import PROJECT
 
 # Our key in every `extension`, whatever the service: the project has no domain of its own to name it by.
 EXTENSION = PROJECT
+EVIDENCE_LABEL = "Evidence and limits of this card"
 
 
 def encode_response(cards: Sequence[IssuedCard], service_id: str, base_url: str) -> bytes:
@@ -21,11 +23,11 @@ def encode_response(cards: Sequence[IssuedCard], service_id: str, base_url: str)
 
 
 def _card(issued: IssuedCard, service_id: str, base_url: str) -> dict[str, Any]:
-    card = issued.card
+    card, evidence = issued.card, evidence_address(base_url, service_id, issued.card.key)
     encoded: dict[str, Any] = {
         "uuid": issued.uuid,
         "summary": card.summary,
-        "detail": card.full_detail(f"{base_url}/evidence/{service_id}/{card.key}"),
+        "detail": card.full_detail(evidence),
         "indicator": card.indicator,
         "source": {"label": card.source.label, "url": card.source.url, "topic": _coding(card.source.topic)},
         "extension": {EXTENSION: _extension(card)},
@@ -35,8 +37,10 @@ def _card(issued: IssuedCard, service_id: str, base_url: str) -> dict[str, Any]:
         encoded["suggestions"] = [_suggestion(each, issued.suggestion_uuids[each.key]) for each in card.suggestions]
     if card.override_reasons:
         encoded["overrideReasons"] = [_coding(reason) for reason in card.override_reasons]
-    if card.links:
-        encoded["links"] = [_link(link, base_url) for link in card.links]
+    encoded["links"] = [
+        *(_link(link, base_url) for link in card.links),
+        {"label": EVIDENCE_LABEL, "url": evidence, "type": "absolute"},
+    ]
     return encoded
 
 
@@ -58,6 +62,7 @@ def _extension(card: Card) -> dict[str, Any]:
         "card": card.key,
         "contentVersion": card.content_version,
         "class": card.classification,
+        "orders": card.orders,
         "provenance": [_without_empty(entry) for entry in provenance],
     }
     return _without_empty(members)

@@ -37,7 +37,7 @@ class CardIssuer:
             self._count(caller, call, log, "silent")
             return ()
         patient_hash = self._silencer.hash_patient(client, call.patient_id)
-        shown, silenced = yield from self._silencer.select(client.card_limits, cards, patient_hash)
+        shown, silenced = yield from self._silencer.select(caller.service, client.card_limits, cards, patient_hash)
         issued = [_issued(caller, call, card) for card in shown]
         unseen = {cause: tuple(_issued(caller, call, card) for card in cards) for cause, cards in silenced.items()}
         self._count(caller, call, log, "cards" if issued else "quiet")

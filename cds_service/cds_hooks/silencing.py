@@ -1,7 +1,7 @@
-"""Alert fatigue: which cards a client asked not to be shown (opt-in, ADR 10). Nothing else silences a card.
+"""Alert fatigue: which cards a client asked not to be shown (opt-in, ADR 10), and which a site turned off.
 
-Never silenced: a card that its topic calls always shown, and any critical one. A card that has become more
-urgent since it was overridden is another card, and is shown.
+Nothing else silences a card. A card that its topic calls always shown is never silenced, and no client silences a
+critical one. A card that has become more urgent since it was overridden is another card, and is shown.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from cds_service.storage.database import Database, DatabaseUnavailable
 from cds_service.storage.retention import remove_old
 from cds_service.storage.schema import CARD_PATIENT, QUIET_CARD
 
-QUIET_PERIOD, MAX_CARDS = "quiet-period", "max-cards"  # why a card was silenced
+QUIET_PERIOD, MAX_CARDS, SWITCHED_OFF = "quiet-period", "max-cards", "switched-off"  # why a card was silenced
 
 
 class Selection(NamedTuple):
@@ -37,10 +37,18 @@ class Selection(NamedTuple):
 class Silencer:
     """Remembers, by keyed hash, for which patients a card was overridden with a final reason."""
 
-    def __init__(self, database: Database, clock: Callable[[], datetime], hash_key: str) -> None:
+    def __init__(
+        self,
+        database: Database,
+        clock: Callable[[], datetime],
+        hash_key: str,
+        cards_off: frozenset[tuple[str, str]] = frozenset(),
+    ) -> None:
+        """`cards_off`: what the site turned off, by service and card."""
         self._database = database
         self._clock = clock
         self._hash_key = hash_key.encode()
+        self._cards_off = cards_off
 
     def hash_patient(self, client: TrustedClient, patient_id: str) -> bytes | None:
         """The keyed hash (HMAC-SHA-256) of a patient of a client: of no use to anybody without the key.
@@ -52,17 +60,22 @@ class Silencer:
         whose = f"{len(client.name)}:{client.name}{len(client.tenant)}:{client.tenant}{patient_id}"
         return hmac.new(self._hash_key, whose.encode("utf-8", "surrogatepass"), hashlib.sha256).digest()
 
-    def select(self, limits: CardLimits, cards: Sequence[Card], patient_hash: bytes | None) -> Steps[Selection]:
-        """Which of these cards are shown, and which not. Where the database cannot be read, no quiet period silences
-        anything: too many cards are better than one too few.
+    def select(
+        self, service: str, limits: CardLimits, cards: Sequence[Card], patient_hash: bytes | None
+    ) -> Steps[Selection]:
+        """Which of these cards of a service are shown, and which not.
+
+        Where the database cannot be read, no quiet period silences: too many cards are better than one too few.
         """
         resting: frozenset[str] = frozenset()
         if patient_hash:
             resting = yield partial(self._resting_cards, limits.quiet_period_hours or 0, patient_hash)
+        off = [card for card in cards if (service, card.key) in self._cards_off]
         rested = [card for card in cards if f"{card.key}/{card.indicator}" in resting and _may_rest(card)]
-        due = [card for card in cards if card not in rested]
+        rested = [card for card in rested if card not in off]
+        due = [card for card in cards if card not in off and card not in rested]
         surplus = _surplus(due, limits.max_cards)
-        causes = {QUIET_PERIOD: rested, MAX_CARDS: surplus}
+        causes = {SWITCHED_OFF: off, QUIET_PERIOD: rested, MAX_CARDS: surplus}
         shown = [card for card in due if card not in surplus]
         return Selection(shown, {cause: silenced for cause, silenced in causes.items() if silenced})
 

@@ -75,6 +75,8 @@ def _describe(settings: Settings) -> Iterator[Fact]:
         yield "discovery", "open"
     if settings.replay_window_s:
         yield "replay", f"a token may come again within {settings.replay_window_s} s: for conformance tests only"
+    if settings.cards_off:
+        yield "cards off", f"{', '.join(settings.cards_off)}: decided and counted, never shown"
     comments = "stored" if settings.store_comments else "not stored"
     yield "feedback", f"stored in the ledger; comments of users are {comments}"
     yield (

@@ -282,11 +282,13 @@ def _content_faults(settings: Settings, *, strict: bool = False) -> tuple[list[s
     """Faults of the content, and what of it is overdue for review. `strict` adds what is too slow for a start."""
     from cards.checks.run_all import find_faults, find_slow_faults, find_stale
     from cds_service.served_content import whole_topics
+    from cds_service.settings.cards_off import find_switch_faults
 
     today = _today()
     try:
         topics = list(whole_topics(settings.value_sets_dir, settings.topics).values())
         faults = find_faults(topics, today)
+        faults += find_switch_faults(settings.cards_off, {topic.service.id: topic for topic in topics})
         if strict:
             faults += find_slow_faults(topics)
             faults += [fault for topic in topics for fault in _boundary_faults(topic)]

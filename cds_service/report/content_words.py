@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from cards.topic import Topic
 from cds_service.report.counting.card_answers import Reason
@@ -19,12 +19,15 @@ class ContentWords:
     """The words of all topics as they stand now; earlier versions of the content may have said it otherwise.
 
     `services`: their ids. `reasons`: displays of override reasons by system and code. `summaries`: what each card says.
+    `switched_off`: the cards that the site has turned off. `counted_under`: the standard reason of each of ours.
     """
 
     services: tuple[str, ...]
     reasons: Mapping[tuple[str, str], str]
     summaries: Mapping[CardKey, str]
     never_silenced: frozenset[CardKey]
+    switched_off: frozenset[CardKey] = frozenset()
+    counted_under: Mapping[tuple[str, str], tuple[str, str]] = field(default_factory=dict)
 
     @property
     def never_silenced_title(self) -> str:
@@ -40,7 +43,7 @@ class ContentWords:
         return known or in_one_line(f"{reason.code} ({reason.system or 'no system'}), not offered by the card")
 
 
-def words_of(topics: Iterable[Topic]) -> ContentWords:
+def words_of(topics: Iterable[Topic], switched_off: frozenset[CardKey] = frozenset()) -> ContentWords:
     """The words of these topics."""
     services = {topic.service.id: topic.service for topic in topics}
     texts = {
@@ -52,9 +55,14 @@ def words_of(topics: Iterable[Topic]) -> ContentWords:
     return ContentWords(
         services=tuple(services),
         reasons={
-            (service.override_reasons.system, code): reason.display
+            reason: words
             for service in services.values()
-            for code, reason in service.override_reasons.codes.items()
+            for reason, words in service.override_reasons.displays.items()
+        },
+        counted_under={
+            reason: standard
+            for service in services.values()
+            for reason, standard in service.override_reasons.counted_under.items()
         },
         summaries={
             key: _PLACEHOLDER.sub("…", line)
@@ -68,4 +76,5 @@ def words_of(topics: Iterable[Topic]) -> ContentWords:
             for key, card in service.cards.items()
             if card.always_shown
         ),
+        switched_off=switched_off,
     )

@@ -133,13 +133,27 @@ class LedgerReport:
         for reason in self.reasons:
             key = (reason.system, reason.code, reason.foreign)
             counts[key] = counts.get(key, 0) + reason.cards
-        summed = [Reason("", "", *key, cards) for key, cards in counts.items()]
-        return tuple(sorted(summed, key=lambda reason: (-reason.cards, reason.code or "", reason.system or "")))
+        return _by_frequency(counts)
+
+    def standard_reasons(self) -> tuple[Reason, ...]:
+        """All reasons, each of ours counted under the standard code that it is mapped to, the most frequent first."""
+        counts: dict[tuple[str | None, str | None, bool], int] = {}
+        for reason in self.reasons:
+            sent = (reason.system or "", reason.code or "")
+            standard = (reason.system, reason.code) if reason.foreign else self.words.counted_under.get(sent)
+            system, code = standard or (reason.system, reason.code)
+            counts[system, code, reason.foreign] = counts.get((system, code, reason.foreign), 0) + reason.cards
+        return _by_frequency(counts)
 
     def reasons_of(self, row: OfCard) -> tuple[Reason, ...]:
         """The reasons of one card, the most frequent first."""
         card = (row.service, row.card)
         return tuple(reason for reason in self.reasons if (reason.service, reason.card) == card)
+
+
+def _by_frequency(counts: Mapping[tuple[str | None, str | None, bool], int]) -> tuple[Reason, ...]:
+    summed = [Reason("", "", *key, cards) for key, cards in counts.items()]
+    return tuple(sorted(summed, key=lambda reason: (-reason.cards, reason.code or "", reason.system or "")))
 
 
 def build_report(

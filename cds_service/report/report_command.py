@@ -125,10 +125,19 @@ def _words() -> ContentWords:
     """The content's own words, as they stand now."""
     from cards.catalogue import load_topics
     from cards.content.files import ContentError
+    from cds_service.errors import NotReady
     from cds_service.report.content_words import words_of
+    from cds_service.settings.cards_off import switched_off_cards
+    from cds_service.settings.setting_values import NAMES
 
+    names = os.environ.get("CDS_CARDS_OFF")
     try:
-        return words_of(load_topics().values())
+        topics = load_topics()
+        return words_of(topics.values(), switched_off_cards(NAMES.read(names) if names else (), topics))
+    except ValueError as fault:
+        raise ReportRefused(f"CDS_CARDS_OFF {fault}") from None
+    except NotReady as refusal:
+        raise ReportRefused("; ".join(refusal.reasons)) from None
     except ContentError as fault:
         raise ReportRefused(f"the clinical content has faults: {fault}") from None
 

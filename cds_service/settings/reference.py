@@ -12,7 +12,7 @@ from typing import Any
 from cds_service.settings.settings import FROM_FILE, PREFIX, Settings
 
 BEGIN, END = "<!-- made by `make docs`: begin -->\n", "<!-- made by `make docs`: end -->\n"
-_WORDS = {"True": "yes", "False": "no", "None": ""}
+_WORDS = {"True": "yes", "False": "no", "None": "", "()": ""}
 
 
 def with_table(document: str) -> str:

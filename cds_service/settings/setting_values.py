@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from cds_service.storage.database_url import parse_database_url
 
 _HOST = re.compile(r"[A-Za-z0-9.-]{1,253}|\[?[0-9A-Fa-f:.]{2,45}\]?")
+_CARD = re.compile(r"(?:[a-z0-9.-]+/)?[a-z0-9-]+")
 _SHORTEST_SECRET = 32
 
 
@@ -112,7 +113,15 @@ def _public_url(text: str) -> str:
     return text.rstrip("/")
 
 
+def _names(text: str) -> tuple[str, ...]:
+    names = tuple(name.strip() for name in text.split(","))
+    if not all(_CARD.fullmatch(name) for name in names):
+        raise ValueError
+    return names
+
+
 YES_OR_NO = Kind("yes or no", _yes_or_no)
+NAMES = Kind("names of cards, separated by commas", _names)
 FOLDER = Kind("a folder that is there", _folder)
 TOPICS = Kind("some of the topics that are installed, separated by commas", _topics)
 FILE = Kind("a file that is there", _file)

@@ -19,6 +19,7 @@ from cds_service.settings.setting_values import (
     FILE,
     FOLDER,
     HOST,
+    NAMES,
     PUBLIC_URL,
     SECRET,
     TOPICS,
@@ -87,6 +88,12 @@ class Settings:
     max_body_bytes: int = _setting(8_000_000, whole_number(1_000, 1_000_000_000), "largest request body; more is 413")
     topics: tuple[str, ...] | None = _setting(
         None, TOPICS, "the topics that are served, each as one service; default: all that are installed"
+    )
+    cards_off: tuple[str, ...] = _setting(
+        (),
+        NAMES,
+        "cards that this site never shows, such as confounders,nerve-symptoms or <service id>/confounders; red flags "
+        "cannot be turned off",
     )
     value_sets_dir: Path | None = _setting(  # noqa: RUF009
         None, FOLDER, "folder of the site's own codes (docs/site-codes.md)"

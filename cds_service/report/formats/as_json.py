@@ -74,6 +74,10 @@ def _document(report: LedgerReport, wanted: Collection[str]) -> dict[str, Any]:
             {"service": reason.service, "card": reason.card, **_reason(reason, words, None)}
             for reason in report.reasons
         ],
+        "reasons_by_standard_code": [
+            _reason(reason, words, report.total.overridden) for reason in report.standard_reasons()
+        ],
+        "switched_off": [{"service": service, "card": card} for service, card in sorted(words.switched_off)],
         "look_first": {"rule": LOOK_FIRST_RULE, "cards": [_candidate(candidate) for candidate in report.candidates]},
         "never_silenced": {
             "cards": [

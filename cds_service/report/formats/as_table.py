@@ -51,6 +51,8 @@ def _head(report: LedgerReport) -> Iterator[str]:
     yield f"Override rate  {override} of {count(total.answered)} answered cards; {count(total.issued)} were shown"
     reasons = [f"{report.words.reason(reason)} ({count(reason.cards)})" for reason in report.all_reasons()[:3]]
     yield f"Top reasons    {'; '.join(reasons) or 'none'}"
+    standard = [f"{reason.code or 'none given'} ({count(reason.cards)})" for reason in report.standard_reasons()[:3]]
+    yield f"By HL7 code    {'; '.join(standard) or 'none'}"
     first = next(iter(report.candidates), None)
     if first:
         answered = f"{rate_with_interval(first.rate)} of {count(first.rate.whole)} answered cards"
@@ -61,6 +63,9 @@ def _head(report: LedgerReport) -> Iterator[str]:
     shown = count(sum(group.tally.issued for group in report.never_silenced))
     title = report.words.never_silenced_title
     yield f"{title:<14} {overridden} overridden of {shown} shown: a safety matter, listed in html and json"
+    if report.words.switched_off:
+        off = ", ".join(f"{service}/{card}" for service, card in sorted(report.words.switched_off))
+        yield f"Turned off     {off}: by this site (CDS_CARDS_OFF), never shown"
     yield ""
 
 

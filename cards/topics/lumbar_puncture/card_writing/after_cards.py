@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from cards.card import Card, Provenance
 from cards.content.texts import Text, fill
+from cards.fhir.draft_orders import DraftOrder
 from cards.record.chart_entry import ChartEntry
 from cards.topics.lumbar_puncture.card_writing.complaint_words import (
     describe_flags,
@@ -57,6 +58,7 @@ def pain_after_puncture(assessment: Assessment, topic: Topic) -> Card:
         suggestions=referrals(assessment, topic) if is_referred else (),
         provenance=_provenance(assessment, findings, topic),
         classification=pain.pain_class,
+        orders=_orders_about(assessment),
     )
 
 
@@ -75,6 +77,7 @@ def nerve_symptoms(assessment: Assessment, topic: Topic) -> Card:
         links=card_links("nerve-symptoms", _links_of(findings), assessment.record, topic),
         suggestions=referrals(assessment, topic) if lasting else (),
         provenance=_provenance(assessment, findings, topic),
+        orders=_orders_about(assessment),
     )
 
 
@@ -100,7 +103,14 @@ def red_flags(assessment: Assessment, topic: Topic) -> Card:
         links=evidence_links(sources, topic),
         suggestions=stat_update(assessment, topic) if is_critical else (),
         provenance=(*_trace_punctures(assessment, topic), *traced, *trace_findings(serious, topic)),
+        orders=assessment.triage.orders,
     )
+
+
+def _orders_about(assessment: Assessment) -> Sequence[DraftOrder]:
+    """The orders that work up what followed a puncture; where there are none, the next puncture."""
+    triage = assessment.triage
+    return [work_up.order for work_up in triage.work_ups] or triage.lumbar_punctures
 
 
 def _actions(flags: Sequence[RedFlag], topic: Topic) -> Iterator[Text]:

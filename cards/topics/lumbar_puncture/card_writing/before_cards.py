@@ -29,6 +29,7 @@ def what_to_expect(assessment: Assessment, topic: Topic) -> Card:
         also_cited=[bleeding] if risks else (),
         links=card_links("what-to-expect", (), record, topic),
         suggestions=() if triage.urgent else _patient_instruction(assessment, topic),
+        orders=triage.lumbar_punctures,
     )
 
 
@@ -47,6 +48,7 @@ def confounders(assessment: Assessment, topic: Topic) -> Card:
         not_checked=not_checked(assessment.record, topic),
         links=card_links("confounders", [finding.kind.link for finding in contributors], assessment.record, topic),
         provenance=trace_findings(findings, topic),
+        orders=assessment.triage.lumbar_punctures,
     )
 
 
