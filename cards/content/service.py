@@ -159,7 +159,7 @@ class PatientAttributes(Part):
 class About(Part):
     """What an evidence page says of the whole service. `decisions`: how each card is decided, by card.
 
-    `{a.b}` in a decision is the number or text at that path of the file.
+    `{a.b}` in a decision, or in a patient attribute, is the number or text at that path of the file.
     """
 
     developer: str
@@ -227,8 +227,16 @@ class Service(Part):
 
     def decision_of(self, card: str) -> str:
         """How this card is decided, with its numbers filled in. Raises KeyError where one is not in the file."""
+        return self._with_numbers(self.about.decisions[card])
+
+    def use_of_patient_attributes(self) -> dict[str, str]:
+        """How each patient attribute is used, by its name, with numbers filled in. Raises KeyError as above."""
+        attributes = msgspec.to_builtins(self.about.patient_attributes)
+        return {name: self._with_numbers(use) for name, use in attributes.items()}
+
+    def _with_numbers(self, words: str) -> str:
         settings = msgspec.to_builtins(self)
-        return _PATH.sub(lambda path: _at(settings, path[1]), self.about.decisions[card])
+        return _PATH.sub(lambda path: _at(settings, path[1]), words)
 
     def page_names(self) -> Iterator[str]:
         """The names of all patient pages that cards link to."""
@@ -326,6 +334,10 @@ class Service(Part):
                 self.decision_of(card)
             except KeyError as missing:
                 yield ServiceFault(f"about.decisions: {card}: there is no {missing.args[0]}", "\nabout:")
+        try:
+            self.use_of_patient_attributes()
+        except KeyError as missing:
+            yield ServiceFault(f"about.patient-attributes: there is no {missing.args[0]}", "\nabout:")
         for card in self.about.decisions:
             if card not in self.cards:
                 yield ServiceFault(f"about.decisions: there is no card {card}", f"    {card}:")

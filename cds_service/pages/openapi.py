@@ -15,6 +15,7 @@ from cards.content.service import Service
 from cards.topic import Topic
 from cds_service.cds_hooks.discovery import SPECIFICATION_VERSION
 from cds_service.cds_hooks.hook_response import EXTENSION
+from cds_service.pages.override_reasons import override_reason_resources
 from cds_service.settings.settings import Settings
 from cds_service.version import program_version
 
@@ -117,6 +118,9 @@ def _words(topics: Sequence[Topic], settings: Settings) -> dict[str, Any]:
         "«cards»": _without_repeats(card for service in services for card in service.cards),
         "«content-version»": ", ".join(topic.version for topic in topics),
         "«pages»": list(pages),
+        "«fhir-ids»": _without_repeats(
+            resource["id"] for topic in topics for resource in override_reason_resources(topic)
+        ),
         "«languages»": sorted({language for page in pages.values() for language in page}),
         "«security»": _TOKEN if settings.tokens_required else [{}, *_TOKEN],
         "«metrics-security»": [{"metricsToken": []}] if settings.metrics_token else [],

@@ -25,7 +25,7 @@ class SourceAttribute(msgspec.Struct, frozen=True):
 
 def source_attributes(service: Service, version: str, sources: Iterable[Evidence]) -> tuple[SourceAttribute, ...]:
     """The attributes of a card. `version`: of the content; `sources`: the evidence that the card cites."""
-    about, used = service.about, service.about.patient_attributes
+    about, used = service.about, service.use_of_patient_attributes()
     dates = (
         f"Released {about.released_on}; revised {about.revised_on}; reviewed {service.reviewed_on}. "
         f"Content version {version}."
@@ -35,15 +35,7 @@ def source_attributes(service: Service, version: str, sources: Iterable[Evidence
         ("developer", "Developer of the intervention", about.developer),
         ("funding", "Funding source of the technical implementation", about.funding),
         ("dates", "Release and revision dates of the intervention", dates),
-        ("race", "Use of race", used.race),
-        ("ethnicity", "Use of ethnicity", used.ethnicity),
-        ("language", "Use of language", used.language),
-        ("sexual-orientation", "Use of sexual orientation", used.sexual_orientation),
-        ("gender-identity", "Use of gender identity", used.gender_identity),
-        ("sex", "Use of sex", used.sex),
-        ("date-of-birth", "Use of date of birth", used.date_of_birth),
-        ("social-determinants-of-health", "Use of social determinants of health", used.social_determinants_of_health),
-        ("health-status-assessments", "Use of health status assessments", used.health_status_assessments),
+        *((name, f"Use of {name.replace('-', ' ')}", use) for name, use in used.items()),
     )
     return tuple(SourceAttribute(*value) for value in values)
 

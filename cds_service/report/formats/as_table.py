@@ -51,7 +51,10 @@ def _head(report: LedgerReport) -> Iterator[str]:
     yield f"Override rate  {override} of {count(total.answered)} answered cards; {count(total.issued)} were shown"
     reasons = [f"{report.words.reason(reason)} ({count(reason.cards)})" for reason in report.all_reasons()[:3]]
     yield f"Top reasons    {'; '.join(reasons) or 'none'}"
-    standard = [f"{reason.code or 'none given'} ({count(reason.cards)})" for reason in report.standard_reasons()[:3]]
+    standard = [
+        f"{in_one_line(reason.code or 'none given')} ({count(reason.cards)})"
+        for reason in report.standard_reasons()[:3]
+    ]
     yield f"By HL7 code    {'; '.join(standard) or 'none'}"
     first = next(iter(report.candidates), None)
     if first:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
+from cards.topic import Topic
 from tests.charts import SERVICE, hook_call, post
 
 DISCOVERY = "/cds-services"
@@ -108,7 +109,17 @@ def test_every_entry_tells_the_version_of_the_content_that_its_cards_tell(client
     (card,) = post(client, hook_call()).get_json()["cards"]
     told = card["extension"][SERVICE_ID]["contentVersion"]
     assert re.fullmatch(r"[0-9a-f]{12}", told)
-    assert [service["extension"] for service in services(client)] == [{SERVICE_ID: {"contentVersion": told}}] * 2
+    assert [service["extension"][SERVICE_ID]["contentVersion"] for service in services(client)] == [told] * 2
+
+
+def test_discovery_links_to_the_evidence_of_every_card_and_to_the_override_reasons(
+    client: FlaskClient, topic: Topic
+) -> None:
+    for service in services(client):
+        extension = service["extension"][SERVICE_ID]
+        assert set(extension["evidence"]) == set(topic.service.cards)
+        addresses = [*extension["evidence"].values(), *extension["overrideReasons"].values()]
+        assert [client.get(address).status_code for address in addresses] == [200] * len(addresses)
 
 
 def test_nothing_in_the_document_is_null_or_empty(client: FlaskClient) -> None:

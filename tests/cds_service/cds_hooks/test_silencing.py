@@ -16,7 +16,7 @@ from flask.testing import FlaskClient
 from structlog.testing import capture_logs
 
 from cards.card import Card, Coding, Source
-from cds_service.cds_hooks.silencing import Silencer
+from cds_service.cds_hooks.silencing import MAX_CARDS, SWITCHED_OFF, Silencer
 from cds_service.clients.registry import CardLimits, RegisteredClient
 from cds_service.clients.token_check import TrustedClient
 from cds_service.steps import run_steps
@@ -171,6 +171,8 @@ def test_a_card_that_has_become_more_urgent_is_another_card(quiet: Hospital) -> 
     [
         pytest.param(FINAL, True, id="a final reason"),
         pytest.param("urn-own", True, id="a final reason of the client's own"),
+        pytest.param("already-evaluated", True, id="a reason of ours that is mapped to a final one"),
+        pytest.param("not-relevant", False, id="a reason of ours that is mapped to another"),
         pytest.param("need-more-info", False, id="another reason"),
         pytest.param(None, False, id="no reason"),
     ],
@@ -317,9 +319,19 @@ def test_a_limit_on_the_number_of_cards(
 ) -> None:
     silencer = Silencer(sqlite_database.open(), lambda: NOW, HASH_KEY)
     given = [card(one[0], "critical" if "*" in one else "info", always="!" in one) for one in cards]
-    selection = run_steps(silencer.select(CardLimits(max_cards=most), given, None))
+    selection = run_steps(silencer.select("service", CardLimits(max_cards=most), given, None))
     assert "".join(one.key for one in selection.shown) == shown
     assert len(selection.shown) + sum(map(len, selection.silenced.values())) == len(cards)
+
+
+def test_a_card_that_the_site_turned_off_takes_no_place(sqlite_database: LiveDatabase) -> None:
+    off = frozenset({("service", "a"), ("other", "b")})
+    silencer = Silencer(sqlite_database.open(), lambda: NOW, HASH_KEY, off)
+    given = [card(key, "info", always=False) for key in "abc"]
+    selection = run_steps(silencer.select("service", CardLimits(max_cards=1), given, None))
+    assert [shown.key for shown in selection.shown] == ["b"]
+    silenced = {cause: [unseen.key for unseen in cards] for cause, cards in selection.silenced.items()}
+    assert silenced == {SWITCHED_OFF: ["a"], MAX_CARDS: ["c"]}
 
 
 def test_the_hash_depends_on_all_that_it_is_over(sqlite_database: LiveDatabase) -> None:

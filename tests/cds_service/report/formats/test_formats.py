@@ -259,10 +259,11 @@ def test_no_cell_of_a_csv_is_computed(breakdown: str, column: str, cell: str, re
 def test_the_table_answers_a_committee_first(report: LedgerReport) -> None:
     """Calls: 100 of 1,300. Overridden: 28 + 10 + 15 + 1 + 1 = 55 of 40 + 40 + 35 + 1 + 1 + 1 = 118."""
     lines = as_table(report, "card", 160).splitlines()
-    assert [line[:35].rstrip() for line in lines[3:8]] == [
+    assert [line[:35].rstrip() for line in lines[3:9]] == [
         "Firing rate    7.7% (6.4 to 9.3) of",
         "Override rate  46.6% (37.9 to 55.6)",
         "Top reasons    No reason given (53)",
+        "By HL7 code    none given (53); =2+",
         "Look first at  what-to-expect: over",
         "Red flags      1 overridden of 1 sh",
     ]
