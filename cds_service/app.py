@@ -95,7 +95,6 @@ def create_app(
     app.context_processor(lambda: {"static": static})
     app.before_request(_refuse_odd_query)
     app.after_request(partial(_add_headers, _page_headers(settings)))
-    app.extensions["cors_origins"] = registry.cors_origins if settings.is_production else None  # None: any
     app.register_error_handler(ServiceError, _service_error)
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(Exception, _fault)
@@ -124,6 +123,7 @@ def _add_endpoints(
         ca_bundle=str(settings.ca_file) if settings.ca_file else None,
         transport=fhir_transport,
     )
+    cors = app.extensions["cors"] = Cors(registry.cors_origins if settings.is_production else None)
     services = Services(
         topics=topics,
         auth=ClientAuth(registry, seen, clock, required=settings.tokens_required, production=settings.is_production),
@@ -133,7 +133,7 @@ def _add_endpoints(
         clock=clock,
         base_url=settings.base_url,
         most_bytes=settings.max_body_bytes,
-        cors=Cors(registry.cors_origins if settings.is_production else None),
+        cors=cors,
         headers=_page_headers(settings),
         discovery_needs_token=settings.tokens_required and not settings.open_discovery,
         store_comments=settings.store_comments,

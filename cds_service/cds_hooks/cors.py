@@ -5,7 +5,7 @@ Preflights carry no token and need none. Credentials are never allowed: there ar
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
 from cds_service.cds_hooks.http_message import HttpRequest
 
@@ -19,30 +19,35 @@ Header = tuple[str, str]
 class Cors:
     """`origins`: of the pages that may read an answer; None: any."""
 
-    def __init__(self, origins: Sequence[str] | None) -> None:
-        self._origins = None if origins is None else tuple(sorted(origins))
+    def __init__(self, origins: Iterable[str] | None) -> None:
+        self._origins = None if origins is None else frozenset(map(str.casefold, origins))
 
     def headers(self, request: HttpRequest) -> Iterator[Header]:
         """What an answer to this request says to browsers."""
         origin = request.headers.get("origin", "")
-        allowed = self._allowed_origins(origin)
-        yield from (("Access-Control-Allow-Origin", page_origin) for page_origin in allowed)
-        if not allowed:
+        yield from self.origin_headers(origin)
+        if not self._may_read(origin):
             return
-        if allowed != ("*",) and (self._origins is None or len(self._origins) > 1):
-            yield "Vary", "Origin"
         if request.headers.get("access-control-request-private-network") == "true":
             yield "Access-Control-Allow-Private-Network", "false"
         if request.method == "OPTIONS":
             yield from _preflight(request)
 
-    def _allowed_origins(self, origin: str) -> tuple[str, ...]:
-        """The origin of the request, if its pages may read the answer; a request without one is from no page."""
+    def origin_headers(self, origin: str) -> Iterator[Header]:
+        """Whether pages of this origin may read an answer; a request without an origin is from no page.
+
+        Where the origin decides, caches learn it by Vary, also from an answer that no page may read.
+        """
         if self._origins is None:
-            return (origin or "*",)
-        if not origin:
-            return self._origins[:1]
-        return (origin,) if origin.casefold() in map(str.casefold, self._origins) else ()
+            yield "Access-Control-Allow-Origin", "*"
+            return
+        if self._origins:
+            yield "Vary", "Origin"
+        if self._may_read(origin):
+            yield "Access-Control-Allow-Origin", origin
+
+    def _may_read(self, origin: str) -> bool:
+        return self._origins is None or origin.casefold() in self._origins
 
 
 def _preflight(request: HttpRequest) -> Iterator[Header]:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import cached_property, partial
+from hashlib import sha256
 
 from cards.card import Card
 from cards.evaluate import SectionUnobtainable, Triage, evaluate, reasons_to_look_up, triage
@@ -27,6 +28,7 @@ from cds_service.cds_hooks.http_message import (
     HttpAnswer,
     HttpRequest,
     error_answer,
+    is_known,
     json_answer,
     json_body,
     refuse_deep,
@@ -51,6 +53,8 @@ from cds_service.fhir_client.reader import FhirReader
 from cds_service.steps import Steps
 from cds_service.storage.database import DatabaseUnavailable
 from cds_service.storage.ledger import Caller, Ledger, Stored
+
+_ETAG_DIGITS = 32
 
 
 @dataclass(frozen=True)
@@ -77,6 +81,11 @@ class Services:
     def discovery(self) -> bytes:
         """The discovery document: the same bytes for everybody."""
         return discovery_document(self.topics.values(), self.base_url)
+
+    @cached_property
+    def discovery_etag(self) -> str:
+        """The name of these bytes (https://www.rfc-editor.org/rfc/rfc9110#field.etag)."""
+        return f'"{sha256(self.discovery).hexdigest()[:_ETAG_DIGITS]}"'
 
     @cached_property
     def decoders(self) -> Mapping[str, RequestDecoder]:
@@ -131,11 +140,16 @@ class HookCall:
         return (yield from endpoint)
 
     def _discover(self) -> Steps[HttpAnswer]:
+        """The discovery document, or 304 where the client has it; from memory alone where that needs no token."""
         if self._services.discovery_needs_token:
             log = self._begin("cds_hooks.discovery")
             yield from self._identify(log, {self._address()})
             log.outcome = "discovery"
-        return json_answer(self._services.discovery)
+        etag = self._services.discovery_etag
+        headers = (("ETag", etag), ("Cache-Control", "no-cache"))  # kept, but asked about before each use
+        if is_known(self._request, etag):
+            return HttpAnswer(304, headers, b"")
+        return json_answer(self._services.discovery, *headers)
 
     def _call_hook(self, service_id: str) -> Steps[HttpAnswer]:
         """The cards. An order that is not ours reads no chart, calls no server and writes nothing."""

@@ -32,12 +32,13 @@ _WHAT_TO_SEND = {
     "$.fhirAuthorization.token_type": "send Bearer, the one type of token CDS Hooks has",
     "$.context": "send the context of the hook, an object",
     "$.prefetch": "send an object with one FHIR resource, Bundle or null for each prefetch key, or leave it out",
-    "$.context.patientId": "send the bare FHIR id of the patient, a string",
+    "$.context.patientId": "send the bare FHIR id of one patient, a string of 1 to 64 letters, digits, dashes and dots",
     "$.context.userId": "send the user as Type/id, a string",
     "$.context.draftOrders": "send a FHIR Bundle with all unsigned orders of the session",
     "$.context.selections": "send a list of Type/id, one for each order that is selected",
 }
 _LAST_STEP = re.compile(r"(?:\.[^.\[]*|\[[^\]]*\])$")
+_FHIR_ID = re.compile(r"[A-Za-z0-9.-]{1,64}")  # https://hl7.org/fhir/R4/datatypes.html#id
 _MISSING = re.compile(r"Object missing required field `(\w+)`")
 
 PrefetchBytes = msgspec.Raw | BundleRead  # as it came, or decoded with the request
@@ -144,8 +145,8 @@ def check_envelope(envelope: Envelope, prefetch: Mapping[str, PrefetchBytes], to
     for name, text in (("patientId", context.patient_id), ("userId", context.user_id)):
         if not text.strip():
             raise _bad_field(f"$.context.{name}", "is empty", "required")
-    if "/" in context.patient_id:
-        raise _bad_field("$.context.patientId", "is a reference", "value")
+    if not _FHIR_ID.fullmatch(context.patient_id):  # a FHIR server would take "pat-1,pat-2" for two patients
+        raise _bad_field("$.context.patientId", "is not the id of one patient", "value")
     selections: list[str] | None = None
     if envelope.hook == "order-select":
         if context.selections is ABSENT or is_null(context.selections):

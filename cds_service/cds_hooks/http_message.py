@@ -55,6 +55,15 @@ def error_answer(error: ServiceError) -> HttpAnswer:
     return HttpAnswer(error.status, (("Content-Type", "application/fhir+json"), *error.headers.items()), body)
 
 
+def is_known(request: HttpRequest, etag: str) -> bool:
+    """Whether the client has the document of this ETag already (https://www.rfc-editor.org/rfc/rfc9110#field.if-none-match).
+
+    A weak ETag counts: proxies that compress make one of ours.
+    """
+    sent = [name.strip().removeprefix("W/") for name in request.headers.get("if-none-match", "").split(",")]
+    return etag in sent or sent == ["*"]
+
+
 def json_body(request: HttpRequest, most_bytes: int) -> bytes:
     """The body of a request, not yet decoded: plain JSON in UTF-8, in one piece.
 

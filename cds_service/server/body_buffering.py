@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from cds_service.app import HTTPS_ONLY, create_app_from_environment
+from cds_service.cds_hooks.cors import Cors
 from cds_service.event_log.events import log_not_heard
 from cds_service.server.asgi_to_wsgi import Answer, Header, Scope, call, outcome
 from cds_service.settings.settings import read_settings
@@ -32,6 +33,7 @@ _LEAST_WAITING = 64  # so that a process of few threads does not refuse a handfu
 _OPERATORS = (b"/health/", b"/metrics")  # paths that have threads of their own
 _OPERATORS_THREADS = 3  # one waits for the database, one gathers metrics, one does the rest
 _HTTPS_ONLY = [(name.lower().encode(), text.encode()) for name, text in HTTPS_ONLY.items()]
+_ANY_ORIGIN = Cors(None)
 _BROKEN = (400, "structure", "the body ended before it was complete")
 _LATE = (408, "timeout", f"the body did not arrive within {_BODY_SECONDS:g} seconds: send the request again")
 _BUSY = (503, "throttled", "too many calls at once: send the request again later", (b"retry-after", b"2"))
@@ -59,7 +61,7 @@ def create_asgi_app_from_environment() -> Buffered:
         application,
         settings.threads,
         settings.max_body_bytes,
-        origins=application.extensions["cors_origins"],
+        cors=application.extensions["cors"],
         https_only=settings.is_production,
     )
     application.extensions["metrics"].requests_in_progress = buffered.in_progress
@@ -88,9 +90,9 @@ class _Lane:
 class Buffered:
     """The ASGI application. `most_bytes`: the largest body, which is the WSGI application's own limit, too.
 
-    A larger body is not read: the application gets its length without a body, and answers 413. `origins`: of the
-    browser pages that may read a refusal, None for any. `https_only`: a refusal has the header
-    Strict-Transport-Security. The application adds both to its own answers.
+    A larger body is not read: the application gets its length without a body, and answers 413. `cors`: which browser
+    pages may read a refusal. `https_only`: a refusal has the header Strict-Transport-Security. Answers of the
+    application have both already.
     """
 
     def __init__(
@@ -100,11 +102,11 @@ class Buffered:
         most_bytes: int,
         *,
         body_seconds: float = _BODY_SECONDS,
-        origins: Collection[str] | None = None,
+        cors: Cors = _ANY_ORIGIN,
         https_only: bool = False,
     ) -> None:
         self._application = application
-        self._origins = origins
+        self._cors = cors
         self._https_only = _HTTPS_ONLY if https_only else []
         self._calls = _Lane("call", threads)
         self._operators = _Lane("operator", _OPERATORS_THREADS)
@@ -128,7 +130,7 @@ class Buffered:
         except _Refused as refused:
             answer = refused.answer
             log_not_heard(answer.status)
-            added = [*self._https_only, *self._for_browsers(dict(scope["headers"]).get(b"origin"))]
+            added = [*self._https_only, *self._for_browsers(dict(scope["headers"]).get(b"origin", b""))]
             answer = Answer(answer.status, [*answer.headers, *added], answer.body)
         finally:
             self._free_bytes += body.held
@@ -138,14 +140,9 @@ class Buffered:
         if not read:
             await _linger(receive)
 
-    def _for_browsers(self, origin: bytes | None) -> list[Header]:
-        """Headers that let a page of a registered origin read a refusal; of any origin where `origins` is None."""
-        if origin is None:
-            return []
-        if self._origins is None:
-            return [(b"access-control-allow-origin", b"*")]
-        allowed = origin.decode("latin-1") in self._origins
-        return [(b"access-control-allow-origin", origin), (b"vary", b"Origin")] if allowed else [(b"vary", b"Origin")]
+    def _for_browsers(self, origin: bytes) -> list[Header]:
+        headers = self._cors.origin_headers(origin.decode("latin-1"))
+        return [(name.lower().encode(), text.encode("latin-1")) for name, text in headers]
 
     async def _collect(self, headers: Sequence[Header], receive: Receive, body: _Body) -> int:
         """Read the body into `body`, unless it is too large, and return its length.

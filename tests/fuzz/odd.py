@@ -29,6 +29,7 @@ _MARKER = re.compile('"(«[^»]*»)"')
 _TEXTS = [
     *("", " ", "\x00", "\x7f", "\u202e", "\u2028", "\ufeff", "e\u0301" * 50, "𝔅𝔞𝔠𝔨 🦴", "ß", "İ", "\U0010ffff"),
     *("<script>alert(1)</script>", "[x](javascript:x)", "{{context.patientId}}", "../../etc", "%00", "' OR 1=1 --"),
+    *("lab-plain,lab-lp5mo", "lab_plain", "a" * 65, "..", "*"),
     *("Patient/", "/", "#", "#held", "Patient/lab-plain", "urn:uuid:0", "http://[::1", "http://a:99999999/", "(" * 500),
     *("http://127.0.0.1:8113/fhir/R4", "http://127.0.0.1:8113/fhir/R4/Condition?_offset=20", "http://localhost:0"),
     *("Bundle", "Condition", "Procedure", "Patient", "OperationOutcome", "ServiceRequest", "Parameters", "null"),

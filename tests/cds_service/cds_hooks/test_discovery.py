@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 
 from cards.topic import Topic
 from tests.charts import SERVICE, hook_call, post
+from tests.registered_service import RegisteredService
 
 DISCOVERY = "/cds-services"
 SERVICE_ID = "lumbar-puncture-back-pain"
@@ -76,6 +80,66 @@ def test_head_has_the_headers_of_get_and_no_body(client: FlaskClient) -> None:
     head, get = client.head(DISCOVERY), client.get(DISCOVERY)
     assert (head.status_code, head.data, head.content_type) == (200, b"", get.content_type)
     assert head.content_length == len(get.data)
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize(
+    ("known", "status"),
+    [
+        pytest.param("{}", 304, id="the version there is"),
+        pytest.param("W/{}", 304, id="a weak name of it, as proxies that compress make"),
+        pytest.param('"of-yesterday", {}', 304, id="one of several versions"),
+        pytest.param("*", 304, id="any version"),
+        pytest.param('"of-yesterday"', 200, id="another version"),
+        pytest.param("ae883b47", 200, id="no ETag"),
+        pytest.param("", 200, id="nothing"),
+    ],
+)
+def test_a_client_that_has_the_document_is_told_so(client: FlaskClient, method: str, known: str, status: int) -> None:
+    """https://www.rfc-editor.org/rfc/rfc9110#name-304-not-modified: without a body, with the headers of the cache."""
+    first = client.get(DISCOVERY)
+    again = client.open(DISCOVERY, method=method, headers={"If-None-Match": known.format(first.headers["ETag"])})
+    assert (again.status_code, again.data) == (status, first.data if (status, method) == (200, "GET") else b"")
+    for name in ("ETag", "Cache-Control", "Access-Control-Allow-Origin"):
+        assert again.headers[name] == first.headers[name]
+
+
+def test_the_etag_names_the_document(make_app: Callable[..., Flask]) -> None:
+    """The same in every process, and another one for another document."""
+    first, again = (make_app().extensions["cds_services"] for _ in range(2))
+    assert first.discovery_etag == again.discovery_etag != replace(first, topics={}).discovery_etag
+
+
+UNREACHABLE = """
+[[clients]]
+name = "valley-practices"
+issuer = "https://valley.example.org"
+jwks_url = "https://127.0.0.1:1/keys"
+algorithms = ["ES384"]
+"""
+
+
+@pytest.mark.parametrize("token", [None, "Bearer eyJhbGciOiJub25lIn0.e30."])
+def test_open_discovery_needs_no_database_and_no_issuer(token: str | None, tmp_path: Path, empty_ledger: Path) -> None:
+    """R-1.1: a client whose call failed looks here whether the service is there at all."""
+    nowhere = "postgresql://nobody@127.0.0.1:1/none"
+    service = RegisteredService(
+        tmp_path, empty_ledger, registry=UNREACHABLE, key_sets={}, open_discovery=True, database_url=nowhere
+    )
+    assert service.call("Bearer eyJhbGciOiJub25lIn0.e30.").status_code != 200
+    answer = service.discover(token)
+    assert (answer.status_code, len(answer.get_json()["services"])) == (200, 2)
+    known = service.send(DISCOVERY, token, headers={"If-None-Match": answer.headers["ETag"]})
+    assert known.status_code == 304
+    service.close()
+
+
+def test_discovery_that_needs_a_token_says_nothing_without_one(tmp_path: Path, empty_ledger: Path) -> None:
+    """R-1.24: not even whether the client's version is the one there is."""
+    service = RegisteredService(tmp_path, empty_ledger)
+    refused = service.send(DISCOVERY, None, headers={"If-None-Match": "*"})
+    assert (refused.status_code, "ETag" in refused.headers) == (401, False)
+    service.close()
 
 
 def test_order_sign_stands_first_and_order_select_last_under_one_id(client: FlaskClient) -> None:

@@ -75,6 +75,8 @@ CALL = json.dumps(hook_call()).encode()
     [
         pytest.param("GET", "/cds-services", {}, b"", 200, id="discovery"),
         pytest.param("HEAD", "/cds-services/", {}, b"", 200, id="the head of discovery"),
+        pytest.param("GET", "/cds-services", {"If-None-Match": "*"}, b"", 304, id="discovery that is known"),
+        pytest.param("HEAD", "/cds-services", {"If-None-Match": "*"}, b"", 304, id="the head of one that is known"),
         pytest.param("PUT", SERVICE, JSON, CALL, 405, id="a method that is not taken"),
         pytest.param("GET", f"{SERVICE}/nothing", ORIGIN, b"", 404, id="an address where nothing is"),
         pytest.param("POST", "/cds-services/unknown", JSON, CALL, 404, id="a service that is not there"),

@@ -76,6 +76,18 @@ def wrong(path: str, code: str, values: dict[str, Any], field: str | None = None
 LEFT_OUT = {"is left out": ABSENT}
 NO_STRING = {"is null": None, "is a number": 5, "is a list": [CANARY], "is an object": {CANARY: CANARY}}
 NO_OBJECT = {"is a string": CANARY, "is a number": 5, "is a list": [CANARY]}
+NO_FHIR_ID = {  # where {} is a text that the answer must not have
+    "is a reference": "Patient/{}",
+    "names two patients": "{},pat-2",
+    "has another parameter": "{}&_count=1",
+    "has a blank": "{} 1",
+    "ends with a line break": "{}\n",
+    "has an underscore": "{}_1",
+    "has a letter beyond ASCII": "{}ñ",
+    "has a digit beyond ASCII": "{}٢",
+    "has 65 letters": "{:a<65}",
+    "is any": "*",
+}
 WRONG = [
     *wrong("hook", "required", LEFT_OUT),
     *wrong("hook", "structure", NO_STRING),
@@ -90,7 +102,7 @@ WRONG = [
     *wrong("context.userId", "structure", NO_STRING),
     *wrong("context.patientId", "required", LEFT_OUT | {"is empty": "", "is blank": " \n"}),
     *wrong("context.patientId", "structure", NO_STRING),
-    *wrong("context.patientId", "value", {"is a reference": f"Patient/{CANARY}"}),
+    *wrong("context.patientId", "value", {what: text.format(CANARY) for what, text in NO_FHIR_ID.items()}),
     *wrong("context.draftOrders", "required", LEFT_OUT),
     *wrong(
         "context.draftOrders", "structure", NO_OBJECT | {"is null": None, "is empty": {}, "is a Patient": patient()}

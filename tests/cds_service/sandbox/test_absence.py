@@ -11,8 +11,11 @@ import pytest
 from flask.testing import FlaskClient
 
 from cds_service.app import create_app
+from cds_service.sandbox import page
 from cds_service.sandbox.fhir_server.endpoints import bases
 from cds_service.settings.settings import Settings
+
+STATIC = sorted(f"static/{file.name}" for file in (Path(page.__file__).parent / "static").iterdir())
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +35,7 @@ def production(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FlaskClient
         *(f"/sandbox/{base.name}/metadata" for base in bases()),
         *(
             f"/sandbox/{name}"
-            for name in ("patients", "chart", "prefetch", "token/call", "details", "explanation", "static/sandbox.js")
+            for name in ("patients", "chart", "prefetch", "token/call", "details", "explanation", *STATIC)
         ),
     ],
 )
@@ -40,6 +43,13 @@ def test_production_has_no_sandbox(production: FlaskClient, path: str) -> None:
     query = {"base": "http://127.0.0.1/fhir", "patient": "lab-es"}
     assert production.get(path, query_string=query).status_code == 404
     assert production.post(path, json={}).status_code == 404
+
+
+@pytest.mark.parametrize("name", STATIC)
+def test_development_serves_each_file_that_production_does_not(client: FlaskClient, name: str) -> None:
+    response = client.get(f"/sandbox/{name}")
+    assert response.status_code == 200
+    response.close()
 
 
 @pytest.mark.slow

@@ -79,7 +79,5 @@ def test_a_body_that_breaks_off_is_refused(origin: str | None, allowed: str | No
     assert (refused, without_token) == (400, 401)
     assert by_us["Access-Control-Allow-Origin"] == allowed
     assert by_us["Strict-Transport-Security"] == "max-age=31536000"
-    if origin:
-        assert by_us.pop("Vary") == "Origin"
-        by_the_application.pop("Vary")
-        assert by_us == by_the_application
+    assert by_us["Vary"] == "Origin"
+    assert by_us == by_the_application
