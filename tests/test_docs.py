@@ -46,14 +46,26 @@ def test_links_between_documents_lead_somewhere(document: Path) -> None:
         assert (document.parent / target).exists(), target
 
 
-def test_security_names_modules_and_tests_that_exist() -> None:
-    """A property whose guard is gone is a claim."""
-    names = re.findall(r"`([\w/]+\.py)`", (ROOT / "SECURITY.md").read_text(encoding="utf-8"))
+@pytest.mark.parametrize("document", ["SECURITY.md", "docs/clinical-safety.md"])
+def test_modules_and_tests_that_a_document_names_exist(document: str) -> None:
+    """A property or a control whose guard is gone is a claim."""
+    names = re.findall(r"`([\w/]+\.py)`", (ROOT / document).read_text(encoding="utf-8"))
     files = [path.as_posix() for path in ROOT.glob("c*/**/*.py")] + [
         path.as_posix() for path in ROOT.glob("tests/**/*.py")
     ]
     assert names
     assert [name for name in names if not any(file.endswith("/" + name) for file in files)] == []
+
+
+def test_every_hazard_names_a_control_and_a_test() -> None:
+    safety = (ROOT / "docs" / "clinical-safety.md").read_text(encoding="utf-8")
+    rows = [row.split(" | ") for row in re.findall(r"^\| (H\d+ \|.*) \|$", safety, re.MULTILINE)]
+    assert [row[0] for row in rows] == [f"H{number}" for number in range(1, len(rows) + 1)]
+    assert len(rows) >= 12
+    for hazard, _, _, _, control, tests, initial, residual in rows:
+        assert re.search(r"`c\w+/[\w/]+\.py`", control), hazard
+        assert re.search(r"`tests/[\w/]+\.py`", tests), hazard
+        assert 1 <= int(residual) <= int(initial) <= 5, hazard
 
 
 def test_every_verb_teaches_what_it_does() -> None:
