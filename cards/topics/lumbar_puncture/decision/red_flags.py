@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from enum import StrEnum
 
 from cards.content.service import INDICATORS
-from cards.fhir.dates import days_from, exactly, until
+from cards.fhir.dates import DateRange, days_from, exactly, until
 from cards.record.chart_entry import ChartEntry
 from cards.record.problem import Evidence, Problem
 from cards.topics.lumbar_puncture.content import LumbarPunctureContent as Topic
@@ -62,6 +62,8 @@ class RedFlagRule:
         self._ordered = ordered
         self._topic = topic
         self._today = today
+        oldest = today - timedelta(days=topic.service.after_puncture.look_back_days)
+        self._look_back = DateRange(oldest, today, "")  # an undated puncture was done at some time in it
 
     def find(self) -> RedFlags:
         """Every flag, each piece of evidence under the first, the gravest, of the kinds that it counts for; what counts
@@ -110,14 +112,15 @@ class RedFlagRule:
 
     def _new_evidence(self, kind: RedFlagKind, problem: Problem, puncture: Puncture) -> tuple[Evidence, ...]:
         """What is new since the puncture, or was not known before. Another old problem may make a flag known before."""
-        known_by_another = any(self._problems.of(name).known_before(puncture.on) for name in kind.known_by)
+        on = puncture.on or self._look_back
+        known_by_another = any(self._problems.of(name).known_before(on) for name in kind.known_by)
         if known_by_another:
             return tuple(
                 source
-                for source in problem.new_since(puncture.on)
+                for source in problem.new_since(on)
                 if source.began is not None or source.since_event or source.is_changed
             )
-        return problem.may_be_new_since(puncture.on)
+        return problem.may_be_new_since(on)
 
     def _is_in_window(self, source: Evidence, kind: RedFlagKind, puncture: Puncture) -> bool:
         """Whether the onset is not certainly outside the window; a recorded date stands for it, else today does."""

@@ -138,7 +138,7 @@ def is_lumbar_puncture(reading: OrderReading, topic: Topic) -> bool:
     if any(match.mention and ABOUT in match.mention.modifiers for match in reading.matches):
         return False
     near_misses = [match for match in reading.certain if match.value_set == settings.near_miss]
-    if any(match.code for match in near_misses) or (near_misses and not any(match.code for match in certain)):
+    if near_misses and not any(match.code for match in certain):
         return False
     if any(match.value_set == settings.lumbar_puncture for match in certain):
         return True

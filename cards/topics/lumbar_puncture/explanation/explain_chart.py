@@ -90,7 +90,7 @@ def describe_ruling(kind: RedFlagKind, assessment: Assessment) -> str:
     """Whether a kind of red flag counts, and if not, why, with the limits that were compared."""
     punctures = assessment.punctures.all
     if not punctures:
-        return "does not count: no lumbar puncture is known"
+        return "does not count: no lumbar puncture within the look-back is known"
     rulings = [assessment.flag_rule.judge(kind, puncture)[0] for puncture in punctures]
     ruling = Ruling.COUNTS if Ruling.COUNTS in rulings else rulings[0]
     if ruling is Ruling.COUNTS:

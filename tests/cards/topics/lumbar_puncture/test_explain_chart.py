@@ -39,7 +39,7 @@ NUMB_LEG = coded(SNOMED, "309537005")
 STRAIN = coded(ICD_10_CM, "S39.012A")
 CHEMOTHERAPY = coded(CPT, "96450")
 RESOLVED: dict[str, Any] = {"clinicalStatus": "resolved"}
-COMPLAINT = "no finding: back pain on record, not certainly older than the puncture, is the complaint itself"
+COMPLAINT = "no finding: earlier back pain, not certainly older than the puncture, is the complaint itself"
 
 
 def ago(days: int) -> str:
@@ -108,31 +108,46 @@ def roles_of(topic: Topic, *chart: Any, drafts: Any = None) -> list[str]:
         ),
         pytest.param(
             [puncture(3, CHEMOTHERAPY | {"text": "Ommaya reservoir"})],
-            ["not a lumbar puncture, for it speaks of a reservoir or a pump"],
+            ["not a lumbar puncture, because it names a reservoir or a pump"],
             id="into a device",
         ),
-        pytest.param([puncture(3, coded(CPT, "62273"))], ["near miss, not a lumbar puncture"], id="near miss"),
-        pytest.param([condition(PAIN, onsetDateTime=ago(9)), puncture()], ["back pain, active", COMPLAINT], id="pain"),
+        pytest.param(
+            [puncture(3, coded(CPT, "62273"))], ["a similar procedure, not a lumbar puncture"], id="near miss"
+        ),
+        pytest.param(
+            [condition(PAIN, onsetDateTime=ago(9)), puncture()],
+            [f"pain: new since: began {ago(9)}, lumbar puncture {ago(20)}", COMPLAINT],
+            id="pain",
+        ),
         pytest.param(
             [condition(PAIN, onsetDateTime=ago(900)), puncture()],
-            ["back pain, active", "finding, told as back pain on record (lumbar)"],
+            [
+                f"pain: known before: began {ago(900)}, lumbar puncture {ago(20)}",
+                "finding, listed as earlier back pain (lumbar)",
+            ],
             id="pain before the puncture",
         ),
         pytest.param(
             [condition(PAIN, **RESOLVED), puncture()],
-            ["back pain that has abated, so it is no pain", "no finding: back pain on record is resolved, and heals"],
+            ["pain: over, or history", "no finding: earlier back pain is resolved, and heals"],
             id="pain that has abated",
         ),
-        pytest.param([condition(NUMB_LEG, onsetDateTime=ago(9)), puncture()], ["nerve symptom since the puncture"]),
-        pytest.param([condition(NUMB_LEG, **RESOLVED), puncture()], ["no nerve symptom: not active"], id="numb once"),
+        pytest.param(
+            [condition(NUMB_LEG, onsetDateTime=ago(9)), puncture()],
+            [f"nerve symptom: new since: began {ago(9)}, lumbar puncture {ago(20)}"],
+            id="numb since",
+        ),
+        pytest.param(
+            [condition(NUMB_LEG, **RESOLVED), puncture()], ["nerve symptom: over, or history"], id="numb once"
+        ),
         pytest.param(
             [condition(NUMB_LEG, onsetDateTime=ago(900)), puncture()],
-            ["no nerve symptom: it began before the puncture"],
+            [f"nerve symptom: known before: began {ago(900)}, lumbar puncture {ago(20)}"],
             id="numb before",
         ),
         pytest.param(
             [condition(NUMB_LEG)],
-            ["no nerve symptom: no completed lumbar puncture within 365 days"],
+            ["nerve symptom: present; no lumbar puncture with a date to compare with"],
             id="numb without a puncture",
         ),
     ],
@@ -141,49 +156,95 @@ def test_the_part_of_punctures_and_complaints(topic: Topic, chart: list[Any], ro
     assert roles_of(topic, *chart) == roles
 
 
+NO_DATE = "present; no lumbar puncture with a date to compare with"
+
+
 @pytest.mark.parametrize(
-    ("chart", "role"),
+    ("chart", "beside_pain", "alone", "standing"),
     [
-        pytest.param([condition(FEVER, onsetDateTime=ago(2)), puncture(5)], "counts", id="fever"),
-        pytest.param([condition(FEVER), puncture(5)], "does not count: it began before the puncture", id="before"),
-        pytest.param([condition(FEVER, onsetDateTime=ago(5), **RESOLVED), puncture(9)], "does not count: not active"),
+        pytest.param(
+            [condition(FEVER, onsetDateTime=ago(2)), puncture(5)],
+            "does not count: only beside another problem that is new since the puncture (back-pain)",
+            "counts",
+            f"new since: began {ago(2)}, lumbar puncture {ago(5)}",
+            id="fever",
+        ),
+        pytest.param(
+            [condition(FEVER, onsetDateTime=ago(2)), condition(PAIN, id="pain", onsetDateTime=ago(3)), puncture(5)],
+            "counts",
+            "counts",
+            f"new since: began {ago(2)}, lumbar puncture {ago(5)}",
+            id="fever with back pain",
+        ),
+        pytest.param(
+            [condition(FEVER), puncture(5)],
+            "does not count: known before the puncture",
+            "does not count: known before the puncture",
+            f"known before: began 2019-03, lumbar puncture {ago(5)}",
+            id="before",
+        ),
+        pytest.param(
+            [condition(FEVER, onsetDateTime=ago(5), **RESOLVED), puncture(9)],
+            "does not count: not present today",
+            "does not count: not present today",
+            "over, or history",
+            id="over",
+        ),
         pytest.param(
             [condition(FEVER, onsetDateTime=ago(2)), puncture(17)],
-            "does not count: outside its window of 14 days after the puncture",
+            "does not count: its onset lies outside the window after the puncture (day 0 to 14)",
+            "does not count: its onset lies outside the window after the puncture (day 0 to 14)",
+            f"new since: began {ago(2)}, lumbar puncture {ago(17)}",
             id="outside its window",
         ),
         pytest.param(
+            [condition(FEVER, onsetDateTime=ago(15)), puncture(16)],
+            "does not count: its latest evidence is too long ago for a red flag (14 days)",
+            "does not count: its latest evidence is too long ago for a red flag (14 days)",
+            f"new since: began {ago(15)}, lumbar puncture {ago(16)}",
+            id="long ago",
+        ),
+        pytest.param(
             [condition(FEVER, onsetDateTime=ago(2)), puncture(None)],
-            "does not count: its window of 14 days needs the date of the puncture",
+            "does not count: only beside another problem that is new since the puncture (back-pain)",
+            "does not count: its window needs the date of the puncture",
+            NO_DATE,
             id="a window without a date",
         ),
         pytest.param(
             [condition(FEVER), puncture(400)],
-            "does not count: no lumbar puncture within 365 days",
+            "does not count: no lumbar puncture within the look-back is known",
+            "does not count: no lumbar puncture within the look-back is known",
+            NO_DATE,
             id="no puncture",
         ),
     ],
 )
-def test_whether_a_red_flag_counts(topic: Topic, chart: list[Any], role: str) -> None:
-    assert roles_of(topic, *chart) == [f"red flag, fever: {role}"]
+def test_whether_a_red_flag_counts(topic: Topic, chart: list[Any], beside_pain: str, alone: str, standing: str) -> None:
+    assert roles_of(topic, *chart) == [
+        f"red flag, fever with back pain (critical): {beside_pain}; {standing}",
+        f"red flag, fever (warning): {alone}; {standing}",
+    ]
 
 
 def test_a_red_flag_for_which_the_puncture_was_done(topic: Topic) -> None:
     flag = condition(MENINGITIS, onsetDateTime=ago(3))
     for reason in ({"reasonReference": [{"reference": "Condition/condition-1"}]}, {"reasonCode": [MENINGITIS]}):
         (role,) = (one for one in roles_of(topic, flag, puncture(3, **reason)) if one.startswith("red flag"))
-        assert role == "red flag, meningitis: does not count: it is the reason of the puncture"
+        assert role.startswith(
+            "red flag, meningitis or encephalitis (critical): does not count: it is, or is explained by"
+        )
 
 
 @pytest.mark.parametrize(
     ("resource", "role"),
     [
-        pytest.param(condition(), "finding, told as spinal stenosis (lumbar)", id="stenosis"),
-        pytest.param(condition(coded(ICD_10_CM, "M48.00")), "finding, told as spinal stenosis", id="no level"),
+        pytest.param(condition(), "finding, listed as spinal stenosis (lumbar)", id="stenosis"),
+        pytest.param(condition(coded(ICD_10_CM, "M48.00")), "finding, listed as spinal stenosis", id="no level"),
         pytest.param(
             condition({"text": "Spinal metastasis"}),
-            "finding, serious, told as cancer that may involve the spine",
-            id="tumour",
+            "finding, serious, listed as cancer that may involve the spine",
+            id="tumor",
         ),
         pytest.param(
             condition(STRAIN, onsetDateTime=ago(9), **RESOLVED),
@@ -205,7 +266,7 @@ def test_a_red_flag_for_which_the_puncture_was_done(topic: Topic) -> None:
         ),
         pytest.param(
             procedure({"text": "Lumbar laminectomy"}, status="in-progress"),
-            "no finding: earlier spinal surgery, a procedure that was not completed",
+            "no finding: spinal surgery, a procedure that was not completed",
             id="not completed",
         ),
         pytest.param(condition(verificationStatus="refuted"), "none: refuted or entered in error", id="refuted"),

@@ -12,7 +12,7 @@ from cards.explanation.explain import Explained, SessionToExplain, explain
 from cards.fhir.draft_orders import read_draft_orders
 from cards.topic import Topic
 from cards.topics.lumbar_puncture.decision.pain import Pain, PainClass, WhyUnknown
-from cards.topics.lumbar_puncture.explanation.explain_decision import DecisionExplanation
+from cards.topics.lumbar_puncture.explanation.explain_decision import _UNKNOWN, DecisionExplanation
 from tests.cards.topics.lumbar_puncture.test_explain_chart import (
     FEVER,
     MRI,
@@ -28,6 +28,7 @@ from tests.charts import ASTHMA, CPT, coded, condition, order, searchset
 PAIN_SINCE = condition(PAIN, onsetDateTime=ago(9))
 NUMB_SINCE = condition(NUMB_LEG, id="numb", onsetDateTime=ago(9))
 LIMB_MRI = order(coded(CPT, "95908"), reasonCode=[ASTHMA])  # a work-up that states another reason
+LIMITS = "(expected: up to 7, rule out first: up to 30)"
 NO_PUNCTURE = "no completed lumbar puncture within 365 days"
 
 
@@ -36,7 +37,7 @@ def explained(topic: Topic, drafts: Any, chart: Any, **section: bool) -> Explain
     raw = json.dumps(searchset(*drafts)).encode()
     by_key = {key: entries[resource_type] for key, resource_type in topic.service.resource_types.items()}
     orders = read_draft_orders(raw, None)
-    return explain(topic, SessionToExplain(raw, orders, {}, given.found, given.record, by_key, ""), TODAY)
+    return explain(topic, SessionToExplain(raw, orders, {}, given.triage, given.record, by_key, ""), TODAY)
 
 
 def why_not(topic: Topic, drafts: Any, chart: Any, **section: bool) -> dict[str, str]:
@@ -65,7 +66,7 @@ def why_not(topic: Topic, drafts: Any, chart: Any, **section: bool) -> dict[str,
             {
                 "what-to-expect": "no lumbar puncture is ordered",
                 "confounders": "no lumbar puncture is ordered",
-                "nerve-symptoms": "told in pain-after-puncture",
+                "nerve-symptoms": "covered in pain-after-puncture",
                 "red-flags": "no red flag counts",
             },
             id="pain and numbness",
@@ -74,8 +75,8 @@ def why_not(topic: Topic, drafts: Any, chart: Any, **section: bool) -> dict[str,
             [order()],
             [NUMB_SINCE, condition(), puncture()],
             {
-                "confounders": "told in nerve-symptoms",
-                "pain-after-puncture": "told in nerve-symptoms",
+                "confounders": "covered in nerve-symptoms",
+                "pain-after-puncture": "covered in nerve-symptoms",
                 "red-flags": "no red flag counts",
             },
             id="numbness alone",
@@ -105,7 +106,7 @@ def why_not(topic: Topic, drafts: Any, chart: Any, **section: bool) -> dict[str,
             [condition(), puncture()],
             dict.fromkeys(
                 ("pain-after-puncture", "nerve-symptoms"),
-                "another puncture is ordered, and no complaint is dated since the last one",
+                "no complaint began since the last puncture",
             )
             | {"red-flags": "no red flag counts"},
             id="weekly treatment",
@@ -116,7 +117,7 @@ def why_not(topic: Topic, drafts: Any, chart: Any, **section: bool) -> dict[str,
             dict.fromkeys(("what-to-expect", "confounders"), "no lumbar puncture is ordered")
             | dict.fromkeys(
                 ("pain-after-puncture", "nerve-symptoms"),
-                "every work-up states another reason, and the chart holds no complaint",
+                "every work-up states another reason, and no complaint or red flag began since the puncture",
             )
             | {"red-flags": "no red flag counts"},
             id="another reason",
@@ -127,7 +128,7 @@ def why_not(topic: Topic, drafts: Any, chart: Any, **section: bool) -> dict[str,
             {
                 "what-to-expect": "no lumbar puncture is ordered",
                 "confounders": "no lumbar puncture is ordered",
-                "nerve-symptoms": "no nerve symptom since the puncture",
+                "nerve-symptoms": "no nerve symptom that may be new since the puncture",
                 "red-flags": "no red flag counts",
             },
             id="pain alone",
@@ -140,7 +141,7 @@ def test_why_a_card_stays_away(topic: Topic, drafts: Any, chart: Any, reasons: d
 
 def test_where_the_chart_could_not_be_had(topic: Topic) -> None:
     reasons = why_not(topic, [order()], [], obtained=False)
-    assert reasons["confounders"] == "no finding: the conditions could not be read"
+    assert reasons["confounders"] == "not known: the conditions could not be read"
     assert reasons["red-flags"] == "no lumbar puncture is known: the procedures could not be read"
     refused = why_not(topic, [order(MRI)], [], obtained=False)
     assert set(refused.values()) == {"412: the procedures could not be read"}
@@ -172,8 +173,9 @@ def decision(topic: Topic, drafts: Any, chart: Any, label: str, **section: bool)
             20,
             [
                 "lingering: Condition/condition-1",
-                f"it began on {ago(9)}, 11 days after the puncture (late onset: more than 90)",
-                "the puncture was 20 days ago (expected: up to 7)",
+                f"Condition/condition-1: new since: began {ago(9)}, lumbar puncture {ago(20)}",
+                f"the puncture was 20 days ago {LIMITS}",
+                "onset 11 days after the puncture (late onset: more than 90)",
                 "it has lasted 9 days (chronic: more than 90)",
             ],
             id="exact dates",
@@ -183,9 +185,8 @@ def decision(topic: Topic, drafts: Any, chart: Any, label: str, **section: bool)
             20,
             [
                 "pre-existing: Condition/condition-1",
-                f"it began on {ago(21)}, 1 day before the puncture (late onset: more than 90)",
-                "the puncture was 20 days ago (expected: up to 7)",
-                "it has lasted 21 days (chronic: more than 90)",
+                f"Condition/condition-1: known before: began {ago(21)}, lumbar puncture {ago(20)}",
+                f"the puncture was 20 days ago {LIMITS}",
             ],
             id="before the puncture",
         ),
@@ -194,8 +195,9 @@ def decision(topic: Topic, drafts: Any, chart: Any, label: str, **section: bool)
             1,
             [
                 "unknown (its onset is too imprecise): Condition/condition-1",
-                "it began on 2026-11, from 20 days before to 1 day after the puncture (late onset: more than 90)",
-                "the puncture was 1 day ago (expected: up to 7)",
+                f"Condition/condition-1: present; the dates do not decide: began 2026-11, lumbar puncture {ago(1)}",
+                f"the puncture was 1 day ago {LIMITS}",
+                "onset from 20 days before to 1 day after the puncture (late onset: more than 90)",
                 "it has lasted 0 to 21 days (chronic: more than 90)",
             ],
             id="an imprecise onset",
@@ -203,7 +205,10 @@ def decision(topic: Topic, drafts: Any, chart: Any, label: str, **section: bool)
         pytest.param(
             None,
             None,
-            ["unknown (the pain has no onset, the puncture has no date): Condition/condition-1"],
+            [
+                "unknown (the pain has no onset, the puncture has no date): Condition/condition-1",
+                "Condition/condition-1: present; no lumbar puncture with a date to compare with",
+            ],
             id="no dates",
         ),
     ],
@@ -217,7 +222,7 @@ def test_pain_is_told_with_the_dates_that_were_compared(
 def test_pain_that_was_recorded_before_the_puncture(topic: Topic) -> None:
     pain = condition(PAIN, onsetDateTime=None, recordedDate=ago(30))
     assert decision(topic, [order(MRI)], [pain, puncture(20)], "pain")[1].startswith(
-        f"it was recorded on {ago(30)}, 10 days before the puncture"
+        f"Condition/condition-1: known before: recorded {ago(30)}, lumbar puncture {ago(20)}"
     )
 
 
@@ -226,12 +231,12 @@ def test_everything_that_may_not_be_known_of_pain_has_its_words(topic: Topic) ->
     pain = Pain(PainClass.UNKNOWN, None, None, tuple(WhyUnknown))
     facts = DecisionExplanation(replace(given, pain=pain), topic).decision()
     (words, *_) = (text for label, text in facts if label == "pain")
-    assert words.count(",") == len(WhyUnknown) - 1
+    assert all(_UNKNOWN[why] in words for why in WhyUnknown)
 
 
 @pytest.mark.parametrize(
     ("onset", "words"),
-    [(ago(9), "for 42 days at most"), (ago(43), "for more than 42 days"), (None, "nobody knows for how long")],
+    [(ago(9), "for 42 days at most"), (ago(43), "for more than 42 days"), (None, "for an unknown time")],
 )
 def test_how_long_a_nerve_symptom_has_lasted(topic: Topic, onset: str | None, words: str) -> None:
     chart = [condition(NUMB_LEG, onsetDateTime=onset), puncture(60)]
@@ -241,12 +246,19 @@ def test_how_long_a_nerve_symptom_has_lasted(topic: Topic, onset: str | None, wo
 def test_orders_red_flags_findings_and_gaps_are_listed(topic: Topic) -> None:
     chart = [condition(FEVER, id=None, onsetDateTime=ago(1)), condition(id="stenosis"), puncture(12)]
     drafts = [order(priority="stat"), order(MRI), order(MRI)]
-    assert decision(topic, drafts, chart, "orders") == ["1 for a lumbar puncture, urgent; 2 that work up back pain"]
-    assert decision(topic, [LIMB_MRI], chart, "orders") == ["1 that works up back pain, every one for another reason"]
-    assert decision(topic, drafts, chart, "red flags") == ["fever: a Condition without id"]
+    assert decision(topic, drafts, chart, "orders") == [
+        "1 for a lumbar puncture, urgent",
+        "a work-up, what it orders: counts",
+        "a work-up, what it orders: counts",
+    ]
+    assert decision(topic, [LIMB_MRI], chart, "orders") == ["a work-up, what it orders: counts"]  # since a fever began
+    assert decision(topic, [LIMB_MRI], [puncture()], "orders") == [
+        "a work-up, what it orders: does not count by itself"
+    ]
+    assert decision(topic, drafts, chart, "red flags") == ["fever (warning): a Condition without id"]
     assert decision(topic, drafts, chart, "findings") == ["spinal stenosis (lumbar): Condition/stenosis"]
     assert decision(topic, drafts, [*chart, condition({})], "chart", complete=False) == [
         "there are more conditions than these",
-        "1 of the conditions could not be understood",
+        "1 of the conditions could not be read",
         "there are more procedures than these",
     ]

@@ -111,7 +111,7 @@ def test_what_counts_as_a_finding_today(topic: Topic, resource: Any, expected: l
                 condition({"text": "Lumbar disc protrusion"}, id="d"),
                 condition(),
             ],
-            ["spinal-stenosis lumbar", "disc-displacement lumbar", "back-pain-history lumbar"],
+            ["spinal-stenosis lumbar", "disc-displacement lumbar", "back-pain lumbar"],
             id="the more specific kind first",
         ),
     ],

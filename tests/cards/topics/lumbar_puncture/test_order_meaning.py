@@ -33,41 +33,77 @@ def taken_for(topic: Topic, *drafts: Any, **more: Any) -> str:
 @pytest.mark.parametrize(
     ("draft", "expected"),
     [
-        pytest.param(order(), "a lumbar puncture, by SNOMED CT 277762005", id="a lumbar puncture"),
-        pytest.param(order({"text": "Spinal tap"}), "a lumbar puncture, by its words", id="in words"),
-        pytest.param(order(CHEMOTHERAPY), "a lumbar puncture, by CPT 96450", id="intrathecal chemotherapy"),
+        pytest.param(
+            order(),
+            "a lumbar puncture: lumbar-puncture, by SNOMED CT 277762005; lumbar-puncture, by its words",
+            id="a lumbar puncture",
+        ),
+        pytest.param(order({"text": "Spinal tap"}), "a lumbar puncture: lumbar-puncture, by its words", id="in words"),
+        pytest.param(
+            order(CHEMOTHERAPY),
+            "a lumbar puncture: intrathecal-chemotherapy, by CPT 96450",
+            id="intrathecal chemotherapy",
+        ),
         pytest.param(
             order(CHEMOTHERAPY | {"text": "via Ommaya reservoir"}),
-            "not a lumbar puncture, for it speaks of a reservoir or a pump: intrathecal-chemotherapy, by CPT 96450",
+            "not a lumbar puncture, because the draft names a reservoir or a pump: "
+            "intrathecal-chemotherapy, by CPT 96450",
             id="into a device",
         ),
-        pytest.param(order(MRI), "works up back pain: spine-imaging, by CPT 72148", id="imaging"),
+        pytest.param(order(MRI), "a work-up: what it orders (spine-imaging, by CPT 72148)", id="imaging"),
         pytest.param(
             order(coded(CPT, "71046"), reasonCode=[PAIN]),
-            "works up back pain because of its reason: back-pain, by ICD-10-CM M54.50",
+            "a work-up: its reason is a complaint (back-pain, by ICD-10-CM M54.50)",
             id="by its reason",
         ),
-        pytest.param(order(coded(CPT, "62273")), "near miss: not-lumbar-puncture, by CPT 62273", id="a near miss"),
+        pytest.param(
+            order(coded(CPT, "62273")),
+            "a similar order, not a lumbar puncture: not-lumbar-puncture, by CPT 62273",
+            id="a near miss",
+        ),
         pytest.param(
             order({"text": "No lumbar puncture"}),
-            "not ours: a lumbar puncture in words only, denied, doubted or part of another name",
+            "not ours: its words mention lumbar-puncture, and deny it or doubt it",
             id="denied",
         ),
         pytest.param(
             order({"text": "Possible lumbar puncture"}),
-            "not ours: a lumbar puncture in words only, denied, doubted or part of another name",
+            "not ours: its words mention lumbar-puncture, and deny it or doubt it",
             id="doubted",
         ),
-        pytest.param(order(PAIN), "not ours: a reason, not an order: back-pain, by ICD-10-CM M54.50", id="a complaint"),
+        pytest.param(
+            order(PAIN), "a work-up: its reason is a complaint (back-pain, by ICD-10-CM M54.50)", id="a complaint"
+        ),
         pytest.param(order(ASTHMA), "not ours: 1 code looked up, none in our value sets", id="another code"),
         pytest.param(order({"text": "Chest film"}), "not ours: no code, and words we do not know", id="other words"),
         pytest.param(order({}), "not ours: neither code nor words", id="nothing"),
         pytest.param(order(status="revoked"), "over: status revoked", id="revoked"),
         pytest.param(order(doNotPerform=True), "not placed: doNotPerform", id="not to be performed"),
         pytest.param(
-            {"resourceType": "MedicationRequest"},
-            "not a service order: MedicationRequest is passed over",
+            {"resourceType": "MedicationRequest", "medicationCodeableConcept": {"text": "Ibuprofen"}},
+            "a medication, which adds no risk that we know",
             id="a medication",
+        ),
+        pytest.param(
+            {"resourceType": "MedicationRequest", "medicationCodeableConcept": {"text": "Warfarin 5 mg"}},
+            "a medication that adds a risk: risk-anticoagulant, by its words",
+            id="an anticoagulant",
+        ),
+        pytest.param(
+            order({"text": "Consent for lumbar puncture"}),
+            "a task about a lumbar puncture, and none itself: “Consent”, “for”",
+            id="a task about a lumbar puncture",
+        ),
+        pytest.param(
+            order(category=[{"text": "Education"}]),
+            "a task about a lumbar puncture, by its category",
+            id="a task by its category",
+        ),
+        pytest.param(
+            order(MRI, reasonCode=[ASTHMA]),
+            "a work-up: what it orders (spine-imaging, by CPT 72148); it states another reason, so it counts only "
+            "where something began since the puncture",
+            id="a work-up for another reason",
         ),
         pytest.param(condition(), "not an order: a Condition, which may be the reason of one", id="a Condition"),
         pytest.param({"id": "x"}, "could not be read: no resourceType", id="no resourceType"),
@@ -81,7 +117,8 @@ def test_what_an_order_was_taken_for(topic: Topic, draft: Any, expected: str) ->
 
 def test_an_order_that_is_not_selected(topic: Topic) -> None:
     assert taken_for(topic, order(), selections=["ServiceRequest/other"]) == (
-        "not selected; it would be: a lumbar puncture, by SNOMED CT 277762005"
+        "not selected; it would be: a lumbar puncture: lumbar-puncture, by SNOMED CT 277762005; "
+        "lumbar-puncture, by its words"
     )
     assert taken_for(topic, order(), selections=["ServiceRequest/order-1"]).startswith("a lumbar puncture")
 
@@ -93,12 +130,14 @@ def test_a_reason_that_is_told_elsewhere(topic: Topic) -> None:
     assert ("reason", f"Condition/9: not told in the call: {UNTOLD}") in facts
     assert facts[-1] == (
         "taken for",
-        "not ours: 1 code looked up, none in our value sets (unless Condition/9 is back pain or numbness)",
+        "not ours: 1 code looked up, none in our value sets (unless Condition/9 is a complaint or a red flag)",
     )
     known = {"Condition/9": CodeableConcept([Coding(ICD_10_CM, "M54.50", "Low back pain")])}
     _, facts = explained(topic, draft, looked_up=known)
     assert ("reason", "Condition/9: “Low back pain”; codes: ICD-10-CM M54.50") in facts
-    assert facts[-1][1] == "works up back pain because of its reason: back-pain, by ICD-10-CM M54.50"
+    assert facts[-1][1] == (
+        "a work-up: its reason is a complaint (back-pain, by ICD-10-CM M54.50; back-pain, by its words)"
+    )
 
 
 def test_an_order_is_shown_with_its_words_and_codes(topic: Topic) -> None:

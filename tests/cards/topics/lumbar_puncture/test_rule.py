@@ -45,7 +45,7 @@ OIDS = {SNOMED: "6.96", CPT: "6.12", PCS: "6.4", ICD_9: "6.104", LOINC: "6.1"}
 MRI = coded(CPT, "72148")
 PUNCTURE = procedure(LUMBAR_PUNCTURE, performedDateTime="2026-11-08")
 PAIN = condition(coded(ICD_10_CM, "M54.50"), id="pain", onsetDateTime="2026-11-09")
-RETENTION = condition(coded(ICD_10_CM, "R33.9"), id="retention", onsetDateTime="2026-11-10")
+CAUDA_EQUINA = condition(coded(ICD_10_CM, "G83.4"), id="ces", onsetDateTime="2026-11-10")
 DEVICES = ["via Ommaya reservoir", "intrathecal PUMP refill", "intraventricular", "por reservorio", "bomba intratecal"]
 
 
@@ -130,8 +130,7 @@ def test_words_for_a_lumbar_puncture_are_recognised(topic: Topic, text: str) -> 
     assert is_lumbar_puncture(topic, order({"text": text}))
 
 
-@pytest.mark.parametrize("word", ["epidural", "blood patch", "myelogram", "cisternal", "thoracic", "drain", "shunt",
-                                  "LP shunt", "LP(a)", "sympathetic", "facet", "nerve block"])  # fmt: skip
+@pytest.mark.parametrize("word", ["epidural", "blood patch", "myelogram", "LP shunt", "facet"])
 def test_words_that_mean_something_else_are_rejected_wherever_they_stand(topic: Topic, word: str) -> None:
     """clinical.md 2a, text fallback."""
     for text in (
@@ -141,6 +140,15 @@ def test_words_that_mean_something_else_are_rejected_wherever_they_stand(topic: 
         f"LP diagnostic {word}",
     ):
         assert not is_lumbar_puncture(topic, order({"text": text})), text
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Cisternal puncture", "Lumbar drain placement", "Lumboperitoneal shunt", "Lumbar sympathetic block",
+     "Lumbar nerve root block", "Thoracic epidural"],
+)  # fmt: skip
+def test_procedures_of_the_same_region_are_silent(topic: Topic, text: str) -> None:
+    assert not is_lumbar_puncture(topic, order({"text": text}))
 
 
 @pytest.mark.parametrize(
@@ -181,7 +189,7 @@ def test_an_empty_chart_gets_what_to_expect_with_the_instruction_as_a_suggestion
     (action,) = suggestion.actions
     assert action.type == "update"
     assert "sore back" in json.loads(action.resource)["patientInstruction"]
-    assert len(card.override_reasons) == 6
+    assert 3 <= len(card.override_reasons) <= 5
 
 
 def test_every_lumbar_puncture_of_the_session_is_updated_by_the_one_suggestion(topic: Topic) -> None:
@@ -216,7 +224,7 @@ def test_an_urgent_order_gets_what_to_expect_alone_and_waits_for_no_chart(
 
 def test_a_red_flag_outranks_the_urgency_of_an_order(topic: Topic) -> None:
     """design.md 5: red flags still outrank it, and nothing reassures beside them."""
-    (card,) = cards(topic, order(priority="stat"), chart=[PUNCTURE, RETENTION, condition()]).values()
+    (card,) = cards(topic, order(priority="stat"), chart=[PUNCTURE, CAUDA_EQUINA, condition()]).values()
     assert (card.key, card.indicator, card.suggestions) == ("red-flags", "critical", ())
 
 
@@ -226,26 +234,21 @@ def test_an_urgent_order_for_something_else_changes_nothing(topic: Topic) -> Non
     assert answer["what-to-expect"].suggestions
 
 
-def test_a_tumour_is_never_called_a_contributor(topic: Topic) -> None:
-    tumour = condition({"text": "Spinal metastasis"}, id="t")
-    alone = cards(topic, order(), chart=[tumour])["confounders"]
-    assert "evaluation in its own right" in alone.summary
-    assert "**Possible contributors" not in alone.detail
-    both = cards(topic, order(), chart=[tumour, condition()])["confounders"]
-    assert "tumour" not in both.summary
-    assert (
-        both.detail.index("Condition/condition-1")
-        < both.detail.index("in its own right")
-        < both.detail.index("Condition/t")
-    )
+def test_a_tumor_is_never_called_a_contributor(topic: Topic) -> None:
+    tumor = condition({"text": "Spinal metastasis"}, id="t")
+    alone = cards(topic, order(), chart=[tumor])["confounders"]
+    assert "evaluate on its own" in alone.summary
+    assert "ontributor" not in alone.summary + alone.detail
+    both = cards(topic, order(), chart=[tumor, condition()])["confounders"]
+    assert both.summary.startswith("Chart shows cancer")
+    assert {entry.value_set for entry in both.provenance} == {"spinal-malignancy", "spinal-stenosis"}
 
 
 def test_a_chart_that_could_not_be_read_is_not_called_empty(topic: Topic) -> None:
     found = triaged(topic, order())
     assert found is not None
     (card,) = evaluate(topic, found, record(SectionRead(obtained=False), SectionRead()), TODAY)
-    assert "could not be read" in card.summary
-    assert "Not checked" in card.detail
+    assert "not available" in card.summary
 
 
 @pytest.mark.parametrize(
@@ -267,9 +270,9 @@ def test_links_are_in_the_patients_language_where_a_page_is_known(
 
 
 def test_every_card_has_a_summary_a_source_and_its_evidence(topic: Topic) -> None:
-    """R-4.21, R-4.35; design.md 5: every card names its evidence."""
+    """R-4.21, R-4.35; design.md 5.7: one line of sources, and a link to the evidence."""
     for card in cards(topic, order(), chart=[condition()]).values():
         assert 0 < len(card.summary) < 140
-        assert card.source.url.startswith("https://www.spineinfo.com/")
-        assert "**Evidence**" in card.detail
+        assert card.source.url.startswith("https://")
+        assert "Sources: " in card.sources
         assert "{" not in card.detail
