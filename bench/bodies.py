@@ -38,11 +38,16 @@ def unrelated_order(conditions: int) -> bytes:
 
 
 def work_up_order(conditions: int) -> bytes:
-    """The same call for an MRI of the lumbar spine, five months after a lumbar puncture."""
-    return _call(("http://loinc.org", "24968-0", "MR Lumbar spine"), conditions, [_PUNCTURE])
+    """The same call for an MRI of the lumbar spine, for back pain five months after a lumbar puncture."""
+    return _call(("http://loinc.org", "24968-0", "MR Lumbar spine"), conditions, [_PUNCTURE], reason="Low back pain")
 
 
-def _call(order: tuple[str, str, str], conditions: int, procedures: list[dict[str, Any]] | None = None) -> bytes:
+def _call(
+    order: tuple[str, str, str],
+    conditions: int,
+    procedures: list[dict[str, Any]] | None = None,
+    reason: str | None = None,
+) -> bytes:
     system, code, display = order
     draft = {
         "resourceType": "ServiceRequest",
@@ -52,6 +57,8 @@ def _call(order: tuple[str, str, str], conditions: int, procedures: list[dict[st
         "code": {"coding": [{"system": system, "code": code, "display": display}], "text": display},
         "subject": {"reference": "Patient/bench"},
     }
+    if reason:
+        draft["reasonCode"] = [{"text": reason}]
     call = {
         "hook": "order-sign",
         "hookInstance": "8f1f0e5e-6a3d-4c1b-9a55-0e6d5f1c2b3a",
