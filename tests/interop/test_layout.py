@@ -195,7 +195,7 @@ def test_a_signed_call_is_answered_and_its_token_is_good_once(container: Contain
     headers = {"Authorization": forge.bearer(), "Content-Type": "application/json"}
     answers = [requests.post(container.address + SERVICE, CALL, headers=headers, timeout=30) for _ in range(2)]
     assert [one.status_code for one in answers] == [200, 401]
-    assert "Chart holds spinal stenosis" in answers[0].json()["cards"][1]["summary"]
+    assert "Chart shows spinal stenosis" in answers[0].json()["cards"][1]["summary"]
     report = container.layout.run("report", "--format", "json")
     assert (report.returncode, report.stderr) == (0, "")
 
