@@ -40,6 +40,7 @@ _STU3_ELEMENTS = {
     "ReferralRequest": _PROCEDURE_REQUEST_STU3 - {"requester"},  # which DSTU2 has, too
     "DiagnosticOrder": frozenset[str](),  # STU3 has none
 }
+_ID = re.compile(r"[A-Za-z0-9.-]{1,64}")
 _CONDITION_REFERENCE = re.compile(r"(?:.*/)?Condition/([A-Za-z0-9.-]{1,64})(?:/_history/[^/]+)?")
 
 
@@ -79,8 +80,8 @@ class DraftOrder:
 
     @property
     def reference(self) -> str | None:
-        """The order as "ServiceRequest/order-1"; None where it has no id."""
-        return f"{self.resource_type}/{self.id}" if self.id else None
+        """The order as "ServiceRequest/order-1"; None where it has no valid id."""
+        return f"{self.resource_type}/{self.id}" if self.id and _ID.fullmatch(self.id) else None
 
     @property
     def is_medication(self) -> bool:

@@ -8,7 +8,9 @@ from cards.card import EVIDENCE_PAGE, Card, Coding, Link, Provenance, Source, Su
 from cards.content.texts import Text, fill
 from cards.fhir.draft_orders import DraftOrder
 from cards.record.patient_record import PatientRecord
+from cards.terminology.value_set import Match
 from cards.topic import Content
+from cards.writing.medlineplus import connect_links
 
 
 def make_card(
@@ -70,10 +72,17 @@ def write_sources(texts: Iterable[Text], topic: Content) -> str:
     return fill(topic.phrases.sources, {"names": names, "page": EVIDENCE_PAGE})
 
 
-def card_links(key: str, more: Iterable[str | None], record: PatientRecord, topic: Content) -> list[Link]:
+def card_links(
+    key: str,
+    more: Iterable[str | None],
+    record: PatientRecord,
+    topic: Content,
+    coded: Iterable[tuple[str, Match]] = (),
+) -> list[Link]:
     """The links of a card: its patient pages, its own links, and `more` by their keys; in the patient's language.
 
-    Its fallback links are added where none of these is in that language.
+    Its fallback links are added where none of these is in that language. `coded`: problems whose codes MedlinePlus
+    Connect is to look up, the foremost first, by our name; as many are linked as a summary names.
     """
     settings, language = topic.service.cards[key], record.language or "en"
     links = [_page_link(page, language, topic) for page in settings.pages]
@@ -81,7 +90,7 @@ def card_links(key: str, more: Iterable[str | None], record: PatientRecord, topi
     links += [_patient_link(name, language, topic) for name in wanted]
     if language in topic.service.patient_languages and all(link.language != language for link in links):
         links += [_patient_link(name, language, topic) for name in settings.fallback_links]
-    return links
+    return links + connect_links(coded, language)[: topic.service.settings.most_findings_in_summary]
 
 
 def evidence_links(keys: Iterable[str], topic: Content) -> list[Link]:

@@ -30,6 +30,7 @@ from tests.charts import (
     procedure,
 )
 from tests.places import FIXTURES
+from tests.work_ups import after_puncture
 
 EXAMPLES = FIXTURES / "spec_examples"
 CARD = {
@@ -177,10 +178,12 @@ def extension_faults(card: dict[str, Any]) -> Iterator[str]:
         yield f"R-4.29, R-7.1: {card['extension']}"
         return
     told = card["extension"][EXTENSION]
-    if not {"card", "contentVersion"} <= set(told) <= {"card", "contentVersion", "class", "provenance"}:
+    if not {"card", "contentVersion"} <= set(told) <= {"card", "contentVersion", "class", "provenance", "orders"}:
         yield f"R-4.29, R-7.1: {set(told)}"
     if told.get("card") not in CARDS or not re.fullmatch(r"[0-9a-f]{12}", told.get("contentVersion", "")):
         yield f"R-4.29, R-7.1: {told}"
+    if not all(re.fullmatch(r"[A-Z][A-Za-z]+/[A-Za-z0-9.-]{1,64}", reference) for reference in told.get("orders", [])):
+        yield f"R-4.29: no references: {told['orders']}"
     for one in told.get("provenance", []):
         if one["role"] not in ROLES or not {"role", "resource", "valueSet", "valueSetVersion"} <= set(one):
             yield f"R-4.29, R-7.1: {one}"
@@ -311,7 +314,36 @@ def test_there_is_no_suggestion_for_an_order_that(client: FlaskClient, elements:
 
 def test_links_are_in_the_language_of_the_patient(client: FlaskClient) -> None:
     card = cards_of(client, hook_call(prefetch=prefetch(DISC, language="es")))["confounders"]
-    assert [link["label"] for link in card["links"]] == ["MedlinePlus: Hernia de disco"]
+    labels = [link["label"] for link in card["links"]]
+    assert labels == [
+        "MedlinePlus: Hernia de disco",
+        "MedlinePlus Connect: disc displacement (in Spanish)",
+        "Evidence and limits of this card",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("drafts", "named"),
+    [
+        pytest.param([order()], ["ServiceRequest/order-1"], id="the order by its id"),
+        pytest.param([order(), order(id="b")], ["ServiceRequest/order-1", "ServiceRequest/b"], id="several orders"),
+        pytest.param([order(), order(coded(SNOMED, "1", "Chest X-ray"), id="x")], ["ServiceRequest/order-1"],
+                     id="not the other orders of the session"),
+        pytest.param([order(id=None)], None, id="no order without an id"),
+        pytest.param([order(id="a b/c")], None, id="no id that is no FHIR id"),
+    ],
+)  # fmt: skip
+def test_a_card_names_its_orders(client: FlaskClient, drafts: list[Any], named: list[str] | None) -> None:
+    card = cards_of(client, hook_call(*drafts))["what-to-expect"]
+    assert card["extension"][EXTENSION].get("orders") == named
+
+
+def test_a_card_on_a_work_up_names_the_work_up(client: FlaskClient) -> None:
+    """And not the puncture of the same session."""
+    ordered = [order(MRI, id="mri"), order(id="lp")]
+    cards = cards_of(client, after_puncture(*ordered))
+    assert cards["pain-after-puncture"]["extension"][EXTENSION]["orders"] == ["ServiceRequest/mri"]
+    assert cards["what-to-expect"]["extension"][EXTENSION]["orders"] == ["ServiceRequest/lp"]
 
 
 HARMFUL = [

@@ -14,14 +14,14 @@ from cards.topics.lumbar_puncture.card_writing.complaint_words import (
     describe_pain,
     numbers,
 )
-from cards.topics.lumbar_puncture.card_writing.finding_words import list_findings, trace_findings
+from cards.topics.lumbar_puncture.card_writing.finding_words import links_about, list_findings, trace_findings
 from cards.topics.lumbar_puncture.card_writing.offers import referrals, stat_update
 from cards.topics.lumbar_puncture.content import LumbarPunctureContent as Topic
 from cards.topics.lumbar_puncture.decision.assessment import Assessment
 from cards.topics.lumbar_puncture.decision.findings import Finding, split_serious
 from cards.topics.lumbar_puncture.decision.pain import WhyUnknown
 from cards.topics.lumbar_puncture.decision.red_flags import RedFlag
-from cards.writing.card_parts import card_links, evidence_links, make_card
+from cards.writing.card_parts import evidence_links, make_card
 from cards.writing.provenance import trace
 from cards.writing.wording import not_checked, summary_naming
 
@@ -54,7 +54,7 @@ def pain_after_puncture(assessment: Assessment, topic: Topic) -> Card:
         not_checked=not_checked(assessment.record, topic, except_for=is_said),
         source=settings.source,
         indicator="warning" if lasting else settings.indicator,
-        links=card_links("pain-after-puncture", _links_of(findings), assessment.record, topic),
+        links=links_about("pain-after-puncture", findings, assessment, topic),
         suggestions=referrals(assessment, topic) if is_referred else (),
         provenance=_provenance(assessment, findings, topic),
         classification=pain.pain_class,
@@ -74,7 +74,7 @@ def nerve_symptoms(assessment: Assessment, topic: Topic) -> Card:
         findings=list_findings([*describe_nerve_symptom(assessment, topic)], findings, topic, assessment.today),
         not_checked=not_checked(assessment.record, topic),
         indicator="warning" if lasting else None,
-        links=card_links("nerve-symptoms", _links_of(findings), assessment.record, topic),
+        links=links_about("nerve-symptoms", findings, assessment, topic),
         suggestions=referrals(assessment, topic) if lasting else (),
         provenance=_provenance(assessment, findings, topic),
         orders=_orders_about(assessment),
@@ -138,10 +138,6 @@ def _nerve_class(assessment: Assessment) -> str:
     if nerve is not None and nerve.began_late:
         return "late"
     return "lasting" if assessment.is_nerve_symptom_lasting else "usual"
-
-
-def _links_of(findings: Sequence[Finding]) -> list[str | None]:
-    return [finding.kind.link for finding in split_serious(findings)[0]]
 
 
 def _trace_punctures(assessment: Assessment, topic: Topic) -> tuple[Provenance, ...]:

@@ -5,7 +5,12 @@ from __future__ import annotations
 from cards.card import Action, Card, Suggestion
 from cards.content.texts import fill
 from cards.fhir.draft_update import with_patient_instruction
-from cards.topics.lumbar_puncture.card_writing.finding_words import list_findings, summary_with, trace_findings
+from cards.topics.lumbar_puncture.card_writing.finding_words import (
+    links_about,
+    list_findings,
+    summary_with,
+    trace_findings,
+)
 from cards.topics.lumbar_puncture.content import LumbarPunctureContent as Topic
 from cards.topics.lumbar_puncture.decision.assessment import Assessment
 from cards.topics.lumbar_puncture.decision.findings import split_serious
@@ -46,7 +51,7 @@ def confounders(assessment: Assessment, topic: Topic) -> Card:
         actions=[text, *([topic.texts["contributors"]] if contributors else [])],
         findings=list_findings((), findings, topic, assessment.today),
         not_checked=not_checked(assessment.record, topic),
-        links=card_links("confounders", [finding.kind.link for finding in contributors], assessment.record, topic),
+        links=links_about("confounders", findings, assessment, topic),
         provenance=trace_findings(findings, topic),
         orders=assessment.triage.lumbar_punctures,
     )

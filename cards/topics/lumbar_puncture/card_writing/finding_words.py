@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import date
 
-from cards.card import Provenance
+from cards.card import Link, Provenance
 from cards.content.texts import fill
 from cards.topics.lumbar_puncture.content import LumbarPunctureContent as Topic
-from cards.topics.lumbar_puncture.decision.findings import Finding
+from cards.topics.lumbar_puncture.decision.assessment import Assessment
+from cards.topics.lumbar_puncture.decision.findings import Finding, split_serious
 from cards.topics.lumbar_puncture.settings import UNSPECIFIED
+from cards.writing.card_parts import card_links
 from cards.writing.provenance import trace
 from cards.writing.wording import describe_entry, list_lines, summary_naming
 
@@ -29,6 +31,19 @@ def list_findings(complaints: Sequence[str], findings: Sequence[Finding], topic:
     ranked = sorted(findings, key=lambda finding: not finding.kind.serious)
     lines = [*complaints, *(_line(finding, topic, today) for finding in ranked)]
     return list_lines(lines, [*complaints, *(finding.kind.label for finding in ranked)], topic)
+
+
+def links_about(card: str, findings: Iterable[Finding], assessment: Assessment, topic: Topic) -> list[Link]:
+    """The links of a card: on the contributors among these findings, by topic and by code."""
+    contributors, _ = split_serious(findings)
+    linked = [finding for finding in contributors if finding.kind.link]
+    coded = [
+        (finding.kind.label, match)
+        for finding in linked
+        for entry in finding.entries[:1]
+        if (match := entry.match_in(finding.kind.value_set))
+    ]
+    return card_links(card, [finding.kind.link for finding in linked], assessment.record, topic, coded)
 
 
 def trace_findings(findings: Iterable[Finding], topic: Topic) -> tuple[Provenance, ...]:
