@@ -122,7 +122,7 @@ def test_a_page_that_is_too_hard_is_told_with_its_longest_sentence(tmp_path: Pat
     page.write_text(f"---\ntitle: x\n---\nGet help.\n\n- {longest} [x]\n", encoding="utf-8")
     (fault,) = find_hard_reading(load_text(page), "en")
     assert fault.startswith(f"{tmp_path.name}/page.en.md:6: reads at school grade ")
-    assert fault.endswith(f", above 8; the longest sentence has 6 words: {longest}")
+    assert fault.endswith(f", above 6; the longest sentence has 6 words: {longest}")
     assert list(find_hard_reading(load_text(page), "fr")) == []
 
 

@@ -266,8 +266,8 @@ def test_what_loads_but_should_not_be_served_is_told_by_file_and_line(
 
 SUMMARY_FAULTS = [
     case("one that is too long as it is", EXPECT, swap("summary: ", "summary: " + "long " * 10), "summary:", "summary"),
-    case("the longest finding", CONFOUNDERS, swap('summary: "', 'summary: "So '), "summary:", "summary"),
-    case("the longest finding that is serious", CONFOUNDERS, swap('serious: "', 'serious: "Look at this chart again: '),
+    case("the longest finding", CONFOUNDERS, swap('summary: "', 'summary: "' + "So. " * 9), "summary:", "summary"),
+    case("the longest finding that is serious", CONFOUNDERS, swap('serious: "', 'serious: "' + "So. " * 14),
          "summary-serious:", "summary-serious"),
     case("the longest red flag", FLAGS, swap('critical: "', 'critical: "' + "Danger. " * 8),
          "summary-critical:", "summary-critical"),
