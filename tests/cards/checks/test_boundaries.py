@@ -19,14 +19,25 @@ def test_every_number_that_decides_something_is_listed_by_its_path(topic: Topic)
     assert numbers["red-flags.fever.within-days"] == 14
     assert numbers["contributors.spinal-sprain.look-back-days"] == 365
     assert numbers["settings.most-findings-listed"] == topic.service.settings.most_findings_listed
-    assert not any("spinal-hematoma" in path for path in numbers), "it counts however late it comes"
+    assert numbers["lp-finds.diseases.meningitis.lead-days"] == 30
+    assert "red-flags.spinal-hematoma.within-days" not in numbers, "it counts however late it comes"
 
 
 def test_no_number_of_days_is_forgotten(topic: Topic) -> None:
     """Whatever service.yaml counts in days, and every bound of a list, has a boundary."""
     service = topic.service
-    structs = [service.after_puncture, service.settings, *service.red_flags, *service.contributors]
-    numbers = [value for one in structs for value in msgspec.structs.asdict(one).values() if type(value) is int]
+    without_effect = {"most_entries_named"}  # of what stands in a card's extension
+    diseases = [disease for disease in service.lp_finds.diseases if disease.value_set != "lp-finds-other"]
+    structs = [
+        *(service.after_puncture, service.settings, service.patients, service.lp_finds),
+        *(*service.red_flags, *service.contributors, *diseases),
+    ]
+    numbers = [
+        value
+        for struct in structs
+        for name, value in msgspec.structs.asdict(struct).items()
+        if type(value) is int and name not in without_effect and not (name == "from_day" and value == 0)
+    ]
     assert sorted(boundary_settings(service).values()) == sorted(numbers)
 
 
@@ -53,7 +64,7 @@ def test_a_number_that_no_vignette_holds_is_a_fault_at_its_line(topic: Topic) ->
     marked["red-flags.fever.within-days"] = {1}
     del marked["after-puncture.chronic-days"]
     lines = read_text(FILES.service).split("\n")
-    fever = next(at for at, line in enumerate(lines, 1) if "value-set: fever" in line)
+    fever = next(at for at, line in enumerate(lines, 1) if "{value-set: fever," in line)
     chronic = next(at for at, line in enumerate(lines, 1) if line.startswith("  chronic-days:"))
     assert find_missing_boundaries(topic, marked | {"nothing": {1}}) == [
         f"{PLACE}:{chronic}: no vignette would notice if after-puncture.chronic-days were 91 and not 90",
