@@ -222,7 +222,7 @@ FAILURES: list[tuple[str, dict[str, Any], list[str]]] = [
             "card `pain-after-puncture`: expected flags `fever`, got none",
             "card `pain-after-puncture`: expected offers none, got `refer-neurology`, `refer-spine`",
             "card `pain-after-puncture`: expected links none, got `Back pain after a lumbar puncture (spinal tap)`, "
-            "`MedlinePlus: Back Pain`, `MedlinePlus: Spinal Stenosis`",
+            "`MedlinePlus Connect: spinal stenosis`, `MedlinePlus: Back Pain`, `MedlinePlus: Spinal Stenosis`",
             "card `pain-after-puncture`: does not say “exceedingly rare cause”",
             "card `pain-after-puncture`: says “In this chart”, which it must not",
         ],
