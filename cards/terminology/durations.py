@@ -35,6 +35,7 @@ class DurationReader:
         self._unit = {word: unit for unit, all_of_it in (words.units if words else {}).items() for word in all_of_it}
         self._numbers = words.numbers if words else {}
         self._introduced_by = _Phrases(words.introduced_by if words else [])
+        self._ago_before = frozenset(words_of(phrase) for phrase in (words.ago_before if words else []))
         self._followed_by = _Phrases(words.followed_by if words else [])
         self._never_after = frozenset(words.never_after if words else [])
         self._never_before = frozenset(words.never_before if words else [])
@@ -58,7 +59,9 @@ class DurationReader:
     def _introduced(self, words: Sequence[str], duration: Duration, floor: int) -> Duration:
         """The duration with the words that introduce it: "since", "x", "over the last"."""
         length = self._introduced_by.before(words, duration.first, floor)
-        return Duration(duration.first - length, duration.last, duration.days, duration.is_past)
+        first = duration.first - length
+        is_past = duration.is_past or tuple(words[first : duration.first]) in self._ago_before
+        return Duration(first, duration.last, duration.days, is_past)
 
     def _moment(self, words: Sequence[str], at: int) -> Duration | None:
         for length in self._moment_lengths.get(words[at], ()):

@@ -84,6 +84,7 @@ class Durations(_Part):
     numbers: dict[str, tuple[int, int]]
     introduced_by: list[str]
     followed_by: list[str]
+    ago_before: list[str]
     never_after: list[str]
     never_before: list[str]
     moments: dict[str, tuple[int, int]]

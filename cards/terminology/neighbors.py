@@ -44,6 +44,7 @@ class Draft:
     """A mention in the making; `reasons`: the tokens that decided something of it."""
 
     found: Found
+    is_procedure: bool = False
     assertion: Assertion | None = None
     modifiers: set[str] = field(default_factory=set)
     began: Days | None = None
@@ -116,6 +117,19 @@ class Neighbors:
         """Whether two tokens stand in one sentence."""
         return self._sentence[one] == self._sentence[other]
 
+    def _is_told_before(self, one: int, other: int) -> bool:
+        """Whether two tokens stand in one sentence, or the other begins the next: "Chronic LBP. Worse since LP"."""
+        apart = self._sentence[other] - self._sentence[one]
+        starts = self._chunk[other] - self._chunk[one]
+        return apart == 0 or (apart == 1 and starts >= 1 and self._is_bare_from_sentence_start(other))
+
+    def _is_bare_from_sentence_start(self, place: int) -> bool:
+        while place and self.same_sentence(place - 1, place):
+            place -= 1
+            if not self._is_small(place):
+                return False
+        return True
+
     def is_adjacent(self, last: int, first: int) -> bool:
         """Whether nothing but filler stands between a token's end and a later token."""
         if first < last or (
@@ -155,7 +169,7 @@ class Neighbors:
         if before is None and after is None:
             if not self._is_remark(first, last):
                 return []
-            earlier = [one for one in drafts if one.last <= first and self.same_sentence(one.first, first)]
+            earlier = [one for one in drafts if one.last <= first and self._is_told_before(one.first, first)]
             later = [one for one in drafts if one.first >= last and self.same_sentence(one.first, first)]
             before = max(earlier, key=lambda one: one.last, default=None)
             after = min(later, key=lambda one: one.first, default=None) if before is None else None
@@ -171,7 +185,10 @@ class Neighbors:
         return [one for one in drafts if any(one.first < other.last and other.first < one.last for other in targets)]
 
     def group(self, target: Draft, drafts: Sequence[Draft], *, forward: bool) -> list[Draft]:
-        """A mention with those on the same words, and those that connectors join to it, forward or backward."""
+        """A mention with those on the same words, and those that connectors join to it, forward or backward.
+
+        What stands right beside it is joined, too: "back pain radiating to the leg". A procedure joins no complaint.
+        """
         grouped = [one for one in drafts if one.first < target.last and target.first < one.last]
         ordered = sorted(drafts, key=lambda one: one.first, reverse=not forward)
         edge = target
@@ -180,8 +197,8 @@ class Neighbors:
             if one in grouped or left.last > right.first:
                 continue
             gap = self.words[left.last : right.first]
-            joined = len(gap) <= _JOINED and any(word in self._connectors for word in gap)
-            if not joined or self.commas(left.last, right.first):
+            joined = not gap or (len(gap) <= _JOINED and any(word in self._connectors for word in gap))
+            if not joined or left.is_procedure != right.is_procedure or self.commas(left.last, right.first):
                 break
             grouped += [
                 other for other in drafts if other.first < one.last and one.first < other.last and other not in grouped

@@ -22,6 +22,7 @@ _NO_MODIFIER = "none"  # words that look like a modifier and are none: "not only
 _SINCE = "since"
 _NO_TAGS = frozenset({*_ASSERTIONS, _SINCE, _NO_MODIFIER})
 _STRONGER = (Assertion.FAMILY, Assertion.HYPOTHETICAL)  # "risk of", with a denial or a past behind it, stays what it is
+_KNOWN = "chronic"  # behind a comma it says that a thing is there
 _CHANGES = frozenset({"severe", "new", "acute", "worse"})  # behind a comma they say that a thing is there
 _ENDER_BEHIND = 2  # words: "denies that he has fever" denies the fever
 _FARTHEST = 8  # words without a comma between a modifier, or the last thing it reached, and the next
@@ -85,10 +86,10 @@ class ScopeReader:
         durations: Sequence[Duration],
     ) -> tuple[Mention, ...]:
         """The mentions of a text, in its order."""
-        drafts = [Draft(one) for one in named]
+        drafts = [Draft(one, one.entry.concept in self._procedures) for one in named]
         remarks = [(word.first, word.last) for word in words]
         remarks += [(duration.first, duration.last) for duration in durations]
-        remarks += [draft.found.span for draft in drafts if draft.concept in self._procedures]
+        remarks += [draft.found.span for draft in drafts if draft.is_procedure]
         text = Neighbors(tokens, sentences, drafts, durations, remarks, self._small)
         free = [word for word in words if not text.is_inside(word)]
         self._attach_since(text, free)
@@ -101,7 +102,7 @@ class ScopeReader:
     def _mention(self, draft: Draft, tokens: Tokens) -> Mention:
         assertion = draft.assertion or Assertion.PRESENT
         is_over = draft.lies_back and (draft.began is None or draft.began.most > 0)
-        if draft.concept in self._procedures and assertion is Assertion.PRESENT and is_over:
+        if draft.is_procedure and assertion is Assertion.PRESENT and is_over:
             assertion = Assertion.PAST
         because = tuple(dict.fromkeys(tokens.original(first, last) for first, last in sorted(set(draft.reasons))))
         return Mention(
@@ -117,8 +118,8 @@ class ScopeReader:
 
     def _attach_since(self, text: Neighbors, words: Sequence[Word]) -> None:
         """ "since LP", "2 days post LP": the procedure is past, and what stands beside it began since."""
-        events = [one for one in text.drafts if one.concept in self._procedures]
-        others = [one for one in text.drafts if one.concept not in self._procedures]
+        events = [one for one in text.drafts if one.is_procedure]
+        others = [one for one in text.drafts if not one.is_procedure]
         for word in words if events else ():
             if not isinstance(word.entry, ModifierEntry) or word.entry.kind != _SINCE:
                 continue
@@ -219,10 +220,11 @@ class ScopeReader:
             return reach.count == 0 and commas == 0
         if kind == "joined":
             return commas == 0
-        if reach.assertion is Assertion.DENIED and draft.concept in self._procedures:
-            return commas == 0 and (not draft.has_onset or text.is_adjacent(reach.word.last, draft.first))
+        if reach.assertion is Assertion.DENIED and draft.is_procedure:
+            is_next = reach.count == 0 and commas == 0
+            return is_next and (not draft.has_onset or text.is_adjacent(reach.word.last, draft.first))
         if commas and not text.last_words_hold(reach.at, draft.first, self._or):
-            if draft.has_onset:
+            if draft.has_onset or _KNOWN in draft.modifiers:
                 return False
             if kind == "series" and not _CHANGES.isdisjoint(draft.modifiers):
                 return False
@@ -231,7 +233,7 @@ class ScopeReader:
         return True
 
     def _say(self, draft: Draft, reach: _Reach) -> None:
-        if draft.assertion is Assertion.PAST and draft.concept in self._procedures:
+        if draft.assertion is Assertion.PAST and draft.is_procedure:
             return  # "since LP" says that it was done, whatever governs the sentence
         draft.assertion = reach.assertion
         draft.reasons.append((reach.word.first, reach.word.last))
