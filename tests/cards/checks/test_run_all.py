@@ -137,6 +137,37 @@ def test_the_content_as_it_is_has_no_fault(content: Path, topic: Topic) -> None:
         pytest.param(SERVICE, swap("[hasoon-2020]", "[hasoon-2002]"), "hasoon-2002", id="limits of unknown evidence"),
         pytest.param(SERVICE, swap("[already-discussed,", "[told,"), "'told'", id="a card's unknown override reason"),
         pytest.param(SERVICE, swap("equivalence: wider", "equivalence: same"), "same", id="an unknown equivalence"),
+        pytest.param(
+            SERVICE,
+            swap("[emergency-under-way,", "[not-relevant,"),
+            "'not-relevant' invites to wave away",
+            id="red flags with a reason that waves them away",
+        ),
+        pytest.param(
+            SERVICE,
+            swap("[emergency-under-way, specialist-consulted, already-evaluated, chart-wrong]", "[chart-wrong]"),
+            "offer 3 to 5 override reasons",
+            id="a card with too few override reasons",
+        ),
+        pytest.param(
+            SERVICE,
+            swap("mapped-to: patient-refuses", "mapped-to: none"),
+            "mapped-codes",
+            id="a reason without a code",
+        ),
+        pytest.param(
+            SERVICE,
+            swap("{after-puncture.look-back-days}", "{after-puncture.look}"),
+            "no after-puncture.look",
+            id="a decision with a number that is not there",
+        ),
+        pytest.param(
+            SERVICE,
+            swap("    red-flags: >-", "    red-flag: >-"),
+            "red-flags is missing",
+            id="an unexplained card",
+        ),
+        pytest.param(SERVICE, cut_line("    race: Not used."), "race", id="a patient attribute without its use"),
         pytest.param(SERVICE, swap("action: spine,", "action: back,"), "'back'", id="a red flag's unknown action"),
         pytest.param(SERVICE, swap("value-set: spondylosis", "value-set: nothing"), "nothing.json", id="no value set"),
         pytest.param(

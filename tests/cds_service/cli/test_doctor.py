@@ -121,6 +121,25 @@ def test_what_was_opened_is_said(production: dict[str, str]) -> None:
     assert open_one["feedback"] == ["stored in the ledger; comments of users are stored"]
 
 
+def test_cards_that_are_off_are_said(production: dict[str, str]) -> None:
+    diagnosis = examine(production | {"CDS_CARDS_OFF": "confounders"}, ask_issuers=False)
+    assert facts(diagnosis)["cards off"] == ["confounders: decided and counted, never shown"]
+
+
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [
+        pytest.param("red-flags", "must not name red-flags", id="a card that is always shown"),
+        pytest.param("confounder", "names no card of this server", id="a card that is not there"),
+        pytest.param("Con founders", "must be names of cards", id="no name at all"),
+    ],
+)
+def test_a_card_that_cannot_be_off_prevents_a_start(production: dict[str, str], names: str, words: str) -> None:
+    result = doctor(**production, CDS_CARDS_OFF=names)
+    assert result.exit_code == 1
+    assert words in result.output
+
+
 def test_conformance_run_is_told_what_is_looser(production: dict[str, str], tmp_path: Path) -> None:
     looser = {"CDS_PROFILE": "development", "CDS_HOST": "127.0.0.1", "CDS_REPLAY_WINDOW_S": "600"}
     database = {"CDS_DATABASE_URL": f"sqlite:///{tmp_path}/run.sqlite", "CDS_REQUIRE_TOKENS": "yes"}
