@@ -24,7 +24,7 @@ from cards.fhir.resources import CodeableConcept
 from cards.order_catalogue import OrderCatalogue
 from cards.record.chart_entry import ChartEntry
 from cards.record.patient_record import PatientRecord
-from cards.terminology.value_set import Terminology
+from cards.terminology.value_set_index import Terminology
 from cards.timeline import Timeline
 
 Fact = tuple[str, str]  # a label and what it says

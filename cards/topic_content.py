@@ -25,7 +25,8 @@ from cards.record.patient_record import PatientRecord
 from cards.terminology.lexicon import Lexicon
 from cards.terminology.lexicon_files import LexiconContent, load_lexicon
 from cards.terminology.site_codes import load_site_codes
-from cards.terminology.value_set import Terminology, ValueSet, load_value_set, with_local_codes
+from cards.terminology.value_set import ValueSet, load_value_set, with_local_codes
+from cards.terminology.value_set_index import Terminology
 from cards.timeline import Timeline
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from cards.fhir.resources import CodeableConcept
 from cards.terminology.code_systems import find_code_system
-from cards.terminology.value_set import Match
+from cards.terminology.match import Match
 from cards.topic import Fact
 
 Paragraph = tuple[str, list[Fact]]  # a title and the facts below it

@@ -9,7 +9,7 @@ from enum import StrEnum
 from cards.fhir.dates import DateRange, read_date, read_period
 from cards.fhir.resources import ChartResource, CodeableConcept, Condition, Period, Procedure, Reasons, Status
 from cards.fhir.tolerant_reading import read_elements
-from cards.terminology.value_set import Match
+from cards.terminology.match import Match
 
 _NEVER = frozenset({"refuted", "entered-in-error"})
 _UNCONFIRMED = frozenset({"unconfirmed", "provisional", "differential"})

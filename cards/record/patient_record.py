@@ -18,7 +18,7 @@ from cards.fhir.patient_check import OtherPatient, Ownership
 from cards.fhir.resources import BundleEntry, ChartResource, OperationOutcome, Patient, Reference
 from cards.fhir.tolerant_reading import read_elements
 from cards.record.chart_entry import ChartEntry, read_chart_entry
-from cards.terminology.value_set import Terminology
+from cards.terminology.value_set_index import Terminology
 
 __all__ = ["OtherPatient", "PatientFacts", "PatientRecord", "Section", "SectionRead", "read_patient", "read_section"]
 

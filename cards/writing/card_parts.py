@@ -8,7 +8,7 @@ from cards.card import EVIDENCE_PAGE, Card, Coding, Link, Provenance, Source, Su
 from cards.content.texts import Text, fill
 from cards.fhir.draft_orders import DraftOrder
 from cards.record.patient_record import PatientRecord
-from cards.terminology.value_set import Match
+from cards.terminology.match import Match
 from cards.topic import Content
 from cards.writing.medlineplus import connect_links
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable
 
 from cards.card import Link
-from cards.terminology.value_set import Match
+from cards.terminology.match import Match
 
 _APPLICATION = "https://connect.medlineplus.gov/application"
 _OIDS = {"ICD-10-CM": "2.16.840.1.113883.6.90", "SNOMED CT": "2.16.840.1.113883.6.96"}

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from cards.content.phrases import SectionNotes
-from cards.terminology.value_set import Terminology
+from cards.terminology.value_set_index import Terminology
 from cards.topic_content import TopicContent
 from cards.topics.lumbar_puncture.settings import Phrases, Service
 

@@ -10,7 +10,7 @@ import pytest
 
 from cards.fhir.bundle import read_bundle
 from cards.record.chart_entry import ChartEntry, Standing, read_chart_entry
-from cards.terminology.value_set import Match
+from cards.terminology.match import Match
 from tests.charts import STENOSIS, coded, condition, procedure, searchset
 
 TODAY = date(2026, 11, 22)

@@ -6,7 +6,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from cards.card import Link
-from cards.terminology.value_set import Match
+from cards.terminology.match import Match
 from cards.writing.medlineplus import connect_links
 from tests.charts import ICD_10_CM, cards_of, coded, condition, hook_call, prefetch
 

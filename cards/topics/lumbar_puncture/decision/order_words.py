@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from cards.fhir.draft_orders import DraftOrder
 from cards.fhir.resources import CodeableConcept
 from cards.record.chart_entry import ChartEntry, Standing
-from cards.terminology.value_set import Match
+from cards.terminology.match import Match
 from cards.topics.lumbar_puncture.content import LumbarPunctureContent as Topic
 
 LookedUp = Mapping[str, CodeableConcept]

@@ -9,7 +9,7 @@ from cards.fhir.dates import DateRange, exactly, until
 from cards.record.chart_entry import ChartEntry
 from cards.record.patient_record import PatientRecord
 from cards.record.problem import Evidence, Problem, began_by_duration, onset_of
-from cards.terminology.value_set import Match
+from cards.terminology.match import Match
 from cards.topics.lumbar_puncture.content import LumbarPunctureContent as Topic
 
 

@@ -14,7 +14,7 @@ from cards.fhir.dates import DateRange, Days, days_from, exactly
 from cards.record.chart_entry import ChartEntry, Standing
 from cards.record.patient_record import PatientRecord, SectionRead
 from cards.record.problem import Evidence, Problem
-from cards.terminology.value_set import Terminology
+from cards.terminology.value_set_index import Terminology
 from cards.topic_content import load_terminology, load_words
 from cards.topics.lumbar_puncture.content import LumbarPunctureContent as Topic
 from cards.topics.lumbar_puncture.decision.assessment import Assessment

@@ -13,7 +13,7 @@ from cards.fhir.dates import Days, days_from, exactly
 from cards.fhir.resources import CodeableConcept
 from cards.record.chart_entry import ChartEntry
 from cards.record.patient_record import PatientRecord
-from cards.terminology.value_set import Terminology
+from cards.terminology.value_set_index import Terminology
 from cards.topic import Fact
 from cards.topics.lumbar_puncture.content import LumbarPunctureContent as Topic
 from cards.topics.lumbar_puncture.decision.assessment import Assessment, WhySilent, counts

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from cards.explanation.words import list_matches
 from cards.fhir.draft_orders import DraftOrder
 from cards.fhir.resources import CodeableConcept
-from cards.terminology.value_set import Match
+from cards.terminology.match import Match
 from cards.topics.lumbar_puncture.content import LumbarPunctureContent as Topic
 from cards.topics.lumbar_puncture.decision.order_words import OrderReading, read_words
 from cards.topics.lumbar_puncture.decision.triage import (

@@ -9,7 +9,8 @@ from cards.content.topic_files import SHARED_LEXICON
 from cards.fhir.resources import CodeableConcept, Coding
 from cards.terminology.lexicon import Lexicon
 from cards.terminology.lexicon_files import load_lexicon
-from cards.terminology.value_set import Terminology, load_value_set
+from cards.terminology.value_set import load_value_set
+from cards.terminology.value_set_index import Terminology
 from tests.content import VALUE_SETS
 
 ICD_9 = "http://hl7.org/fhir/sid/icd-9-cm"

@@ -9,7 +9,8 @@ from cards.fhir.resources import CodeableConcept, Coding
 from cards.terminology.lexicon import Lexicon
 from cards.terminology.lexicon_files import load_lexicon
 from cards.terminology.tokens import fold
-from cards.terminology.value_set import Terminology, load_value_set
+from cards.terminology.value_set import load_value_set
+from cards.terminology.value_set_index import Terminology
 from tests.content import VALUE_SETS
 
 CM = "http://hl7.org/fhir/sid/icd-10-cm"

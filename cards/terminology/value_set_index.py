@@ -1,0 +1,236 @@
+"""Many value sets as one index: what concepts and codes of a chart belong to, by code and by words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from functools import lru_cache
+from typing import NamedTuple
+
+from cards.fhir.resources import CodeableConcept, Coding, ResourceCode, read_codings
+from cards.fhir.tolerant_reading import ABSENT
+from cards.terminology.code_system import CodeSystem
+from cards.terminology.code_systems import CODE_SYSTEMS, ICD_10_PCS, SNOMED_CT, find_code_system, fold_uri
+from cards.terminology.icd_10 import ICD_10_CM
+from cards.terminology.lexicon import Lexicon
+from cards.terminology.match import Match, matches_of, without_denied
+from cards.terminology.tokens import fold
+from cards.terminology.value_set import Codes, ValueSet
+from cards.terminology.word_rules import WordRule
+
+
+class _Member(NamedTuple):
+    """One code or family in one value set; `is_out`: excluded from a larger family of it."""
+
+    value_set: str
+    rule: WordRule | None
+    is_out: bool
+
+
+class _Judgement(NamedTuple):
+    """What codings say by themselves, by code and by the words they display.
+
+    `pending`: matches whose codes need words. `was_read`: whether a code or a display says enough to judge by.
+    """
+
+    matches: tuple[Match, ...]
+    pending: tuple[tuple[Match, WordRule], ...]
+    by_words: tuple[Match, ...]
+    displays: tuple[str, ...]
+    was_read: bool
+
+
+_NOTHING = _Judgement((), (), (), (), False)
+_LONGEST_TEXT = 1_000  # characters of what stands beside a code
+_LONGEST_KEPT = 1_000  # bytes of codings; longer ones are rare, and would make the cache as large as whoever sends them
+
+
+class Terminology:
+    """Many value sets as one index: a concept is looked up once, and all value sets that hold it answer."""
+
+    def __init__(self, value_sets: Iterable[ValueSet], lexicon: Lexicon) -> None:
+        self.value_sets = {value_set.id: value_set for value_set in value_sets}
+        self._codes: dict[CodeSystem, dict[str, tuple[_Member, ...]]] = {system: {} for system in CODE_SYSTEMS}
+        self._families: dict[CodeSystem, dict[str, tuple[_Member, ...]]] = {system: {} for system in CODE_SYSTEMS}
+        self._local: dict[str, CodeSystem] = {}
+        for value_set in self.value_sets.values():
+            kinds = ((value_set.codes, self._codes, False), (value_set.families, self._families, False),
+                     (value_set.excluded, self._families, True))  # fmt: skip
+            for members, index, is_out in kinds:
+                self._add(value_set, members, index, is_out=is_out)
+        self._lexicon = lexicon
+        # The same few thousand codings come back in chart after chart; caches are bounded, and codes alone name nobody.
+        self._look_up = lru_cache(maxsize=16_384)(self._value_sets_of)
+        self._judge_kept = lru_cache(maxsize=16_384)(self._judge_raw)
+
+    def _add(
+        self,
+        value_set: ValueSet,
+        members: Codes,
+        index: dict[CodeSystem, dict[str, tuple[_Member, ...]]],
+        *,
+        is_out: bool,
+    ) -> None:
+        for system, codes in members.items():
+            if system not in CODE_SYSTEMS:
+                self._local[fold_uri(system.uri)] = system
+            of_system = index.setdefault(system, {})
+            for code in codes:
+                member = _Member(value_set.id, value_set.needs_words.get((system, code)), is_out)
+                of_system[code] = (*of_system.get(code, ()), member)
+
+    def match(self, concept: CodeableConcept) -> tuple[Match, ...]:
+        """Every value set that one concept belongs to."""
+        return self.match_all([concept])[0]
+
+    def mentioned(self, concept: CodeableConcept) -> frozenset[str]:
+        """Every value set that a concept so much as speaks of, by code or in words, be it to deny or to doubt it."""
+        words = [concept.text, *(coding.display for coding in concept.coding)]
+        by_words = (mention.concept for text in words if text for mention in self._lexicon.read(text))
+        return frozenset(match.value_set for match in self.match(concept)).union(by_words)
+
+    def is_readable(self, concept: CodeableConcept) -> bool:
+        """Whether there are words, or a code that says enough by itself."""
+        return bool(concept.text) or self._judge(concept.coding).was_read
+
+    def match_all(self, concepts: Sequence[CodeableConcept]) -> list[tuple[Match, ...]]:
+        """For each concept, every value set it belongs to: all codings count, and all words, text and displays.
+
+        What the words deny, say of the family or tell as a risk is left out.
+        """
+        matches, _ = self._sift((self._judge(concept.coding), concept.text) for concept in concepts)
+        return [matches.get(place, ()) for place in range(len(concepts))]
+
+    def sift(self, codes: Iterable[ResourceCode | None]) -> tuple[dict[int, tuple[Match, ...]], int]:
+        """The same for what resources are about: by place, those that belong to a value set; nearly none do.
+
+        And how many could not be read: no words, and no code, or one that may mean anything.
+        """
+        return self._sift(self._judge_codes(codes))
+
+    def _sift(self, judged: Iterable[tuple[_Judgement, str | None]]) -> tuple[dict[int, tuple[Match, ...]], int]:
+        matches_by_place: dict[int, tuple[Match, ...]] = {}
+        places, texts = [], []
+        unread_count = 0
+        refused: dict[int, frozenset[str]] = {}
+        for place, (judgement, text) in enumerate(judged):
+            matches, by_words = judgement.matches, judgement.by_words
+            if judgement.pending:
+                matches, out = self._with_words(judgement, text)
+                refused[place] = out
+                by_words = tuple(match for match in by_words if match.value_set not in out)
+            if matches or by_words:
+                matches_by_place[place] = matches + by_words
+            if text:
+                if text not in judgement.displays:
+                    places.append(place)
+                    texts.append(text)
+            elif not judgement.was_read:
+                unread_count += 1
+        for number, mentions in self._lexicon.read_each(texts):
+            place = places[number]
+            before = matches_by_place.get(place, ())
+            mentioned = [*(match.mention for match in before if match.mention), *mentions]
+            by_words = matches_of(mentioned, refused.get(place, frozenset()))
+            by_code = without_denied((match for match in before if match.mention is None), mentions)
+            matches_by_place.pop(place, None)
+            if by_code or by_words:
+                matches_by_place[place] = by_code + by_words
+        return matches_by_place, unread_count
+
+    def _with_words(self, judgement: _Judgement, text: str | None) -> tuple[tuple[Match, ...], frozenset[str]]:
+        """The matches of codings whose codes need words; and the value sets that the words beside them rule out."""
+        matches, out = list(judgement.matches), set()
+        folded = fold("; ".join([*judgement.displays, text or ""])[:_LONGEST_TEXT])
+        for match, rule in judgement.pending:
+            certain = self._lexicon.beside_codes.certainty(rule, folded)
+            if certain is None:
+                out.add(match.value_set)
+            else:
+                matches.append(replace(match, certain=certain))
+        return tuple(matches), frozenset(out)
+
+    def _judge_codes(self, codes: Iterable[ResourceCode | None]) -> Iterator[tuple[_Judgement, str | None]]:
+        judge = self._judge_kept
+        for code in codes:
+            if code is None:
+                yield _NOTHING, None
+            elif code.concept is ABSENT and len(raw := bytes(code.coding)) <= _LONGEST_KEPT:
+                yield judge(raw), code.text
+            else:
+                concept = code.resolved()
+                yield self._judge(concept.coding), concept.text
+
+    def _judge_raw(self, codings: bytes) -> _Judgement:
+        return self._judge(read_codings(codings))
+
+    def _judge(self, codings: Sequence[Coding]) -> _Judgement:
+        found: list[Match] = []
+        pending: list[tuple[Match, WordRule]] = []
+        displays: dict[str, None] = {}
+        was_read = False
+        for coding in codings:
+            by_code = self._look_up(coding.system, coding.code)
+            if by_code is not None:
+                found += (match for match, rule in by_code if rule is None)
+                pending += ((match, rule) for match, rule in by_code if rule is not None)
+            if coding.display:
+                displays[coding.display] = None
+            was_read = was_read or bool(coding.display) or _was_read(coding, by_code)
+        mentions = [mention for _, each in self._lexicon.read_each(tuple(displays)) for mention in each]
+        return _Judgement(
+            without_denied(found, mentions), tuple(pending), matches_of(mentions), tuple(displays), was_read
+        )
+
+    def _value_sets_of(
+        self, system_uri: str | None, code: str | None
+    ) -> tuple[tuple[Match, WordRule | None], ...] | None:
+        """The value sets that hold a code, each with the words it needs; None where its code system is not known."""
+        system = find_code_system(system_uri)
+        if system is None:
+            return self._local_value_sets_of(system_uri, code)
+        members: dict[str, _Member] = {}
+        for reading in system.readings(code or ""):
+            # no ICD-10-CM code begins with a digit: a procedure code under the wrong system
+            of = ICD_10_PCS if system is ICD_10_CM and reading[:1].isdigit() else system
+            for member in self._members_of(of, reading):
+                members.setdefault(member.value_set, member)
+        written = (code or "").strip()
+        return tuple(
+            (Match(member.value_set, system.name, written), member.rule)
+            for member in members.values()
+            if not member.is_out
+        )
+
+    def _members_of(self, system: CodeSystem, code: str) -> Iterator[_Member]:
+        """What lists say of a normalised code, the longest number first, and of equal ones the code's own system."""
+        lists = [system]
+        moved: tuple[str, ...] = ()
+        while (base := lists[-1].base) is not None:
+            moved += lists[-1].moved
+            if base.base is None and code.startswith(moved):
+                break
+            lists.append(base)
+        for one in lists:
+            yield from self._codes[one].get(code, ())
+        if system.by_prefix:
+            for length in range(len(code), 2, -1):
+                for one in lists:
+                    yield from self._families[one].get(code[:length], ())
+
+    def _local_value_sets_of(
+        self, system_uri: str | None, code: str | None
+    ) -> tuple[tuple[Match, WordRule | None], ...] | None:
+        """As above, in a site's own code system; None for a code that the site did not list, whose words then count."""
+        system = self._local.get(fold_uri(system_uri)) if system_uri and self._local else None
+        members = self._codes[system].get(system.normalise(code or "")) if system else None
+        if system is None or not members:
+            return None
+        return tuple((Match(member.value_set, system.name, (code or "").strip()), member.rule) for member in members)
+
+
+def _was_read(coding: Coding, by_code: Sequence[object] | None) -> bool:
+    """Whether a code says enough: one of SNOMED CT that we do not hold may be anything below a concept of ours."""
+    if not coding.code or by_code is None:
+        return False
+    return bool(by_code) or find_code_system(coding.system) is not SNOMED_CT
