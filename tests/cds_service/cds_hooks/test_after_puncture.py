@@ -218,7 +218,8 @@ def test_a_red_flag_stands_alone_and_offers_nothing_but_stat(draft: Json, status
     ((key, card),) = cards_of(client, hook_call(draft, prefetch=chart)).items()
     assert (key, card["indicator"]) == ("red-flags", "critical")
     assert {suggestion["label"] for suggestion in card.get("suggestions", [])} <= {"Change this order to STAT"}
-    assert [link["label"].partition(":")[0] for link in card["links"]] == ["BMJ Best Practice", "GIRFT 2023"]
+    labels = [link["label"].partition(":")[0] for link in card["links"]]
+    assert labels == ["BMJ Best Practice", "GIRFT 2023", "Evidence and limits of this card"]
     assert not [word for word in ("stenosis", "exceedingly rare", "common", "contributor") if word in card["detail"]]
     roles = {one["role"] for one in card["extension"]["lumbar-puncture-back-pain"]["provenance"]}
     assert roles == {"puncture", "red-flag"}
