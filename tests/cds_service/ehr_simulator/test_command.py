@@ -84,7 +84,7 @@ def test_a_call_from_a_fhir_server_shows_the_cards_and_what_went_along(
     )  # fmt: skip
     assert result.exit_code == 0, result.stderr
     assert "info · card 1" in result.stdout
-    assert "Chart holds spinal stenosis" in result.stdout
+    assert "Chart shows spinal stenosis" in result.stdout
     assert "[ 1.1 Add patient instructions to this order ]" in result.stdout
     assert f"{base}/education/lumbar-puncture" in result.stdout
     assert result.stdout.rstrip().endswith("2 cards, 3 resources sent")
@@ -138,7 +138,7 @@ def test_a_request_that_is_not_what_the_service_takes_is_refused_by_field(
 
 
 def test_feedback_reaches_the_service(serve: Callable[..., str]) -> None:
-    result = call("--service", serve(), "--request", STORED, "--accept", "1.1", "--override", "2:need-more-info")
+    result = call("--service", serve(), "--request", STORED, "--accept", "1.1", "--override", "2:baseline-documented")
     assert result.exit_code == 0, result.stderr
     assert result.stderr.splitlines()[-1] == "Feedback: 200"
 
@@ -149,7 +149,7 @@ def test_feedback_reaches_the_service(serve: Callable[..., str]) -> None:
         pytest.param(("--accept", "7.1"), "no card with the number 7: there are 2", id="a card that is not there"),
         pytest.param(("--accept", "1.9"), "no suggestion of card 1 with the number 9", id="no such suggestion"),
         pytest.param(("--accept", "1"), "no suggestion of card 1 with the number (none)", id="no suggestion named"),
-        pytest.param(("--override", "1:nope"), "no reason nope; it has action-completed,", id="no such reason"),
+        pytest.param(("--override", "1:nope"), "no reason nope; it has already-discussed,", id="no such reason"),
     ],
 )
 def test_feedback_on_what_is_not_there_is_not_sent(
