@@ -269,7 +269,9 @@ class Neighbors:
         start = min(max(target.last, target.found.tail), word.first)
         between = [(at, self.words[at]) for at in range(start, word.first) if at not in self._covered]
         if any(one == "," for _, one in between) and not self._is_bare(word.first):
-            return []
+            is_over = isinstance(word.entry, ModifierEntry) and word.entry.kind == Assertion.PAST
+            if not (is_over and self._is_remark(word.first, word.last)):
+                return []
         if not all(one in links or one in self._filler or one in ",-:=(" for _, one in between):
             return []
         return self.group(target, self.drafts, forward=False)
