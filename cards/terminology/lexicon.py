@@ -108,6 +108,10 @@ class Lexicon:
         if not candidates:
             return ()
         listed = [*self._listed_by_phrase(tokens), *self._listed_by_pattern(tokens)]
+        near = {number for number, _, _ in listed}
+        candidates = [one for one in candidates if not one[0].needs or not one[0].needs.isdisjoint(near)]
+        if not candidates:
+            return ()
         candidates.sort(key=lambda one: (one[1], -one[2]))
         words = self._scopes.find_words(tokens)
         phrases = [(first, last) for _, first, last in candidates] + [(word.first, word.last) for word in words]

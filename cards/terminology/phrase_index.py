@@ -18,12 +18,17 @@ class PhraseIndex(Generic[T]):
         self._phrases: dict[str, list[T]] = {}
         self._stems: dict[str, list[T]] = {}
         self._lengths: dict[str, tuple[int, ...]] = {}
+        self._stem_lengths: dict[str, tuple[int, ...]] = {}  # by their first letters
 
     def add(self, phrase: str, meaning: T) -> None:
         """One more phrase; the same phrase may have several meanings."""
         words = words_of(phrase.removesuffix("*"))
         phrases = self._stems if phrase.endswith("*") else self._phrases
-        phrases.setdefault(" ".join(words), []).append(meaning)
+        text = " ".join(words)
+        phrases.setdefault(text, []).append(meaning)
+        if phrases is self._stems:
+            begin = text[:_SHORTEST_STEM]
+            self._stem_lengths[begin] = tuple(sorted({*self._stem_lengths.get(begin, ()), len(text)}))
         if len(words) > 1 or phrases is self._phrases:
             lengths = {*self._lengths.get(words[0], ()), len(words)}
             self._lengths[words[0]] = tuple(sorted(lengths, reverse=True))
@@ -46,6 +51,8 @@ class PhraseIndex(Generic[T]):
 
     def _begun_with(self, text: str, last_word: str, first: int, last: int) -> Iterator[tuple[T, int, int]]:
         """The phrases with a star that `text` begins with, its last word at least in part."""
-        for length in range(len(text) - len(last_word) + _SHORTEST_STEM, len(text) + 1):
-            for meaning in self._stems.get(text[:length], ()):
-                yield meaning, first, last
+        shortest = len(text) - len(last_word) + _SHORTEST_STEM
+        for length in self._stem_lengths.get(text[:_SHORTEST_STEM], ()):
+            if shortest <= length <= len(text):
+                for meaning in self._stems.get(text[:length], ()):
+                    yield meaning, first, last
