@@ -12,10 +12,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+from cards.terminology.draft import Found
 from cards.terminology.durations import DurationReader
 from cards.terminology.lexicon_files import ConceptEntry, LexiconContent, ListEntry
 from cards.terminology.mention import Mention
-from cards.terminology.neighbors import Found
 from cards.terminology.phrase_index import PhraseIndex
 from cards.terminology.scopes import ScopeReader
 from cards.terminology.sentences import SentenceReader, Sentences

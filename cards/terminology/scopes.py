@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from cards.terminology.draft import Draft, Found, Word
 from cards.terminology.durations import Duration
 from cards.terminology.lexicon_files import EnderEntry, LexiconContent, ModifierEntry
 from cards.terminology.mention import Assertion, Mention
-from cards.terminology.neighbors import Draft, Found, Neighbors, SmallWords, Word
+from cards.terminology.neighbors import Neighbors, SmallWords
 from cards.terminology.phrase_index import PhraseIndex
 from cards.terminology.sentences import Sentences
 from cards.terminology.tokens import Tokens
