@@ -17,8 +17,8 @@ _WORDS = Path(__file__).parent / "us_english.yaml"
 _LANGUAGE = "en"
 # In service.yaml: titles, journals and authors are quoted, working notes are never shown, the rest is for machines.
 _READ_KEYS = frozenset(
-    {"title", "description", "usage-requirements", "label", "pain-label", "baseline-label", "nerve-symptom-label"}
-    | {"suspect", "priority-label", "display", "type", "strength", "limits", "supports"}
+    {"title", "description", "usage-requirements", "label", "suspect", "display", "type", "strength", "limits"}
+    | {"supports"}
 )
 
 
@@ -73,7 +73,7 @@ def _read_values(node: yaml.Node | None, key: str | None, *, is_evidence: bool) 
     elif isinstance(node, yaml.SequenceNode):
         for child in node.value:
             yield from _read_values(child, key, is_evidence=is_evidence)
-    elif isinstance(node, yaml.ScalarNode) and key in _READ_KEYS:
+    elif isinstance(node, yaml.ScalarNode) and key and (key in _READ_KEYS or key.endswith("-label")):
         yield node.start_mark.line + 1, node.value
 
 

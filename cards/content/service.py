@@ -344,7 +344,7 @@ class Service(Part):
 
 
 def _at(settings: Any, path: str) -> str:
-    """The number or text at a path such as "after-puncture.expected-days". Raises KeyError."""
+    """The number or text at a path such as "section.name". Raises KeyError."""
     node = settings
     for step in path.split("."):
         if not isinstance(node, dict) or step not in node:

@@ -36,7 +36,7 @@ class Neighbors:
         remarks: Iterable[tuple[int, int]],
         small: SmallWords,
     ) -> None:
-        """`remarks`: spans of tokens that say something of a complaint: modifiers, durations, procedures."""
+        """`remarks`: spans of tokens that say something of a finding: modifiers, durations, procedures."""
         self.words, self._glued = tokens.words, tokens.glued
         self._sentence, self._chunk = sentences.sentence, sentences.chunk
         self._connectors, self._filler, self._prepositions = sentences.connectors, small.filler, small.prepositions
@@ -132,7 +132,7 @@ class Neighbors:
     def group(self, target: Draft, drafts: Sequence[Draft], *, forward: bool) -> list[Draft]:
         """A mention with those on the same words, and those that connectors join to it, forward or backward.
 
-        What stands right beside it is joined, too: "back pain radiating to the leg". A procedure joins no complaint.
+        What stands right beside it is joined, too. A procedure joins no finding.
         """
         grouped = [one for one in drafts if one.first < target.last and target.first < one.last]
         ordered = sorted(drafts, key=lambda one: one.first, reverse=not forward)

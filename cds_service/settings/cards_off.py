@@ -11,7 +11,7 @@ SwitchedOff = frozenset[tuple[str, str]]  # the id of the service, and the key o
 
 
 def switched_off_cards(names: Iterable[str], topics: Mapping[str, Topic]) -> SwitchedOff:
-    """The cards that these names mean: "confounders" in every service that has it, or "<service id>/confounders".
+    """The cards that these names mean: "<card>" in every service that has it, or "<service id>/<card>".
 
     Raises NotReady, with every fault, for a name that no service has, and for a card that is always shown.
     """

@@ -92,8 +92,8 @@ class Settings:
     cards_off: tuple[str, ...] = _setting(
         (),
         NAMES,
-        "cards that this site never shows, such as confounders,nerve-symptoms or <service id>/confounders; red flags "
-        "cannot be turned off",
+        "cards that this site never shows, as <card> or <service id>/<card>, with commas between; a card that is "
+        "always shown cannot be turned off",
     )
     value_sets_dir: Path | None = _setting(  # noqa: RUF009
         None, FOLDER, "folder of the site's own codes (docs/site-codes.md)"

@@ -14,7 +14,7 @@ from cards.content.files import ContentError
 from cards.vignettes.casebook import load_vignettes
 from tests.content import FILES
 
-TODAY = date(2026, 11, 22)
+TODAY = date(2026, 11, 30)
 FIRST, SECOND = "lumbar-puncture-back-pain", "colonoscopy-preparation"
 
 

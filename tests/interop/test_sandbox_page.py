@@ -114,10 +114,16 @@ def test_card_that_is_dismissed_with_a_reason_is_folded_and_its_feedback_is_stor
 SERVERS = [
     pytest.param("normal", "lp-snomed", ["what-to-expect", "confounders"], "", id="the FHIR server answers"),
     pytest.param("locked", "lp-snomed", ["what-to-expect", "confounders"], "", id="it wants the token that is sent"),
-    pytest.param("slow", "lp-snomed", ["what-to-expect"], "Not checked", id="it is too slow"),
-    pytest.param("failing", "lp-snomed", ["what-to-expect"], "Not checked", id="it fails"),
-    pytest.param("locked-out", "lp-snomed", ["what-to-expect"], "Not checked", id="it wants a token that is not sent"),
-    pytest.param("none", "lp-snomed", ["what-to-expect"], "Not checked", id="there is none"),
+    pytest.param("slow", "lp-snomed", ["what-to-expect"], "Problem list not available", id="it is too slow"),
+    pytest.param("failing", "lp-snomed", ["what-to-expect"], "Problem list not available", id="it fails"),
+    pytest.param(
+        "locked-out",
+        "lp-snomed",
+        ["what-to-expect"],
+        "Problem list not available",
+        id="it wants a token that is not sent",
+    ),
+    pytest.param("none", "lp-snomed", ["what-to-expect"], "Problem list not available", id="there is none"),
     pytest.param("failing", "mri-lumbar", [], "The service answered 412", id="it fails, and a work-up is ordered"),
 ]
 

@@ -31,6 +31,11 @@ ORDERS_TO_TRY = OrderCatalogue(
         ),
         "Work-up of back pain": (
             Choice("mri-lumbar", "MRI, lumbar spine (CPT)", coded(_CPT, "72148", "MRI of the lumbar spine")),
+            Choice(
+                "mri-back-pain",
+                "MRI, lumbar spine, for back pain (CPT)",
+                coded(_CPT, "72148", "MRI of the lumbar spine for back pain"),
+            ),
             Choice("mri-loinc", "MRI, lumbar spine (LOINC)", coded(_LOINC, "24968-0", "MR Lumbar spine")),
             Choice(
                 "neurology-referral", "Referral to neurology", coded(_SNOMED, "308474002", "Referral to neurologist")

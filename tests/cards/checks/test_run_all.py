@@ -202,7 +202,7 @@ def test_what_is_incomplete_or_malformed_is_refused_at_load(
         load(content)
 
 
-@pytest.mark.parametrize("file", [SERVICE, EXPECT, PHRASES, STENOSIS, TERMS])
+@pytest.mark.parametrize("file", [SERVICE, EXPECT, PHRASES, STENOSIS])
 def test_a_file_that_is_missing_or_not_utf_8_is_refused_by_name(content: Path, file: str) -> None:
     path = content / file
     path.write_bytes(b"\xff")
@@ -325,7 +325,7 @@ def test_the_name_of_a_red_flag_may_make_a_summary_too_long(topic: Topic, conten
 
 @pytest.mark.parametrize(
     "file",
-    [EXPECT, PHRASES, PAGE, PAGE_ES, "topic/patient_pages/words.es.yaml", STENOSIS, TERMS, "value_sets/obesity.json"],
+    [EXPECT, PHRASES, PAGE, PAGE_ES, "topic/patient_pages/words.es.yaml", STENOSIS, "value_sets/obesity.json"],
 )
 def test_a_file_that_is_missing_or_not_utf_8_hides_no_other_fault(topic: Topic, content: Path, file: str) -> None:
     damage(content, CONFOUNDERS, add("Uncited."))
@@ -339,6 +339,24 @@ def test_a_file_that_is_missing_or_not_utf_8_hides_no_other_fault(topic: Topic, 
     for faults, what in ((told, "not UTF-8"), (missing, "missing")):
         assert any(fault.startswith(place) and what in fault for fault in faults), faults
         assert any(fault.startswith(f"{other}: ") for fault in faults)
+
+
+def test_a_file_of_words_that_is_not_utf_8_hides_no_other_fault(topic: Topic, content: Path) -> None:
+    damage(content, CONFOUNDERS, add("Uncited."))
+    other = place_of(content, CONFOUNDERS, "Uncited.")
+    (content / TERMS).write_bytes(b"\xff")
+    faults = find_faults([with_settings(topic, content)], TODAY)
+    assert "lexicon/red-flags.yaml: not UTF-8 at byte 0" in faults
+    assert any(fault.startswith(f"{other}: ") for fault in faults)
+    with pytest.raises(ContentError, match=r"red-flags\.yaml.*UTF-8"):
+        load(content)
+
+
+def test_a_file_of_words_that_is_missing_is_noticed_by_the_concepts_that_others_name(content: Path) -> None:
+    """A lexicon is whatever files its folders hold, so no name of a file is known."""
+    (content / TERMS).unlink()
+    with pytest.raises(ContentError, match="hides 'meningitis', and no concept has this name"):
+        load(content)
 
 
 def test_a_language_of_the_cards_needs_all_texts_and_phrases(topic: Topic, content: Path) -> None:

@@ -94,7 +94,7 @@ Orders
   ServiceRequest/order-1
     words      “Lumbar puncture”
     codes      SNOMED CT 277762005
-    taken for  a lumbar puncture, by SNOMED CT 277762005
+    taken for  a lumbar puncture: lumbar-puncture, by SNOMED CT 277762005; lumbar-puncture, by its words
 
 Chart
   Conditions: 1 in the call
@@ -102,21 +102,21 @@ Chart
     words     “Spinal stenosis of lumbar region”
     codes     SNOMED CT 18347007
     standing  current; a date that could not be read
-    in        spinal-stenosis, by SNOMED CT 18347007
-    role      finding, told as spinal stenosis (lumbar)
+    in        spinal-stenosis, by SNOMED CT 18347007; spinal-stenosis, by its words
+    role      finding, listed as spinal stenosis (lumbar)
   Procedures: 0 in the call
 
 Decision
   orders               1 for a lumbar puncture
   punctures            no lumbar puncture within 365 days
-  pain                 not asked for: no completed lumbar puncture within 365 days
-  nerve symptom        none since a puncture
+  pain                 not judged: no completed lumbar puncture within 365 days
+  nerve symptom        none that may be new since a puncture
   red flags            none counts
   findings             spinal stenosis (lumbar): Condition/condition-1
-  what-to-expect       fires (info): “After lumbar puncture a sore back is common and usually gone in days; \
-lasting pain is described as exceedingly rare.” It offers patient-instruction.
-  confounders          fires (info): “Chart holds spinal stenosis: possible contributors to back pain. \
-Note baseline pain before the puncture.”
+  what-to-expect       fires (info): “A sore back is common after LP and usually eases within days. \
+Lasting back pain is described as exceedingly rare (expert opinion).” It offers patient-instruction.
+  confounders          fires (info): “Chart shows spinal stenosis: may contribute to back pain. \
+Document baseline pain before the LP.”
   pain-after-puncture  does not fire: no completed lumbar puncture within 365 days
   nerve-symptoms       does not fire: no completed lumbar puncture within 365 days
   red-flags            does not fire: no lumbar puncture within 365 days

@@ -55,7 +55,6 @@ WORK_UPS = [
     pytest.param(order(NEUROLOGY), id="a referral to neurology"),
     pytest.param(order(SPINE), id="a referral to a spine specialist"),
     pytest.param(order({"text": "Referral to pain clinic"}), id="a referral to the pain clinic"),
-    pytest.param(order({"text": "Physical therapy evaluation"}), id="a physical therapy evaluation"),
     pytest.param(order(CHEST_X_RAY, reasonCode=[LUMBAGO]), id="anything for low back pain"),
     pytest.param(
         order(CHEST_X_RAY, reasonCode=[ASTHMA, {"text": "Dolor lumbar"}]), id="for back pain in Spanish words"

@@ -102,7 +102,7 @@ def test_show_names_those_it_might_have_meant() -> None:
 @pytest.mark.parametrize(
     ("call", "said"),
     [
-        pytest.param(hook_call(prefetch=prefetch(condition())), "finding, told as spinal stenosis", id="a finding"),
+        pytest.param(hook_call(prefetch=prefetch(condition())), "finding, listed as spinal stenosis", id="a finding"),
         pytest.param(hook_call(order(coded(CPT, "71046"))), "no order is ours", id="an order that is not ours"),
     ],
 )

@@ -42,7 +42,7 @@ def test_help_lists_the_verbs(flag: str) -> None:
 def test_help_of_serve_explains_every_setting(setting: Any) -> None:
     """Its flag, what it is for, its variable and its default."""
     said = run("serve", "--help").stdout
-    told = {"True": "yes", "False": "no", "None": ""}.get(str(setting.default), setting.default)
+    told = {"True": "yes", "False": "no", "None": "", "()": ""}.get(str(setting.default), setting.default)
     default = f"; default: {told}]" if told != "" else "]"
     assert f"--{setting.name.replace('_', '-')} VALUE" in said
     explained = f"{setting.metadata['about']} [CDS_{setting.name.upper()}{default}"

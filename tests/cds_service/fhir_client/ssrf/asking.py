@@ -13,8 +13,8 @@ from tests.misbehaving_server import LoopbackServer
 MADE_UP = "made-up-token-for-these-tests"
 BEARER = {"access_token": MADE_UP, "token_type": "Bearer", "expires_in": 300, "scope": "x", "subject": "y"}
 SEARCH = "/fhir/Condition?patient=pat-1&_count=500"
-NOT_CHECKED = "**Not checked:** the patient's conditions could not be read"
-ONLY_A_PART = "**Not fully checked:** only a part of the patient's conditions"
+NOT_CHECKED = "Problem list not available"  # of the summary
+ONLY_A_PART = "Not checked: some conditions"
 BUDGET_MS = 4_000
 SHORT_BUDGET_MS = 250
 Connect = Callable[..., FlaskClient]  # takes the budget in milliseconds

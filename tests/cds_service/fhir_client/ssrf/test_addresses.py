@@ -85,7 +85,7 @@ def test_an_address_that_is_not_plainly_a_server_we_may_read_is_contacted_by_nob
     address: str, client: FlaskClient, fhir: LoopbackServer, canary: LoopbackServer
 ) -> None:
     cards = cards_of(client, asking(fill(address, fhir, canary)))
-    assert NOT_CHECKED in cards["what-to-expect"]["detail"]
+    assert NOT_CHECKED in cards["what-to-expect"]["summary"]
     assert fhir.connection_count == 0
 
 
@@ -184,7 +184,7 @@ def test_an_answer_that_points_elsewhere_is_not_read_and_not_followed(
     }
     cards = cards_of(client, asking(fhir.base))
     assert list(cards) == ["what-to-expect"]
-    assert NOT_CHECKED in cards["what-to-expect"]["detail"]
+    assert NOT_CHECKED in cards["what-to-expect"]["summary"]
     assert fhir.paths == [SEARCH]
 
 
@@ -214,7 +214,7 @@ def test_a_page_that_refreshes_itself_elsewhere_is_no_fhir(
 ) -> None:
     page = f'<html><meta http-equiv="refresh" content="0;url={canary.base}"></html>'.encode()
     fhir.answers[SEARCH] = answer(page, Content_Type="text/html")
-    assert NOT_CHECKED in cards_of(client, asking(fhir.base))["what-to-expect"]["detail"]
+    assert NOT_CHECKED in cards_of(client, asking(fhir.base))["what-to-expect"]["summary"]
 
 
 def test_addresses_in_resources_are_data(client: FlaskClient, fhir: LoopbackServer, canary: LoopbackServer) -> None:

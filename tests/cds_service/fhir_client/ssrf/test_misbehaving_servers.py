@@ -80,7 +80,7 @@ def test_a_server_that_misbehaves_costs_its_data_and_never_the_answer(
     with capture_logs() as events:
         cards = cards_of(connect(SHORT_BUDGET_MS * 4), asking(fhir.base))
     assert list(cards) == ["what-to-expect"]
-    assert NOT_CHECKED in cards["what-to-expect"]["detail"]
+    assert NOT_CHECKED in cards["what-to-expect"]["summary"]
     assert MADE_UP not in str(events)
     assert str(fhir.port) not in str(events)
 
@@ -99,7 +99,7 @@ def test_a_work_up_without_procedures_is_refused_and_no_fault(
 def test_pages_without_end_are_read_up_to_a_limit(client: FlaskClient, fhir: LoopbackServer) -> None:
     fhir.answers[SEARCH] = _one_more_page
     cards = cards_of(client, asking(fhir.base))
-    assert "hecked:**" in cards["what-to-expect"]["detail"]
+    assert NOT_CHECKED in cards["what-to-expect"]["summary"]
     assert len(fhir.requests) <= 100
 
 
@@ -112,7 +112,7 @@ def test_a_dead_server_is_left_alone_and_others_are_read_meanwhile(connect: Conn
         SEARCH.replace("fhir", "dead"): never_ending(b""),
     }
     for _ in range(7):
-        assert NOT_CHECKED in cards_of(client, asking(dead))["what-to-expect"]["detail"]
+        assert NOT_CHECKED in cards_of(client, asking(dead))["what-to-expect"]["summary"]
     assert len(fhir.requests) == 5
     assert "confounders" in cards_of(connect(), asking(fhir.base))
 

@@ -63,7 +63,7 @@ def only(topic: Topic, resource: Any) -> Event:
             condition(FEVER, onsetDateTime="2026-11-20"), "red flag", "2026-11-20", True, "", id="a red flag",
         ),
         pytest.param(
-            condition(coded(SNOMED, "102603008"), onsetDateTime="2026-09-28"), "nerve symptom", "2026-09-28", True,
+            condition(coded(SNOMED, "309537005"), onsetDateTime="2026-09-28"), "nerve symptom", "2026-09-28", True,
             "", id="a nerve symptom",
         ),
         pytest.param(condition(), "finding", "2019-03", True, "", id="a finding"),
