@@ -22,12 +22,12 @@ from cards.content.topic_files import TopicFiles
 from cards.fhir.draft_orders import DraftOrder
 from cards.order_catalogue import OrderCatalogue
 from cards.record.patient_record import PatientRecord
-from cards.terminology.lexicon import Lexicon
-from cards.terminology.lexicon_files import LexiconContent, load_lexicon
 from cards.terminology.site_codes import load_site_codes
 from cards.terminology.value_set import ValueSet, load_value_set, with_local_codes
 from cards.terminology.value_set_index import Terminology
 from cards.timeline import Timeline
+from cards.words.lexicon import Lexicon
+from cards.words.lexicon_files import LexiconContent, load_lexicon
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator
 
 from cards.checks.faults import fault_at
 from cards.content.files import parse_yaml, read_text
-from cards.terminology.lexicon_files import ConceptEntry, LexiconFile, find_lexicon_faults
-from cards.terminology.tokens import words_of
 from cards.topic import Topic
+from cards.words.lexicon_files import ConceptEntry, LexiconFile, find_lexicon_faults
+from cards.words.tokens import words_of
 
 
 def find_faults_of_words(topics: Iterable[Topic]) -> list[str]:

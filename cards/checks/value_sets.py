@@ -15,10 +15,10 @@ from cards.content.files import ContentError, read_text
 from cards.content.rules import Step
 from cards.terminology.code_system import CodeSystem
 from cards.terminology.code_systems import find_code_system
-from cards.terminology.lexicon_files import LexiconContent, load_lexicon
 from cards.terminology.value_set import load_value_set
-from cards.terminology.word_rules import TITLES
 from cards.topic import Topic
+from cards.words.lexicon_files import LexiconContent, load_lexicon
+from cards.words.word_rules import TITLES
 
 Code = tuple[CodeSystem | None, str]
 Files = Mapping[Path, dict[str, Any]]

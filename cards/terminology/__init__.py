@@ -1,1 +1,1 @@
-"""Code systems, value sets, the words for them, and a site's own codes."""
+"""Code systems, value sets, and a site's own codes."""

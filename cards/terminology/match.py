@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from cards.terminology.code_systems import CODE_SYSTEMS
-from cards.terminology.mention import Assertion, Mention
+from cards.words.mention import Assertion, Mention
 
 _COUNTED = (Assertion.PRESENT, Assertion.SUSPECTED, Assertion.PAST)  # what counts as a match, the strongest first
 _URIS = {system.name: system.uri for system in CODE_SYSTEMS}

@@ -22,7 +22,7 @@ from cards.terminology.code_systems import (
     find_code_system,
     local_code_system,
 )
-from cards.terminology.word_rules import WordRule
+from cards.words.word_rules import WordRule
 
 WORDS = "urn:lumbar-puncture-back-pain:counts-with-words"
 

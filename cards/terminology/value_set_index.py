@@ -12,11 +12,11 @@ from cards.fhir.tolerant_reading import ABSENT
 from cards.terminology.code_system import CodeSystem
 from cards.terminology.code_systems import CODE_SYSTEMS, ICD_10_PCS, SNOMED_CT, find_code_system, fold_uri
 from cards.terminology.icd_10 import ICD_10_CM
-from cards.terminology.lexicon import Lexicon
 from cards.terminology.match import Match, matches_of, without_denied
-from cards.terminology.tokens import fold
 from cards.terminology.value_set import Codes, ValueSet
-from cards.terminology.word_rules import WordRule
+from cards.words.lexicon import Lexicon
+from cards.words.tokens import fold
+from cards.words.word_rules import WordRule
 
 
 class _Member(NamedTuple):

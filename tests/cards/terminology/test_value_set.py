@@ -12,13 +12,13 @@ from cards.content.files import ContentError
 from cards.fhir.resources import CodeableConcept, Coding
 from cards.terminology.code_systems import SNOMED_CT
 from cards.terminology.icd_10 import ICD_10_CM
-from cards.terminology.lexicon import Lexicon
-from cards.terminology.lexicon_files import ConceptEntry, LexiconContent
 from cards.terminology.match import Match
 from cards.terminology.value_set import WORDS, load_value_set
 from cards.terminology.value_set_index import Terminology
-from cards.terminology.word_rules import WordRule
 from cards.topic import Topic
+from cards.words.lexicon import Lexicon
+from cards.words.lexicon_files import ConceptEntry, LexiconContent
+from cards.words.word_rules import WordRule
 from tests.charts import ICD_10_CM as ICD_10_CM_URI
 from tests.charts import SNOMED
 

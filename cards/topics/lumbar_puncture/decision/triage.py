@@ -8,7 +8,6 @@ from enum import StrEnum
 
 from cards.fhir.draft_orders import DraftOrder, FhirVersion, condition_id
 from cards.record.chart_entry import ChartEntry
-from cards.terminology.tokens import fold
 from cards.topics.lumbar_puncture.content import LumbarPunctureContent as Topic
 from cards.topics.lumbar_puncture.decision.order_words import (
     LookedUp,
@@ -16,6 +15,7 @@ from cards.topics.lumbar_puncture.decision.order_words import (
     read_words,
     states_all_reasons,
 )
+from cards.words.tokens import fold
 
 MOST_REASONS_LOOKED_UP = 8  # references to Conditions, in one call (design.md 6)
 ABOUT, PLANNED = "about", "planned"  # modifiers of the lexicon: a task about a procedure, one that is yet to come

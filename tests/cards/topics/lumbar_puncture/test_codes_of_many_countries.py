@@ -7,10 +7,10 @@ import pytest
 from cards.content.files import read_text
 from cards.content.topic_files import SHARED_LEXICON
 from cards.fhir.resources import CodeableConcept, Coding
-from cards.terminology.lexicon import Lexicon
-from cards.terminology.lexicon_files import load_lexicon
 from cards.terminology.value_set import load_value_set
 from cards.terminology.value_set_index import Terminology
+from cards.words.lexicon import Lexicon
+from cards.words.lexicon_files import load_lexicon
 from tests.content import VALUE_SETS
 
 ICD_9 = "http://hl7.org/fhir/sid/icd-9-cm"

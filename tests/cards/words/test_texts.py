@@ -10,9 +10,9 @@ import pytest
 import yaml
 
 from cards.content.topic_files import SHARED_LEXICON
-from cards.terminology.lexicon import Lexicon
-from cards.terminology.lexicon_files import load_lexicon
-from cards.terminology.mention import Mention
+from cards.words.lexicon import Lexicon
+from cards.words.lexicon_files import load_lexicon
+from cards.words.mention import Mention
 
 TEXTS = yaml.safe_load(Path(__file__).with_name("texts.yaml").read_text(encoding="utf-8"))
 COMPARED = frozenset(concept for text in TEXTS for concept in text["means"])

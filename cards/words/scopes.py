@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from cards.terminology.draft import Draft, Found, Word
-from cards.terminology.durations import Duration
-from cards.terminology.lexicon_files import EnderEntry, LexiconContent, ModifierEntry
-from cards.terminology.mention import Assertion, Mention
-from cards.terminology.neighbors import Neighbors, SmallWords
-from cards.terminology.phrase_index import PhraseIndex
-from cards.terminology.sentences import Sentences
-from cards.terminology.tokens import Tokens
+from cards.words.draft import Draft, Found, Word
+from cards.words.durations import Duration
+from cards.words.lexicon_files import EnderEntry, LexiconContent, ModifierEntry
+from cards.words.mention import Assertion, Mention
+from cards.words.neighbors import Neighbors, SmallWords
+from cards.words.phrase_index import PhraseIndex
+from cards.words.sentences import Sentences
+from cards.words.tokens import Tokens
 
 _ASSERTIONS = {str(one): one for one in Assertion}
 _NO_MODIFIER = "none"  # words that look like a modifier and are none: "not only"

@@ -16,7 +16,7 @@ import msgspec
 import yaml
 
 from cards.content.files import ContentError, is_content, parse_yaml, read_text
-from cards.terminology.tokens import words_of
+from cards.words.tokens import words_of
 
 _RUNAWAY = re.compile(r"\((?:[^()\\]|\\.)*[*+](?:[^()\\]|\\.)*\)[*+]")  # a repeat within a repeat
 

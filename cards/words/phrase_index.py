@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Generic, TypeVar
 
-from cards.terminology.tokens import words_of
+from cards.words.tokens import words_of
 
 T = TypeVar("T")
 _SHORTEST_STEM = 3  # letters

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cards.fhir.dates import Days
-from cards.terminology.lexicon_files import Durations
-from cards.terminology.tokens import Tokens, words_of
+from cards.words.lexicon_files import Durations
+from cards.words.tokens import Tokens, words_of
 
 _HOURS = 24
 _GLUED = re.compile(r"(x?)(\d{1,3})([a-z]{0,12})")

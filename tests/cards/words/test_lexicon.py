@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 
 from cards.content.topic_files import SHARED_LEXICON
 from cards.fhir.resources import CodeableConcept
-from cards.terminology.lexicon import MOST_CANDIDATES, Lexicon
-from cards.terminology.lexicon_files import ConceptEntry, LexiconContent, load_lexicon
-from cards.terminology.tokens import LONGEST_TEXT, fold
 from cards.topic import Topic
+from cards.words.lexicon import MOST_CANDIDATES, Lexicon
+from cards.words.lexicon_files import ConceptEntry, LexiconContent, load_lexicon
+from cards.words.tokens import LONGEST_TEXT, fold
 
 few = settings(max_examples=100, deadline=None)
 

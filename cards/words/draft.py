@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from cards.fhir.dates import Days
-from cards.terminology.lexicon_files import ConceptEntry, EnderEntry, ModifierEntry
-from cards.terminology.mention import Assertion
+from cards.words.lexicon_files import ConceptEntry, EnderEntry, ModifierEntry
+from cards.words.mention import Assertion
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,15 +12,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from cards.terminology.draft import Found
-from cards.terminology.durations import DurationReader
-from cards.terminology.lexicon_files import ConceptEntry, LexiconContent, ListEntry
-from cards.terminology.mention import Mention
-from cards.terminology.phrase_index import PhraseIndex
-from cards.terminology.scopes import ScopeReader
-from cards.terminology.sentences import SentenceReader, Sentences
-from cards.terminology.tokens import Tokens, fold_lines, tokenize, words_of
-from cards.terminology.word_rules import WordLists
+from cards.words.draft import Found
+from cards.words.durations import DurationReader
+from cards.words.lexicon_files import ConceptEntry, LexiconContent, ListEntry
+from cards.words.mention import Mention
+from cards.words.phrase_index import PhraseIndex
+from cards.words.scopes import ScopeReader
+from cards.words.sentences import SentenceReader, Sentences
+from cards.words.tokens import Tokens, fold_lines, tokenize, words_of
+from cards.words.word_rules import WordLists
 
 _SEPARATORS = bytes.maketrans(string.punctuation.encode(), b" " * len(string.punctuation))
 MOST_CANDIDATES = 60  # in one text

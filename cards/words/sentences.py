@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from cards.terminology.lexicon_files import LexiconContent
-from cards.terminology.tokens import Tokens
+from cards.words.lexicon_files import LexiconContent
+from cards.words.tokens import Tokens
 
 _ENDS = frozenset(";\n!|")
 _COMMA_COST = 3  # words: what stands behind a comma is farther away

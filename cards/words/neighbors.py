@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from cards.terminology.draft import Draft, Word
-from cards.terminology.durations import Duration
-from cards.terminology.lexicon_files import ModifierEntry
-from cards.terminology.mention import Assertion
-from cards.terminology.sentences import Sentences
-from cards.terminology.tokens import Tokens
+from cards.words.draft import Draft, Word
+from cards.words.durations import Duration
+from cards.words.lexicon_files import ModifierEntry
+from cards.words.mention import Assertion
+from cards.words.sentences import Sentences
+from cards.words.tokens import Tokens
 
 _JOINED = 5  # words at most between two things that "and" joins
 _BEHIND = 4  # words at most between a thing and what is said behind it
