@@ -90,8 +90,10 @@ def serve(**flags: str | None) -> None:
         _refuse("cannot start: the clinical content has faults", faults)
     from cds_service.server.server import run
 
-    click.echo(f"Serving {settings.base_url}/cds-services ({settings.profile} profile). Stop with Ctrl-C.", err=True)
-    run(settings)
+    try:
+        run(settings)
+    except NotReady as fault:
+        _refuse(f"cannot start: {fault}", [])
 
 
 @main.command()

@@ -8,15 +8,21 @@ import os
 import resource
 import sys
 from contextlib import suppress
+from functools import partial
+from multiprocessing.synchronize import Semaphore
+from typing import TYPE_CHECKING
 
-from granian import Granian
 from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
 
 from cds_service.operations.metrics_folder import metrics_folder
+from cds_service.server.listening import Server, bind, listen
 from cds_service.server.preloading import preload
 from cds_service.settings.settings import Settings
+
+if TYPE_CHECKING:
+    from cds_service.server.body_buffering import Buffered
 
 _HEAD_SECONDS = 10  # for the head of a request; also how long an idle connection is kept
 _STOP_SECONDS = 5  # for calls under way at SIGTERM; then slow clients are cut off
@@ -33,16 +39,16 @@ def run(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT. Each worker reads its settings from the environment.
 
     On Linux, workers are forked from a process that has loaded everything. A worker that dies is replaced; the server
-    ends with status 1 if the new one dies within seconds.
+    ends with status 1 if the new one dies within seconds. Raises NotReady where the port is taken.
     """
     if sys.platform == "linux":  # elsewhere, system libraries are not always safe after a fork
         multiprocessing.set_start_method("fork", force=True)
         _set_up_heap()
-    with metrics_folder():
+    with bind(settings) as port, metrics_folder():
         preload(settings)
-        Granian(
-            "cds_service.server.body_buffering:create_asgi_app_from_environment",
-            factory=True,
+        Server(
+            listen(port, settings),
+            "cds_service.server.server:_load",
             address=settings.host,
             port=settings.port,
             interface=Interfaces.ASGINL,
@@ -55,7 +61,23 @@ def run(settings: Settings) -> None:
             respawn_failed_workers=True,
             log_level=LogLevels.error,  # our own events say more, and nothing about patients
             log_access=False,
-        ).serve()
+        ).serve(target_loader=partial(_load, multiprocessing.Semaphore(1), _announcement(settings)), wrap_loader=False)
+
+
+def _load(first: Semaphore, announcement: str) -> Buffered:
+    """The application of a worker. The first worker that has it says that calls are answered now."""
+    from cds_service.server.body_buffering import create_asgi_app_from_environment  # once its metrics have a folder
+
+    application = create_asgi_app_from_environment()
+    if first.acquire(block=False):
+        sys.stderr.write(f"{announcement}\n")
+    return application
+
+
+def _announcement(settings: Settings) -> str:
+    """With the address that a person opens: the sandbox page, or discovery in production, which has no such page."""
+    address = f"{settings.base_url}/{'cds-services' if settings.is_production else ''}"
+    return f"Serving {address} ({settings.profile} profile). Stop with Ctrl-C."
 
 
 def _set_up_heap() -> None:

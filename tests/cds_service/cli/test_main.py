@@ -116,6 +116,6 @@ def test_serve_answers_over_the_network_logs_the_call_and_ends_when_told(server:
     server.process.terminate()
     assert server.wait() == 0
     said = server.log.read_text("utf-8").splitlines()
-    assert said[0] == f"Serving http://127.0.0.1:{port}/cds-services (development profile). Stop with Ctrl-C."
+    assert said[0] == f"Serving http://127.0.0.1:{port}/ (development profile). Stop with Ctrl-C."
     (event,) = [json.loads(line) for line in said if line.startswith("{")]
     assert (event["event"], event["cds_hooks.cards"]) == ("cds_hooks.call", ["what-to-expect"])

@@ -86,4 +86,4 @@ def test_any_worker_of_a_server_tells_for_all(sqlite_database: LiveDatabase, tmp
         server.stop()
     log = "".join(one.read_text("utf-8") for one in tmp_path.glob("*.log"))
     assert log.count("cds_hooks.call") == 20
-    assert len(log.splitlines()) == 20  # neither probes nor scrapes leave a line
+    assert len(log.splitlines()) == 21  # the start, and each call: neither probes nor scrapes leave a line
