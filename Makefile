@@ -18,7 +18,7 @@ setup: .venv/locked ## Create .venv from the lockfile and install the project in
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-serve: setup ## Serve on http://127.0.0.1:8080
+serve: setup ## Serve on http://127.0.0.1:8080 (CDS_PORT=8081 make serve: on another port)
 	$(BIN)/cds-service serve
 
 # On every core, each with a process of its own; a test that is slow is for `check` (CONTRIBUTING.md, "How we test").
