@@ -93,7 +93,7 @@ class ScopeReader:
         remarks += [draft.found.span for draft in drafts if draft.is_procedure]
         text = Neighbors(tokens, sentences, drafts, durations, remarks, self._small)
         free = [word for word in words if not text.is_inside(word)]
-        self._attach_since(text, free)
+        self._attach_since(text, words)
         _attach_durations(text, durations)
         self._attach_tags(text, words)
         self._govern(text, free)
@@ -127,10 +127,11 @@ class ScopeReader:
             event = next((one for one in events if text.is_adjacent(word.last, one.first)), None)
             if event is None:
                 continue
+            names = [one for one in others if one.first < word.first and event.last <= one.last]
             for one in text.on_the_same_words([event], events):
                 one.assertion = Assertion.PAST
                 one.reasons.append((word.first, word.last))
-            targets = text.before(word.first, others)
+            targets = text.on_the_same_words(names, others) or text.before(word.first, others)
             if not targets and word.entry.reach != "one":
                 targets = text.all_after(event.last, others)
             for one in targets:

@@ -120,6 +120,7 @@ def test_known_before_and_new_since(evidence: list[Evidence], known: bool, new: 
         pytest.param(
             [seen(recorded="2026-11-20")], ("2026-11-10", "2026-11-20"), id="a record only: between event and record"
         ),
+        pytest.param([seen(since_event=True)], ("2026-11-10", "2026-11-30"), id="words only: between event and today"),
         pytest.param([seen(order=True)], ("2026-11-10", "2026-11-30"), id="a reason only: between event and today"),
         pytest.param(
             [seen("2024"), seen("2026-11-20")],
