@@ -111,7 +111,7 @@ Decision
   punctures            no lumbar puncture within 365 days
   pain                 not judged: no completed lumbar puncture within 365 days
   nerve symptom        none that may be new since a puncture
-  red flags            none counts
+  red flags            none applies
   findings             spinal stenosis (lumbar): Condition/condition-1
   what-to-expect       fires (info): “A sore back is common after LP and usually eases within days. \
 Lasting back pain is described as exceedingly rare (expert opinion).” It offers patient-instruction.

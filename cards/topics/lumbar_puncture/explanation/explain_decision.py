@@ -142,7 +142,7 @@ def _red_flags(assessment: Assessment) -> Iterator[str]:
     for flag in assessment.flags.long_ago:
         yield f"{flag.kind.label}: evidence older than {flag.kind.present_days} days, so listed as a finding"
     if not assessment.red_flags:
-        yield _none("none counts", assessment)
+        yield _none("none applies", assessment)
 
 
 def _why_not(key: str, assessment: Assessment, topic: Topic) -> str:
