@@ -40,6 +40,7 @@ def _sqlite_engine(url: URL, pool_size: int) -> Engine:
         connection.isolation_level = None  # transactions begin in _begin_sqlite alone
         record.info["file"] = _identity(path)
         cursor = connection.cursor()
+        _try_while_busy(connection, "PRAGMA journal_mode=WAL")  # SQLite does not wait here while another process closes
         for pragma in (f"busy_timeout={LOCKED_MS}", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
@@ -74,21 +75,26 @@ def _begin_sqlite(connection: Connection) -> None:
         connection.exec_driver_sql(begin)
         return
     raw: Any = connection.connection.dbapi_connection
-    until = time.monotonic() + LOCKED_MS / 1000
     raw.execute(f"PRAGMA busy_timeout={_POLL_MS}")
     try:
-        while _is_busy(raw, begin) and time.monotonic() < until:
-            time.sleep(random.uniform(0, _POLL_MS / 1000))  # noqa: S311 - so that two processes do not try at once
+        _try_while_busy(raw, begin)
         if not raw.in_transaction:
             connection.exec_driver_sql(begin)  # to raise the error as SQLAlchemy's
     finally:
         raw.execute(f"PRAGMA busy_timeout={LOCKED_MS}")
 
 
-def _is_busy(raw: Any, begin: str) -> bool:
-    """Whether a transaction could not begin because another one is under way."""
+def _try_while_busy(raw: Any, statement: str) -> None:
+    """Execute a statement, again while another process has the database. Any other error is left to the next one."""
+    until = time.monotonic() + LOCKED_MS / 1000
+    while _is_busy(raw, statement) and time.monotonic() < until:
+        time.sleep(random.uniform(0, _POLL_MS / 1000))  # noqa: S311 - so that two processes do not try at once
+
+
+def _is_busy(raw: Any, statement: str) -> bool:
+    """Whether another process kept this statement from being executed."""
     try:
-        raw.execute(begin)
+        raw.execute(statement)
     except sqlite3.Error as fault:
         return fault.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
     return False
