@@ -65,18 +65,21 @@ class Server(MPServer):
     def __init__(self, listeners: Sequence[socket.socket], target: str, **options: Any) -> None:
         super().__init__(target, **options)
         self._listeners = listeners
+        self._has_spawned = False
 
     def _init_shared_socket(self) -> None:
         self._sso = None  # Windows alone has it
 
     def _spawn_worker(  # type: ignore[override]  # as MPServer has it
-        self, idx: int, target: Any, callback_loader: Callable[[], Any]
+        self, idx: int, target: Any, callback_loader: Callable[..., Any]
     ) -> WorkerProcess:
         own = self._listeners[idx % len(self._listeners)]
         is_uds = False
         self._shd: Any = SocketHolder(own.fileno(), is_uds, _BACKLOG)  # type: ignore[call-arg]  # a gap of its stub
         others = [listener for listener in self._listeners if listener is not own]
-        return super()._spawn_worker(idx, target, partial(_load_without, others, callback_loader))
+        load = partial(callback_loader, is_first=not self._has_spawned)
+        self._has_spawned = True
+        return super()._spawn_worker(idx, target, partial(_load_without, others, load))
 
     def _drop_shared_socket(self) -> None:
         """No more connections, from the moment in which the workers have stopped to take them."""

@@ -9,7 +9,6 @@ import resource
 import sys
 from contextlib import suppress
 from functools import partial
-from multiprocessing.synchronize import Semaphore
 from typing import TYPE_CHECKING
 
 from granian.constants import HTTPModes, Interfaces
@@ -61,15 +60,15 @@ def run(settings: Settings) -> None:
             respawn_failed_workers=True,
             log_level=LogLevels.error,  # our own events say more, and nothing about patients
             log_access=False,
-        ).serve(target_loader=partial(_load, multiprocessing.Semaphore(1), _announcement(settings)), wrap_loader=False)
+        ).serve(target_loader=partial(_load, _announcement(settings)), wrap_loader=False)
 
 
-def _load(first: Semaphore, announcement: str) -> Buffered:
-    """The application of a worker. The first worker that has it says that calls are answered now."""
+def _load(announcement: str, is_first: bool) -> Buffered:
+    """The application of a worker. The first worker says that calls are answered now."""
     from cds_service.server.body_buffering import create_asgi_app_from_environment  # once its metrics have a folder
 
     application = create_asgi_app_from_environment()
-    if first.acquire(block=False):
+    if is_first:
         sys.stderr.write(f"{announcement}\n")
     return application
 

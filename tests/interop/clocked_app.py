@@ -13,8 +13,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from granian import Granian
-
 from cds_service.cli.doctor import examine
 from cds_service.server import server
 from cds_service.settings.settings import read_settings
@@ -56,13 +54,17 @@ def _recorded_fhir_server() -> FakeFhirServer:
     return transport
 
 
-def _granian(_: str, **options: object) -> Granian:
-    return Granian("tests.interop.clocked_app:create", **options)  # type: ignore[arg-type]
+def _load(announcement: str, is_first: bool) -> Buffered:
+    """As the server's own, with our application."""
+    application = create()
+    if is_first:
+        sys.stderr.write(f"{announcement}\n")
+    return application
 
 
 if __name__ == "__main__":
     faults = examine(os.environ, ask_issuers=False).faults  # which also makes the tables, as in `cds-service serve`
     if faults:
         sys.exit("\n".join(faults))
-    server.Granian = _granian  # type: ignore[misc,assignment]
+    server._load = _load
     server.run(read_settings(os.environ))

@@ -57,9 +57,8 @@ def loaded(request: pytest.FixtureRequest) -> LoadedServer:
 
 def call_about(patient_id: str, ordered: str, **elements: object) -> Json:
     """An order-sign call without prefetch and without a FHIR server, unless `elements` bring them."""
-    draft = order(
-        ORDERS[ordered], subject={"reference": f"Patient/{patient_id}"}, reasonCode=[{"text": "Low back pain"}]
-    )
+    reasons = {"reasonCode": [{"text": "Low back pain"}]} if ordered == "MRI" else {}
+    draft = order(ORDERS[ordered], subject={"reference": f"Patient/{patient_id}"}, **reasons)
     body = hook_call(draft, **{"prefetch": None} | elements)  # type: ignore[arg-type]
     body["context"]["patientId"] = patient_id
     return body

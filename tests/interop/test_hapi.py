@@ -14,7 +14,8 @@ from tests.charts import Json, hook_call, order
 from tests.interop.conftest import COMMAND, ClockedService
 from tests.interop.fhir_client import FhirClient, fixture_entries, next_link, prefetch_of, without_strangers
 from tests.interop.test_fhir_servers import ORDERS, call_about, keys
-from tests.test_real_charts import CHARTS, DATA, call_for, findings, is_of, read_bulk, read_chart
+from tests.places import SHARED_DATA
+from tests.test_real_charts import CHARTS, call_for, findings, is_of, read_bulk, read_chart
 
 PAGE = 50  # HAPI gives no more at once, whatever `_count` asks for
 PAIN = "lab-lp5mo-c1"
@@ -50,7 +51,7 @@ def test_page_that_the_server_has_forgotten_is_said_to_be_missing(server: FhirCl
     assert server.get(link["url"]).status_code in (404, 410)
     service = FhirClient(that_day.address)
     answer = service.call(call_about("lab-many", "puncture", fhirServer=server.base, prefetch=pages))
-    assert "Not fully checked" in details(answer)
+    assert "Not checked: some conditions" in details(answer)
 
 
 def test_operation_outcomes_in_place_of_data_are_no_data(server: FhirClient, that_day: ClockedService) -> None:
@@ -69,7 +70,7 @@ def test_patient_whom_the_server_does_not_know_has_an_empty_chart(server: FhirCl
     """Patient 404, both searches empty and complete: nothing was found, and nothing is said to be unchecked."""
     answer = FhirClient(that_day.address).call(call_about("nobody", "puncture", fhirServer=server.base))
     assert keys(answer) == ["what-to-expect"]
-    assert "hecked:" not in details(answer)
+    assert "Not checked" not in details(answer)
 
 
 def test_reason_reference_is_looked_up_on_the_server(server: FhirClient, that_day: ClockedService) -> None:
@@ -86,7 +87,7 @@ def test_reason_reference_is_looked_up_on_the_server(server: FhirClient, that_da
 
 
 R4 = [name for name in CHARTS if name.startswith("R4/")]
-needs_charts = pytest.mark.skipif(not DATA.exists(), reason="the sample charts are not beside this checkout")
+needs_charts = pytest.mark.skipif(not SHARED_DATA.exists(), reason="the sample charts are not beside this checkout")
 
 
 @needs_charts
