@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import yaml
 
-from cards.content.files import ContentError, parse_yaml, read_text
+from cards.content.files import ContentError, line_of_node, parse_yaml, read_text
 from cards.content.rules import Step
 from cards.content.texts import Text
 
@@ -20,23 +20,13 @@ _CITATION = re.compile(r"\[([a-z0-9-]+)\](?!\()")
 
 def fault_at(path: Path, what: str, *steps: Step) -> str:
     """`file:line: what`, the line that of the deepest node of YAML, JSON or a text's head which these steps lead to."""
-    line = 1
     try:
         source = read_text(path)
         head = source.split("\n---\n", 1)[0] if path.suffix == ".md" else source
         node = yaml.compose(head, Loader=yaml.SafeLoader)
     except (ContentError, yaml.YAMLError):
         node = None
-    for step in steps:
-        if isinstance(node, yaml.MappingNode):
-            pair = next((pair for pair in node.value if pair[0].value == step), None)
-            if pair is None:
-                break
-            line, node = pair[0].start_mark.line + 1, pair[1]
-        elif isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
-            node = node.value[step]
-            line = node.start_mark.line + 1
-    return str(ContentError(path, what, line))
+    return str(ContentError(path, what, line_of_node(node, steps)))
 
 
 def with_line(fault: ContentError, path: Path) -> str:

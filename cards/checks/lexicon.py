@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from cards.checks.faults import fault_at
+from cards.checks.faults import fault_at, with_line
 from cards.content.files import parse_yaml, read_text
 from cards.topic import Topic
 from cards.words.lexicon_files import ConceptEntry, LexiconFile, find_lexicon_faults
@@ -15,7 +15,7 @@ def find_faults_of_words(topics: Iterable[Topic]) -> list[str]:
     """Every fault of the words of these topics, one line each."""
     faults: list[str] = []
     for topic in {topic.files.lexicon: topic for topic in topics}.values():
-        unloadable = [str(fault) for fault in find_lexicon_faults(topic.files.lexicon)]
+        unloadable = [with_line(fault, fault.path) for fault in find_lexicon_faults(topic.files.lexicon)]
         faults += unloadable or _useless(topic)
     return faults
 

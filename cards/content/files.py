@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
 import yaml
+
+from cards.content.rules import Step
 
 T = TypeVar("T")
 _UNKNOWN = re.compile(r"unknown field `(.+)`")
@@ -17,6 +20,7 @@ class ContentError(Exception):
     """A content file that must not be served. The message is `file:line: what is wrong`."""
 
     def __init__(self, path: Path, what: str, line: int | None = None) -> None:
+        self.path = path
         place = f"{path.parent.name}/{path.name}" + (f":{line}" if line else "")
         super().__init__(f"{place}: {what}")
 
@@ -75,25 +79,28 @@ def parse_yaml(path: Path, text: str, shape: type[T], first_line: int = 1) -> T:
     except msgspec.ValidationError as cause:
         what, _, where = str(cause).partition(" - at ")
         unknown = _UNKNOWN.search(what)
-        line = first_line + _line_of(text, where.strip("`") + (f".{unknown[1]}" if unknown else ""))
+        steps = _steps(where.strip("`") + (f".{unknown[1]}" if unknown else ""))
+        line = first_line - 1 + line_of_node(yaml.compose(text, Loader=yaml.SafeLoader), steps)
         raise ContentError(path, f"{what} (at {where.strip('`') or '$'})", line) from None
 
 
-def _line_of(text: str, where: str) -> int:
-    """The line, from 0, of the deepest node on a msgspec path such as `$.evidence[...].url` that can be found."""
-    node = yaml.compose(text, Loader=yaml.SafeLoader)
-    line = 0
-    steps = where.removeprefix("$").replace("[...]", "").replace("[", ".[").split(".")
-    for step in filter(None, steps):
+def line_of_node(node: yaml.Node | None, steps: Iterable[Step]) -> int:
+    """The line, from 1, of the deepest node below this one that these steps lead to."""
+    line = 1
+    for step in steps:
         if isinstance(node, yaml.MappingNode):
-            children = {key.value: (key, value) for key, value in node.value}
-            if step not in children:
-                return line
-            key, node = children[step]
-            line = key.start_mark.line
-        elif isinstance(node, yaml.SequenceNode) and step.strip("[]").isdigit():
-            node = node.value[int(step.strip("[]"))]
-            line = node.start_mark.line
-        else:
-            return line
+            pair = next((pair for pair in node.value if pair[0].value == step), None)
+            if pair is None:
+                break
+            line, node = pair[0].start_mark.line + 1, pair[1]
+        elif isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
+            node = node.value[step]
+            line = node.start_mark.line + 1
     return line
+
+
+def _steps(where: str) -> Iterable[Step]:
+    """The steps of a msgspec path such as `$.evidence[...].url`, without what it does not name."""
+    for step in where.removeprefix("$").replace("[...]", "").replace("[", ".[").split("."):
+        if step:
+            yield int(step[1:-1]) if step.startswith("[") else step

@@ -18,10 +18,7 @@ import msgspec
 
 from cards.content.files import ContentError, line_of, read_text
 from cards.terminology.code_system import CodeSystem, InvalidCode
-from cards.terminology.code_systems import (
-    find_code_system,
-    local_code_system,
-)
+from cards.terminology.code_systems import find_code_system, local_code_system
 from cards.words.word_rules import WordRule
 
 WORDS = "urn:lumbar-puncture-back-pain:counts-with-words"

@@ -11,7 +11,7 @@ import msgspec
 import yaml
 
 from cards.card import Card
-from cards.content.files import ContentError, parse_yaml, read_text
+from cards.content.files import ContentError, line_of_node, parse_yaml, read_text
 from cards.evaluate import SectionUnobtainable, evaluate, reasons_to_look_up, triage
 from cards.fhir.bundle import read_entry
 from cards.fhir.dates import read_date
@@ -172,7 +172,8 @@ def load_vignettes(path: Path, sections: Collection[str]) -> Casebook:
     for place, vignette in enumerate(file.vignettes):
         fault = next(_faults(vignette, seen, file.concepts, sections), None)
         if fault:
-            raise ContentError(path, fault, _line_of_vignette(text, place))
+            root = yaml.compose(text, Loader=yaml.SafeLoader)
+            raise ContentError(path, fault, line_of_node(root, ("vignettes", place)))
         seen.add(vignette.name)
     return Casebook(file.today, file.concepts, tuple(file.vignettes))
 
@@ -194,16 +195,6 @@ def _faults(
     days += [vignette.born, *(line.performed for line in vignette.procedures)]
     days += [day for line in vignette.resources for day in (line.onset, line.recorded)]
     yield from (f"{name}: {day!r} is not a date" for day in days if day is not None and not is_date(day))
-
-
-def _line_of_vignette(text: str, place: int) -> int | None:
-    """The line, from 1, on which the vignette at this place, from 0, begins."""
-    root = yaml.compose(text, Loader=yaml.SafeLoader)
-    for key, value in root.value if isinstance(root, yaml.MappingNode) else []:
-        if key.value == "vignettes":
-            line: int = value.value[place].start_mark.line
-            return line + 1
-    return None
 
 
 def _concept_names(vignette: Vignette) -> Iterator[str]:

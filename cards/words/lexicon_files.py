@@ -15,7 +15,8 @@ from typing import Any, Literal
 import msgspec
 import yaml
 
-from cards.content.files import ContentError, is_content, parse_yaml, read_text
+from cards.content.files import ContentError, is_content, line_of_node, parse_yaml, read_text
+from cards.content.rules import Step
 from cards.words.tokens import words_of
 
 _RUNAWAY = re.compile(r"\((?:[^()\\]|\\.)*[*+](?:[^()\\]|\\.)*\)[*+]")  # a repeat within a repeat
@@ -274,16 +275,6 @@ class _Lines:
     def _root(self) -> yaml.Node | None:
         return yaml.compose(read_text(self._path), Loader=yaml.SafeLoader)
 
-    def of(self, *steps: str | int) -> int:
+    def of(self, *steps: Step) -> int:
         """The line, from 1, of the deepest node that these steps lead to."""
-        node, line = self._root, 1
-        for step in steps:
-            if isinstance(node, yaml.MappingNode):
-                pair = next((pair for pair in node.value if pair[0].value == step), None)
-                if pair is None:
-                    break
-                line, node = pair[0].start_mark.line + 1, pair[1]
-            elif isinstance(node, yaml.SequenceNode) and isinstance(step, int):
-                node = node.value[step]
-                line = node.start_mark.line + 1
-        return line
+        return line_of_node(self._root, steps)

@@ -66,14 +66,7 @@ class Neighbors:
         """Whether two tokens stand in one sentence, or the other begins the next: "Chronic LBP. Worse since LP"."""
         apart = self._sentence[other] - self._sentence[one]
         starts = self._chunk[other] - self._chunk[one]
-        return apart == 0 or (apart == 1 and starts >= 1 and self._is_bare_from_sentence_start(other))
-
-    def _is_bare_from_sentence_start(self, place: int) -> bool:
-        while place and self.same_sentence(place - 1, place):
-            place -= 1
-            if not self._is_small(place):
-                return False
-        return True
+        return apart == 0 or (apart == 1 and starts >= 1 and self._is_bare_until(other, self._sentence))
 
     def is_adjacent(self, last: int, first: int) -> bool:
         """Whether nothing but filler stands between a token's end and a later token."""
@@ -109,15 +102,15 @@ class Neighbors:
         """
         chunk = self._chunk[first]
         near = [one for one in drafts if self._chunk[one.first] == chunk]
-        before = max((one for one in near if one.last <= first), key=lambda one: one.last, default=None)
-        after = min((one for one in near if one.first >= last), key=lambda one: one.first, default=None)
+        before = _last_of(one for one in near if one.last <= first)
+        after = _first_of(one for one in near if one.first >= last)
         if before is None and after is None:
             if not self._is_remark(first, last):
                 return []
             earlier = [one for one in drafts if one.last <= first and self._is_told_before(one.first, first)]
             later = [one for one in drafts if one.first >= last and self.same_sentence(one.first, first)]
-            before = max(earlier, key=lambda one: one.last, default=None)
-            after = min(later, key=lambda one: one.first, default=None) if before is None else None
+            before = _last_of(earlier)
+            after = _first_of(later) if before is None else None
         if before is not None and after is not None:
             gap = after.first - last
             is_next = gap == 0 or gap < first - before.found.tail
@@ -134,7 +127,7 @@ class Neighbors:
 
         What stands right beside it is joined, too. A procedure joins no finding.
         """
-        grouped = [one for one in drafts if one.first < target.last and target.first < one.last]
+        grouped = self.on_the_same_words([target], drafts)
         ordered = sorted(drafts, key=lambda one: one.first, reverse=not forward)
         edge = target
         for one in ordered:
@@ -145,21 +138,21 @@ class Neighbors:
             joined = not gap or (len(gap) <= _JOINED and any(word in self._connectors for word in gap))
             if not joined or left.is_procedure != right.is_procedure or self.commas(left.last, right.first):
                 break
-            grouped += [
-                other for other in drafts if other.first < one.last and one.first < other.last and other not in grouped
-            ]
+            grouped += [other for other in self.on_the_same_words([one], drafts) if other not in grouped]
             edge = one
         return grouped
 
     def before(self, place: int, drafts: Sequence[Draft]) -> list[Draft]:
         """The last mention before a place in its chunk, or before the chunk where that begins there, and its group."""
-        earlier = [one for one in drafts if one.last <= place and self.same_sentence(one.first, place)]
-        target = max(earlier, key=lambda one: one.last, default=None)
+        target = _last_of(self._all_before(place, drafts))
         if target is None:
             return []
-        if self._chunk[target.first] != self._chunk[place] and not self._is_bare_until(place):
+        if self._chunk[target.first] != self._chunk[place] and not self._is_bare_until(place, self._chunk):
             return []
         return self.group(target, drafts, forward=False)
+
+    def _all_before(self, place: int, drafts: Sequence[Draft]) -> list[Draft]:
+        return [one for one in drafts if one.last <= place and self.same_sentence(one.first, place)]
 
     def all_after(self, place: int, drafts: Sequence[Draft]) -> list[Draft]:
         """Every mention behind a place in its sentence."""
@@ -167,16 +160,14 @@ class Neighbors:
 
     def next_after(self, word: Word, drafts: Sequence[Draft], *, adjacent: bool) -> list[Draft]:
         """The next mention behind a word, in its sentence."""
-        later = self.all_after(word.last, drafts)
-        target = min(later, key=lambda one: one.first, default=None)
+        target = _first_of(self.all_after(word.last, drafts))
         if target is None or (adjacent and not self.is_adjacent(word.last, target.first)):
             return []
         return self.group(target, drafts, forward=True)
 
     def next_before(self, word: Word, drafts: Sequence[Draft], *, adjacent: bool) -> list[Draft]:
         """The last mention shortly before a word, no comma between."""
-        earlier = [one for one in drafts if one.last <= word.first and self.same_sentence(one.first, word.first)]
-        target = max(earlier, key=lambda one: one.last, default=None)
+        target = _last_of(self._all_before(word.first, drafts))
         if target is None or word.first - target.last > _BEHIND:
             return []
         between = self.words[target.last : word.first]
@@ -205,10 +196,10 @@ class Neighbors:
 
     def said_before(self, word: Word, links: frozenset[str], *, over_commas: bool) -> list[Draft]:
         """What a word behind a mention is said of: nothing but links between them, or a comma and nothing else."""
-        earlier = [one for one in self.drafts if one.last <= word.first and self.same_sentence(one.first, word.first)]
+        earlier = self._all_before(word.first, self.drafts)
         if over_commas:
             return earlier
-        target = max(earlier, key=lambda one: one.last, default=None)
+        target = _last_of(earlier)
         if target is None:
             return []
         start = min(max(target.last, target.found.tail), word.first)
@@ -233,39 +224,42 @@ class Neighbors:
             or self.words[word.last] in ",;.)"
         ):
             return True
-        later = min((one for one in self.drafts if one.first >= word.last), key=lambda one: one.first, default=None)
+        later = _first_of(one for one in self.drafts if one.first >= word.last)
         end = max(later.last, later.found.tail) if later else 0
         return later is not None and self.words[end : end + 1] in ([":"], ["="])
 
     def _is_bare(self, place: int) -> bool:
         """Whether the chunk of a token holds nothing but modifiers, durations and filler."""
         chunk = self._chunk[place]
-        first = place
-        while first and self._chunk[first - 1] == chunk:
-            first -= 1
-        last = place
-        while last + 1 < len(self.words) and self._chunk[last + 1] == chunk:
-            last += 1
-        return all(self._is_small(at) for at in range(first, last + 1))
+        return all(self._is_small(at) for at, other in enumerate(self._chunk) if other == chunk)
 
     def _is_remark(self, first: int, last: int) -> bool:
         """Whether a chunk speaks of what stands before it: "worse", "worse at night", but not "severe fatigue"."""
         if self._is_bare(first):
             return True
         if last >= len(self.words) or self._chunk[last] != self._chunk[first]:
-            return self._is_bare_until(first)
-        return self._is_bare_until(first) and (
+            return self._is_bare_until(first, self._chunk)
+        return self._is_bare_until(first, self._chunk) and (
             last in self._covered or not self.words[last].isalnum() or self.words[last] in self._prepositions
         )
 
-    def _is_bare_until(self, place: int) -> bool:
-        """Whether the chunk of a token holds nothing but modifiers, durations and filler before it."""
-        while place and self._chunk[place - 1] == self._chunk[place]:
+    def _is_bare_until(self, place: int, part_of: Sequence[int]) -> bool:
+        """Whether only small words stand before a token in its part. `part_of`: the number of each token's part."""
+        while place and part_of[place - 1] == part_of[place]:
             place -= 1
             if not self._is_small(place):
                 return False
         return True
 
     def _is_small(self, at: int) -> bool:
+        """Whether a word is a modifier, a duration or filler."""
         word = self.words[at]
         return at in self._covered or word in self._filler or word in self._connectors or not word.isalnum()
+
+
+def _first_of(drafts: Iterable[Draft]) -> Draft | None:
+    return min(drafts, key=lambda one: one.first, default=None)
+
+
+def _last_of(drafts: Iterable[Draft]) -> Draft | None:
+    return max(drafts, key=lambda one: one.last, default=None)

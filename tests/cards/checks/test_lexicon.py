@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 
 from cards.checks.lexicon import find_faults_of_words
+from cards.content.files import ContentError
 from cards.content.topic_files import SHARED_LEXICON
 from cards.topic import Topic
+from cards.words.lexicon_files import load_lexicon
 
 
 @pytest.fixture
@@ -61,3 +63,16 @@ def test_a_fault_names_file_and_line(topic: Topic, copy: Path, file: str, line: 
     assert any(re.match(rf"lexicon/site\.yaml:{line}: .*{re.escape(what)}", fault) for fault in faults), check(
         topic, copy
     )
+
+
+def test_a_file_that_is_not_utf_8_is_refused_by_name(copy: Path) -> None:
+    (copy / "red-flags.yaml").write_bytes(b"\xff")
+    with pytest.raises(ContentError, match=r"red-flags\.yaml.*UTF-8"):
+        load_lexicon([copy])
+
+
+def test_a_file_that_is_missing_is_noticed_by_the_concepts_that_others_name(copy: Path) -> None:
+    """A lexicon is whatever files its folders hold, so no name of a file is known."""
+    (copy / "red-flags.yaml").unlink()
+    with pytest.raises(ContentError, match="hides 'meningitis', and no concept has this name"):
+        load_lexicon([copy])
