@@ -4,6 +4,13 @@ from __future__ import annotations
 
 from cards.content.service import Service
 
+FIRST_LANGUAGE = "en"  # every patient page is there in it; translations have the same headings in the same places
+
+
+def patient_page_address(base_url: str, page: str, language: str) -> str:
+    """A patient page, in a language."""
+    return f"{base_url}/education/{page}" + ("" if language == FIRST_LANGUAGE else f"?lang={language}")
+
 
 def evidence_address(base_url: str, service_id: str, card: str) -> str:
     """The evidence page of a card."""

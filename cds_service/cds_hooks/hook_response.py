@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from cards.card import Card, Coding, Link, Suggestion
-from cds_service.cds_hooks.addresses import evidence_address
+from cds_service.cds_hooks.addresses import evidence_address, patient_page_address
 from cds_service.storage.ledger_entries import IssuedCard
 from cds_service.version import PROJECT
 
@@ -78,9 +78,7 @@ def _coding(coding: Coding) -> dict[str, str]:
 
 
 def _link(link: Link, base_url: str) -> dict[str, str]:
-    url = link.url or f"{base_url}/education/{link.page}"
-    if link.page and link.language != "en":
-        url += f"?lang={link.language}"
+    url = patient_page_address(base_url, link.page, link.language) if link.page else link.url or ""
     return {"label": link.label, "url": url, "type": "absolute"}
 
 

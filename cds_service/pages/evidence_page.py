@@ -16,10 +16,10 @@ from flask import Blueprint, Response, abort, render_template, request
 from cards.content.service import Evidence
 from cards.content.texts import Statement
 from cards.topic import Topic
+from cds_service.pages.caching import let_caches_keep
 from cds_service.pages.source_attributes import REGULATION, SourceAttribute, source_attributes
 from cds_service.settings.cards_off import SwitchedOff
 
-_KEPT_S = 600  # a correction has to reach its readers soon
 _HTML, _JSON = "text/html", "application/json"
 _PLACEHOLDER = re.compile(r"\{\w+\}")
 _KEY = re.compile(r"\[([a-z0-9-]+)\]")
@@ -69,11 +69,7 @@ def evidence_blueprint(topics: Mapping[str, Topic], switched_off: SwitchedOff) -
             html = render_template("evidence_page.html", page=page, service=page.topic.service, is_off=is_off)
             response = Response(html, mimetype=_HTML)
         response.vary.add("Accept")
-        response.cache_control.public = True
-        response.cache_control.max_age = _KEPT_S
-        response.add_etag()
-        response.make_conditional(request)
-        return response
+        return let_caches_keep(response)
 
     return blueprint
 

@@ -11,14 +11,14 @@ from typing import Any
 from uuid import UUID, uuid5
 
 import msgspec
-from flask import Blueprint, Response, abort, request
+from flask import Blueprint, Response, abort
 
 from cards.content.service import Service
 from cards.topic import Topic
 from cds_service.cds_hooks.addresses import code_system_id
+from cds_service.pages.caching import let_caches_keep
 
 _FHIR_JSON = "application/fhir+json; fhirVersion=4.0"
-_KEPT_S = 600
 
 
 def override_reasons_blueprint(topics: Iterable[Topic]) -> Blueprint:
@@ -35,12 +35,7 @@ def override_reasons_blueprint(topics: Iterable[Topic]) -> Blueprint:
         body = resources.get((resource_type, resource_id))
         if body is None:
             abort(404)
-        response = Response(body, content_type=_FHIR_JSON)
-        response.cache_control.public = True
-        response.cache_control.max_age = _KEPT_S
-        response.add_etag()
-        response.make_conditional(request)
-        return response
+        return let_caches_keep(Response(body, content_type=_FHIR_JSON))
 
     return blueprint
 

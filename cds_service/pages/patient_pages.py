@@ -22,11 +22,11 @@ from markupsafe import Markup
 from cards.content.service import Evidence
 from cards.content.texts import fill
 from cards.topic import Topic
+from cds_service.cds_hooks.addresses import FIRST_LANGUAGE, patient_page_address
 from cds_service.errors import NotReady
+from cds_service.pages.caching import let_caches_keep
 
-FIRST_LANGUAGE = "en"  # every page is there in it, and the translations have the same headings in the same places
 URGENT_HEADING = "Get help now"  # of the section that stands out, in the first language
-_KEPT_S = 600  # a correction has to reach a patient soon
 _MARGIN = 4  # modules of white around a QR code
 
 _MARKDOWN = MarkdownIt("commonmark", {"html": False, "typographer": False})
@@ -83,11 +83,6 @@ class _Page:
     qr_code: Markup
 
 
-def page_address(base_url: str, page: str, language: str) -> str:
-    """The public URL of a patient page, as the links of cards have it."""
-    return f"{base_url}/education/{page}" + ("" if language == FIRST_LANGUAGE else f"?lang={language}")
-
-
 def patient_pages_blueprint(topics: Iterable[Topic], base_url: str) -> Blueprint:
     """The patient pages of the topics, each in every language it may be shown in.
 
@@ -120,18 +115,14 @@ def patient_pages_blueprint(topics: Iterable[Topic], base_url: str) -> Blueprint
             language=shown.language,
             page=shown,
             languages={language: topic.page_words[language].language for language in pages},
-            addresses={language: page_address(base_url, page, language) for language in pages},
+            addresses={language: patient_page_address(base_url, page, language) for language in pages},
             words=topic.page_words[shown.language],
             labels=_labels(shown.language),
             apology=None if wanted == shown.language else (apology, _LABELS[apology].not_in_language),
         )
         response = Response(html, mimetype="text/html")
         response.content_language.add(shown.language)
-        response.cache_control.public = True
-        response.cache_control.max_age = _KEPT_S
-        response.add_etag()
-        response.make_conditional(request)
-        return response
+        return let_caches_keep(response)
 
     return blueprint
 
@@ -145,7 +136,7 @@ def _render(topic: Topic, name: str, language: str, base_url: str) -> _Page:
     headings = [block.lstrip("# ") for block in first.blocks if block.startswith("#")]
     urgent = headings.index(URGENT_HEADING) + 1 if URGENT_HEADING in headings else None
     body = _sections(text.body, urgent)
-    address = page_address(base_url, name, language)
+    address = patient_page_address(base_url, name, language)
     reviewed = {"owner": topic.service.owner, "date": _day(text.head["reviewed-on"], _labels(language))}
     return _Page(
         language,

@@ -65,12 +65,16 @@ def run(settings: Settings) -> None:
 
 def _load(announcement: str, is_first: bool) -> Buffered:
     """The application of a worker. The first worker says that calls are answered now."""
-    from cds_service.server.body_buffering import create_asgi_app_from_environment  # once its metrics have a folder
-
-    application = create_asgi_app_from_environment()
+    application = _create()
     if is_first:
         sys.stderr.write(f"{announcement}\n")
     return application
+
+
+def _create() -> Buffered:
+    from cds_service.server.body_buffering import create_asgi_app_from_environment  # once its metrics have a folder
+
+    return create_asgi_app_from_environment()
 
 
 def _announcement(settings: Settings) -> str:

@@ -54,17 +54,9 @@ def _recorded_fhir_server() -> FakeFhirServer:
     return transport
 
 
-def _load(announcement: str, is_first: bool) -> Buffered:
-    """As the server's own, with our application."""
-    application = create()
-    if is_first:
-        sys.stderr.write(f"{announcement}\n")
-    return application
-
-
 if __name__ == "__main__":
     faults = examine(os.environ, ask_issuers=False).faults  # which also makes the tables, as in `cds-service serve`
     if faults:
         sys.exit("\n".join(faults))
-    server._load = _load
+    server._create = create
     server.run(read_settings(os.environ))
