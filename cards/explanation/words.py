@@ -14,9 +14,7 @@ Paragraph = tuple[str, list[Fact]]  # a title and the facts below it
 
 def quote_words(concepts: Iterable[CodeableConcept]) -> str:
     """The chart's own words, each once: “Asthma”, “Bronchial asthma”."""
-    words = [
-        text for concept in concepts for text in (concept.text, *(coding.display for coding in concept.coding)) if text
-    ]
+    words = [text for concept in concepts for text in concept.texts]
     return ", ".join(f"“{text}”" for text in dict.fromkeys(words)) or "none"
 
 

@@ -28,6 +28,11 @@ class CodeableConcept(_Element):
     coding: list[Coding] = []
     text: str | None = None
 
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """All its words: the text and the displays, as far as there are any."""
+        return tuple(text for text in (self.text, *(coding.display for coding in self.coding)) if text)
+
     def says_something(self) -> bool:
         """Whether there is a code or a word to judge by."""
         return bool(self.text) or any(coding.code or coding.display for coding in self.coding)

@@ -85,8 +85,7 @@ class Terminology:
 
     def mentioned(self, concept: CodeableConcept) -> frozenset[str]:
         """Every value set that a concept so much as speaks of, by code or in words, be it to deny or to doubt it."""
-        words = [concept.text, *(coding.display for coding in concept.coding)]
-        by_words = (mention.concept for text in words if text for mention in self._lexicon.read(text))
+        by_words = (mention.concept for text in concept.texts for mention in self._lexicon.read(text))
         return frozenset(match.value_set for match in self.match(concept)).union(by_words)
 
     def is_readable(self, concept: CodeableConcept) -> bool:

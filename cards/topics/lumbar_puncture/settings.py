@@ -36,6 +36,16 @@ class OrderSettings(Part):
     referrals_since: list[str]
     by_reason_only: list[str]
 
+    @property
+    def ordered_punctures(self) -> tuple[str, ...]:
+        """The value sets of an order for a lumbar puncture."""
+        return self.lumbar_puncture, self.unless_into_a_device
+
+    @property
+    def recorded_punctures(self) -> tuple[str, ...]:
+        """The value sets of a lumbar puncture in a chart, where the abbreviation alone says enough."""
+        return self.lumbar_puncture, self.abbreviation, self.unless_into_a_device
+
 
 class Complaints(Part):
     """The value sets of pain, which are one problem, and of numbness or tingling, which are another.
@@ -214,7 +224,7 @@ class Service(generic.Service):
     def terminologies(self) -> Mapping[str, Sequence[str]]:
         """`orders`: also of what an order says of the patient. `levels`: the level of the spine that an entry names."""
         orders, escalators = self.orders, self.escalators
-        puncture = (orders.lumbar_puncture, orders.unless_into_a_device, orders.near_miss)
+        puncture = (*orders.ordered_punctures, orders.near_miss)
         work_ups = (*orders.work_up, *orders.referrals_since, *orders.by_reason_only)
         referrals = (referral.value_set for referral in self.after_puncture.referrals.values())
         said = (*self._problems(), *self.complaints.pain_after, *(risk.value_set for risk in escalators.risks))

@@ -141,11 +141,10 @@ def _nerve_class(assessment: Assessment) -> str:
 
 
 def _trace_punctures(assessment: Assessment, topic: Topic) -> tuple[Provenance, ...]:
-    orders = topic.service.orders
     return tuple(
         one
         for puncture in assessment.punctures.all[: 1 + topic.service.settings.most_entries_named]
-        for value_set in (orders.lumbar_puncture, orders.abbreviation, orders.unless_into_a_device)
+        for value_set in topic.service.orders.recorded_punctures
         if puncture.entry.match_in(value_set)
         for one in trace("puncture", [puncture.entry], value_set, topic)
     )

@@ -9,7 +9,7 @@ from cards.fhir.dates import DateRange, days_from, exactly
 from cards.record.chart_entry import ChartEntry
 from cards.record.problem import Evidence
 from cards.topics.lumbar_puncture.content import LumbarPunctureContent as Topic
-from cards.topics.lumbar_puncture.decision.problems import Problems, by_onset
+from cards.topics.lumbar_puncture.decision.problems import Problems
 from cards.topics.lumbar_puncture.decision.punctures import Punctures
 
 
@@ -37,7 +37,7 @@ def find_nerve_symptom(problems: Problems, punctures: Punctures, topic: Topic, t
         return None
     settings, on = topic.service.after_puncture, punctures.last_on
     problem = problems.of(*topic.service.complaints.nerve_symptom)
-    evidence = tuple(sorted(problem.may_be_new_since(on), key=by_onset))
+    evidence = problem.may_be_new_since(on)
     if not evidence:
         return None
     onset = problem.onset_since(on) if on else None

@@ -13,7 +13,7 @@ from cards.record.patient_record import PatientRecord
 from cards.record.problem import Evidence, Problem
 from cards.topics.lumbar_puncture.content import LumbarPunctureContent as Topic
 from cards.topics.lumbar_puncture.decision.escalators import Escalator
-from cards.topics.lumbar_puncture.decision.problems import Problems, by_onset
+from cards.topics.lumbar_puncture.decision.problems import Problems
 from cards.topics.lumbar_puncture.decision.punctures import Punctures
 from cards.topics.lumbar_puncture.settings import AfterPuncture
 
@@ -76,10 +76,10 @@ def class_pain(
         why = WhyUnknown.NO_PAIN if record.section("Condition").obtained else WhyUnknown.CONDITIONS_NOT_READ
         return Pain(PainClass.UNKNOWN, None, None, (why,))
     baseline = problem.known_before(on)
-    new = sorted(problem.new_since(on), key=by_onset)
-    possible = sorted(problem.may_be_new_since(on), key=by_onset)
+    new = problem.new_since(on)
+    possible = problem.may_be_new_since(on)
     if escalators and _needs_ruling_out(problem, on, possible, topic, today):
-        shown = new or possible or list(problem.present)
+        shown = new or possible or problem.present
         return Pain(PainClass.RULE_OUT_FIRST, shown[0], problem.onset_since(on) if on else None, (), baseline)
     if on is None:
         missing = () if any(source.best_known_date for source in possible) else (WhyUnknown.ONSET_MISSING,)
@@ -122,9 +122,9 @@ def _needs_ruling_out(
 def _without_new_pain(problem: Problem, baseline: Sequence[Evidence], on: DateRange) -> Pain:
     """Pain that was known before the puncture; or pain whose dates do not tell."""
     if baseline:
-        first = min(baseline, key=by_onset)
+        first = baseline[0]
         return Pain(PainClass.PRE_EXISTING, first, first.best_known_date, (), tuple(baseline))
-    source = min(problem.present, key=by_onset)
+    source = problem.present[0]
     if source.best_known_date is None:
         return Pain(PainClass.UNKNOWN, source, None, (WhyUnknown.ONSET_MISSING,))
     why = _imprecise(on, source.best_known_date) or (WhyUnknown.ONSET_MISSING,)

@@ -28,9 +28,9 @@ class Problems:
         self._kept: dict[tuple[str, ...], Problem] = {}
 
     def of(self, *value_sets: str) -> Problem:
-        """The problem that these value sets name; one without evidence where nothing tells of it."""
+        """The problem that these value sets name, its earliest onset first; no evidence where nothing tells of it."""
         if value_sets not in self._kept:
-            evidence = sorted(self._evidence(value_sets), key=by_onset)
+            evidence = sorted(self._evidence(value_sets), key=_by_onset)
             self._kept[value_sets] = Problem(tuple(evidence), self._today, self._chronic_days)
         return self._kept[value_sets]
 
@@ -68,7 +68,7 @@ class Problems:
         )
 
 
-def by_onset(evidence: Evidence) -> tuple[object, ...]:
+def _by_onset(evidence: Evidence) -> tuple[object, ...]:
     """The earliest onset first, undated evidence last; then a fixed order: that of a Bundle never matters."""
     entry, known = evidence.entry, evidence.began
     dates = (known.first, known.last) if known else (date.max, date.max)

@@ -101,8 +101,9 @@ def _recorded_punctures(record: PatientRecord, topic: Topic) -> Iterator[ChartEn
     orders = topic.service.orders
     for entry in record.section("Procedure").matched:
         certain = {match.value_set for match in entry.matches if match.certain}
-        words = " ".join([entry.concept.text or "", *(coding.display or "" for coding in entry.concept.coding)])
-        into_spine = orders.unless_into_a_device in certain and not speaks_of_device(words, topic)
+        into_spine = orders.unless_into_a_device in certain and not speaks_of_device(
+            " ".join(entry.concept.texts), topic
+        )
         named = not certain.isdisjoint((orders.lumbar_puncture, orders.abbreviation))
         if (named or into_spine) and _was_begun(entry, topic):
             yield entry

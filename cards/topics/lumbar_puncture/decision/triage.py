@@ -131,8 +131,7 @@ def is_lumbar_puncture(reading: OrderReading, topic: Topic) -> bool:
     Intrathecal treatment is a lumbar puncture unless the draft speaks, anywhere, of a reservoir or a pump.
     """
     settings, order = topic.service.orders, reading.order
-    wanted = (settings.lumbar_puncture, settings.unless_into_a_device)
-    certain = [match for match in reading.certain if match.value_set in wanted]
+    certain = [match for match in reading.certain if match.value_set in settings.ordered_punctures]
     if not certain or is_task(order, topic):
         return False
     if any(match.mention and ABOUT in match.mention.modifiers for match in reading.matches):

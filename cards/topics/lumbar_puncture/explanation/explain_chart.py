@@ -44,9 +44,7 @@ def describe_roles(entry: ChartEntry, assessment: Assessment, topic: Topic) -> l
 
 def _puncture_roles(entry: ChartEntry, assessment: Assessment, topic: Topic) -> Iterator[str]:
     orders, look_back = topic.service.orders, topic.service.after_puncture.look_back_days
-    if not any(
-        entry.match_in(name) for name in (orders.lumbar_puncture, orders.abbreviation, orders.unless_into_a_device)
-    ):
+    if not any(entry.match_in(name) for name in orders.recorded_punctures):
         if entry.match_in(orders.near_miss):
             yield "a similar procedure, not a lumbar puncture"
         return

@@ -28,8 +28,8 @@ def order_meaning(order: DraftOrder, topic: Topic, looked_up: Mapping[str, Codea
     reading = OrderReading.of(order, topic)
     matches = reading.matches
     if is_lumbar_puncture(reading, topic):
-        names = (settings.lumbar_puncture, settings.unless_into_a_device)
-        meaning = f"a lumbar puncture: {list_matches(match for match in matches if match.value_set in names)}"
+        named = list_matches(match for match in matches if match.value_set in settings.ordered_punctures)
+        meaning = f"a lumbar puncture: {named}"
     else:
         work_up = find_work_up(reading, topic, looked_up)
         if work_up is None:
@@ -81,8 +81,7 @@ def _why_not_ours(order: DraftOrder, matches: list[Match], topic: Topic) -> str:
     if about:
         because = ", ".join(f"“{word}”" for match in about if match.mention for word in match.mention.because)
         return f"a task about a lumbar puncture, and none itself: {because}"
-    punctures = (settings.lumbar_puncture, settings.unless_into_a_device)
-    if is_task(order, topic) and any(match.value_set in punctures for match in matches):
+    if is_task(order, topic) and any(match.value_set in settings.ordered_punctures for match in matches):
         return "a task about a lumbar puncture, by its category"
     if any(match.value_set == settings.unless_into_a_device for match in certain):
         return f"not a lumbar puncture, because the draft names a reservoir or a pump: {list_matches(certain)}"
