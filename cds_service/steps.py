@@ -1,17 +1,19 @@
 """Work in steps: a generator that does no I/O of its own, and yields each thing that may have to wait.
 
-What it yields is a function without arguments. Whoever runs the steps calls it, where waiting is allowed, and sends
-back what it returned or throws in what it raised. So the same code serves a thread that may block and an event loop
-that may not (ADR 17).
+It yields a function without arguments, to be called where waiting is allowed; or a Future, which is work that is
+already under way and needs no thread to wait for it. Whoever runs the steps sends back the result or throws in the
+error. So the same code serves a thread that may block and an event loop that may not (ADR 17): the loop gives a
+function to a pool of threads, and awaits `asyncio.wrap_future` of a Future.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
+from concurrent.futures import Future
 from typing import Any, TypeVar
 
 Result = TypeVar("Result")
-Wait = Callable[[], Any]
+Wait = Callable[[], Any] | Future[Any]
 Steps = Generator[Wait, Any, Result]
 
 
@@ -21,7 +23,7 @@ def run_steps(steps: Steps[Result]) -> Result:
         wait = next(steps)
         while True:
             try:
-                result = wait()
+                result = wait.result() if isinstance(wait, Future) else wait()
             except Exception as error:
                 wait = steps.throw(error)
             else:

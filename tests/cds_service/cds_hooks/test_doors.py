@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -31,8 +31,10 @@ async def answer_on_loop(app: Flask, request: HttpRequest) -> tuple[HttpAnswer, 
         try:
             waits.append(next(steps))
             while True:
+                wait = waits[-1]
+                work = asyncio.wrap_future(wait if isinstance(wait, Future) else pool.submit(wait))
                 try:
-                    result = await asyncio.get_running_loop().run_in_executor(pool, waits[-1])
+                    result = await work
                 except Exception as error:
                     waits.append(steps.throw(error))
                 else:
