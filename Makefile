@@ -13,6 +13,7 @@ setup: .venv/locked ## Create .venv from the lockfile and install the project in
 
 .venv/locked: requirements-dev.lock pyproject.toml
 	@test -n "$(PYTHON)" || { echo "No Python 3.11+ with venv found. Install it (Debian: python3-venv) or say: make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@test ! -L .venv || { echo ".venv is a link to $$(readlink -f .venv), which others may use: it is not rebuilt from here. Run make setup there, or remove the link" >&2; exit 1; }
 	$(PYTHON) -m venv --clear .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements-dev.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
