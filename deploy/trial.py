@@ -16,7 +16,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from jwt.algorithms import ECAlgorithm
+
+from cds_service.clients.key_pair import new_private_key, public_jwk
 
 FOLDER = Path(__file__).parent / "trial"
 NAMES = ("cds.example.org", "fhir.example.org")
@@ -36,21 +37,19 @@ def write(folder: Path) -> None:
     folder.mkdir(mode=0o700)  # keeps others out; containers, whose users are not ours, see single files of it only
     authority, authority_key = _certificate("trial of cds-service", None, None)
     certificate, key = _certificate(NAMES[0], authority, authority_key)
-    client_key = ec.generate_private_key(ec.SECP384R1())
-    public = json.loads(ECAlgorithm(ECAlgorithm.SHA384).to_jwk(client_key.public_key()))
-    jwk = public | {"kid": "trial", "use": "sig", "alg": "ES384"}
-    private = json.loads(ECAlgorithm(ECAlgorithm.SHA384).to_jwk(client_key)) | {"kid": "trial", "alg": "ES384"}
+    client_key = new_private_key("ES384")
+    private = client_key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
     password = secrets.token_hex()
     files = {
         "ca.pem": authority.public_bytes(Encoding.PEM).decode(),
         "tls/cds.example.org.pem": certificate.public_bytes(Encoding.PEM).decode(),
         "tls/cds.example.org.key": key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode(),
         "clients/clients.toml": _CLIENTS,
-        "clients/trial-ehr.json": json.dumps({"keys": [jwk]}),
+        "clients/trial-ehr.json": json.dumps({"keys": [public_jwk(client_key, "ES384")]}),
         "secrets/database_url": f"postgresql://cds:{password}@database/cds",
         "secrets/postgres_password": password,
         "secrets/metrics_token": secrets.token_hex(),
-        "secrets/ehr_key": json.dumps(private),
+        "secrets/ehr_key": private,
     }
     for name, text in files.items():
         file = folder / name

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from cards.content.files import ContentError, is_content
+from cds_service.cli.keys import keys
 from cds_service.ehr_simulator.call_command import call
 from cds_service.errors import BadRequest, NotReady
 from cds_service.report.report_command import report
@@ -43,6 +44,7 @@ def main() -> None:
     cds-service show --vignette NAME    the cards of a vignette, as a clinician would see them
     cds-service call --patient ID ...   call a service as an EHR would, ours or any other
     cds-service explain REQUEST.json    how a request was understood, and why each card was shown or not
+    cds-service keys new --client NAME  a key pair for a client, and its entry for the clients file
     cds-service doctor                  what this configuration allows, and what would prevent a start
     cds-service db upgrade              bring the database to this version
     cds-service report                  which cards were shown, and how clinicians responded
@@ -50,6 +52,7 @@ def main() -> None:
 
 
 main.add_command(call)
+main.add_command(keys)
 main.add_command(report)
 
 

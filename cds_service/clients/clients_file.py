@@ -41,15 +41,20 @@ class ClientsFile(msgspec.Struct, forbid_unknown_fields=True):
     clients: list[dict[str, Any]] = []
 
 
+def is_client_name(text: str) -> bool:
+    """Whether a text can be the name of a client."""
+    return bool(_NAME.fullmatch(text))
+
+
 def name_of(index: int, table: Mapping[str, Any]) -> str:
     """What to call a table in a message: its place in the file, and its name where it has one."""
     name = table.get("name")
-    return f"client {index} ({name})" if isinstance(name, str) and _NAME.fullmatch(name) else f"client {index}"
+    return f"client {index} ({name})" if isinstance(name, str) and is_client_name(name) else f"client {index}"
 
 
 def faults_of(entry: ClientEntry, folder: Path, production: bool) -> Iterator[str]:
     """What is wrong with one entry, in words that say what to write."""
-    if not _NAME.fullmatch(entry.name):
+    if not is_client_name(entry.name):
         yield "name must be small letters, digits, dots and dashes: it stands in logs and reports"
     if not entry.issuer.strip():
         yield "issuer must be the iss of the client's tokens"

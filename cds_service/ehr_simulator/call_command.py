@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ import click
 from cds_service.ehr_simulator.drafts import HOOKS, ORDER_HOOKS, VERSIONS, NotAnOrder, parse_concept
 
 if TYPE_CHECKING:
+    from cds_service.ehr_simulator.discovery import Address
     from cds_service.ehr_simulator.request import Built, Wanted
     from cds_service.ehr_simulator.token import Signer
 
@@ -53,8 +55,11 @@ _AS_GIVEN = (
     "line shows in the list of processes and stays in the shell's history.",
 )
 @click.option("--no-fhir-server", is_flag=True, help="Tell the service neither FHIR server nor token.")
-@click.option("--sign-with", type=_FILE, metavar="KEY", help="Private key, PEM or JWK, to sign a token with.")
+@click.option("--key", type=_FILE, metavar="FILE", help="Private key, PEM or JWK, to sign a token with.")
 @click.option("--issuer", metavar="URL", help="iss of the token.")
+@click.option(
+    "--audience", metavar="URL", help="Public base URL of the service, for aud, if --service is another."
+)
 @click.option("--tenant", metavar="NAME", help="tenant of the token.")
 @click.option("--kid", metavar="ID", help="kid of the token; else the JWK's own, else the key's thumbprint.")
 @click.option("--request", "request_file", type=_FILE, metavar="FILE", help="Send this request as it is instead.")
@@ -73,16 +78,12 @@ def call(**options: Any) -> None:
     cds-service call --fhir http://127.0.0.1:8080/sandbox/fhir --patient lab-stenosis --order-text 'lumbar puncture'
     cds-service call --request fixtures/hook_calls/lumbar_puncture_with_stenosis.json
     """
-    from cds_service.ehr_simulator.discovery import parse_address
     from cds_service.ehr_simulator.exchange import CallOptions, exchange
     from cds_service.ehr_simulator.http_client import Web
 
     if sum((options["dry_run"], options["curl"], options["as_json"])) > 1:
         raise click.UsageError("--dry-run, --curl and --json: one of them.")
-    try:
-        address = parse_address(options["service"])
-    except ValueError as fault:
-        raise click.BadParameter(str(fault), param_hint="--service") from None
+    address = _address(options)
     call_options = CallOptions(**{name: options[name] for name in CallOptions.__slots__})
     source, signer = _source(options), _signer(options)
     web = Web(options["timeout"])
@@ -90,6 +91,23 @@ def call(**options: Any) -> None:
         exchange(web, address, source, signer, call_options)
     finally:
         web.close()
+
+
+def _address(options: dict[str, Any]) -> Address:
+    """The service to call, and the base URL that tokens name."""
+    service = _parse_address(options, "service")
+    if options["audience"] is None:
+        return service
+    return replace(service, public_base=_parse_address(options, "audience").base)
+
+
+def _parse_address(options: dict[str, Any], name: str) -> Address:
+    from cds_service.ehr_simulator.discovery import parse_address
+
+    try:
+        return parse_address(options[name])
+    except ValueError as fault:
+        raise click.BadParameter(str(fault), param_hint=f"--{name}") from None
 
 
 def _source(options: dict[str, Any]) -> Wanted | Built:
@@ -149,13 +167,13 @@ def _check_hook(options: dict[str, Any]) -> None:
 def _signer(options: dict[str, Any]) -> Signer | None:
     from cds_service.ehr_simulator.token import KeyUnusable, Signer
 
-    if options["sign_with"] is None:
-        if options["issuer"] or options["tenant"] or options["kid"]:
-            raise click.UsageError("--issuer, --tenant and --kid are for --sign-with KEY.")
+    if options["key"] is None:
+        if any(options[name] for name in ("issuer", "audience", "tenant", "kid")):
+            raise click.UsageError("--issuer, --audience, --tenant and --kid need --key FILE.")
         return None
     if not options["issuer"]:
-        raise click.UsageError("--sign-with needs --issuer URL, the iss that the service knows.")
+        raise click.UsageError("--key needs --issuer URL, the iss that the service knows.")
     try:
-        return Signer(options["sign_with"], options["issuer"], tenant=options["tenant"], kid=options["kid"])
+        return Signer(options["key"], options["issuer"], tenant=options["tenant"], kid=options["kid"])
     except KeyUnusable as fault:
-        raise click.BadParameter(str(fault), param_hint="--sign-with") from None
+        raise click.BadParameter(str(fault), param_hint="--key") from None

@@ -16,18 +16,26 @@ _DISCOVERY = "/cds-services"
 
 @dataclass(frozen=True)
 class Address:
-    """The address of a CDS service: the base URL of R-1.1, and the id of a service where the address has it."""
+    """The address of a CDS service: the base URL of R-1.1, and the id of a service where the address has it.
+
+    `public_base`: the base URL by which the service knows itself, where that is another (R-6.9).
+    """
 
     base: str
     service_id: str | None = None
+    public_base: str | None = None
 
     @property
     def discovery(self) -> str:
         return self.base + _DISCOVERY
 
     def of(self, service_id: str) -> str:
-        """The URL that is called, which is the audience of a token, too (R-6.9)."""
+        """The URL that is called."""
         return f"{self.discovery}/{quote(service_id, safe='')}"
+
+    def audience(self, url: str) -> str:
+        """The aud of a token for a URL of this service (R-6.9)."""
+        return (self.public_base or self.base) + url.removeprefix(self.base)
 
 
 @dataclass(frozen=True)

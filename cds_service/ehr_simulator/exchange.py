@@ -51,13 +51,13 @@ def exchange(web: Web, address: Address, source: Wanted | Built, signer: Signer 
         click.echo(_curl(url, built, signed=signer is not None) if options.curl else built.shown())
         return
     headers = {"Content-Type": "application/json", "Accept": "application/json"}
-    headers |= signer.headers(url) if signer else {}
+    headers |= signer.headers(address.audience(url)) if signer else {}
     with _progress() as say:
         say(f"waiting for {url}")
         answer = web.post(url, built.body, headers)
     document = _show(answer, headers, built, services, as_json=options.as_json)
     if options.accepted or options.overridden:
-        _send_feedback(web, url, signer, document, options)
+        _send_feedback(web, address, chosen.id, signer, document, options)
 
 
 def _choose(
@@ -66,7 +66,7 @@ def _choose(
     """The service to call, and all that are listed. A service that is named by its id needs no discovery."""
     named = service_id or address.service_id
     try:
-        services = read_discovery(web, address, signer.headers(address.discovery) if signer else {})
+        services = read_discovery(web, address, signer.headers(address.audience(address.discovery)) if signer else {})
     except CallFailed as fault:
         if named is None:
             raise
@@ -130,13 +130,15 @@ def _tell_prefetch(prefetch: Prefetch) -> None:
         _tell(f"  {note}")
 
 
-def _send_feedback(web: Web, url: str, signer: Signer | None, answer: Any, options: CallOptions) -> None:
+def _send_feedback(
+    web: Web, address: Address, service_id: str, signer: Signer | None, answer: Any, options: CallOptions
+) -> None:
     try:
         body = build_feedback(answer, options.accepted, options.overridden)
     except NoSuchCard as fault:
         raise CallFailed(f"no feedback was sent: {fault}") from None
-    url += "/feedback"
-    headers = {"Content-Type": "application/json"} | (signer.headers(url) if signer else {})
+    url = f"{address.of(service_id)}/feedback"
+    headers = {"Content-Type": "application/json"} | (signer.headers(address.audience(url)) if signer else {})
     taken = web.post(url, body, headers)
     if not 200 <= taken.status < 300:
         raise refusal(taken, "feedback", headers)
@@ -144,9 +146,9 @@ def _send_feedback(web: Web, url: str, signer: Signer | None, answer: Any, optio
 
 
 def _curl(url: str, built: Built, *, signed: bool) -> str:
-    """A shell command. Its token comes from a variable."""
+    """A shell command. Its token comes from a variable, which `cds-service keys token` can fill."""
     lines = [f"curl -sS {shlex.quote(url)}", "-H 'Content-Type: application/json'"]
-    lines += ['-H "Authorization: Bearer $CDS_TOKEN"'] if signed else []
+    lines += ['-H "Authorization: Bearer $TOKEN"'] if signed else []
     return " \\\n  ".join([*lines, "--data-binary @- <<'JSON'"]) + f"\n{built.shown()}\nJSON"
 
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import time
-from base64 import urlsafe_b64encode
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -14,9 +12,10 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
+from cds_service.clients.key_pair import thumbprint
+
 _LIFE_S = 300
 _EC_ALGORITHMS = {"secp256r1": "ES256", "secp384r1": "ES384", "secp521r1": "ES512"}
-_IDENTIFYING = {"EC": "crv kty x y", "RSA": "e kty n", "OKP": "crv kty x"}  # what RFC 7638 makes a thumbprint of
 
 
 class KeyUnusable(ValueError):
@@ -29,18 +28,21 @@ class Signer:
     def __init__(self, file: Path, issuer: str, *, tenant: str | None = None, kid: str | None = None) -> None:
         self._key, self.algorithm, own_kid = _load(file)
         self._claims = {"iss": issuer} | ({"tenant": tenant} if tenant else {})
-        self.kid = kid or own_kid or _thumbprint(self._key, self.algorithm)
+        self.kid = kid or own_kid or thumbprint(self._key, self.algorithm)
 
     def __repr__(self) -> str:
         """Never the key."""
         return f"<Signer {self.algorithm} {self.kid}>"
 
-    def headers(self, url: str) -> dict[str, str]:
-        """The header of a request to this URL."""
+    def token(self, audience: str) -> str:
+        """A new token whose `aud` is this URL."""
         now = int(time.time())
-        claims = self._claims | {"aud": url, "iat": now, "exp": now + _LIFE_S, "jti": str(uuid4())}
-        token = jwt.encode(claims, self._key, self.algorithm, headers={"kid": self.kid})
-        return {"Authorization": f"Bearer {token}"}
+        claims = self._claims | {"aud": audience, "iat": now, "exp": now + _LIFE_S, "jti": str(uuid4())}
+        return jwt.encode(claims, self._key, self.algorithm, headers={"kid": self.kid})
+
+    def headers(self, audience: str) -> dict[str, str]:
+        """The header of a request with a new token whose `aud` is this URL."""
+        return {"Authorization": f"Bearer {self.token(audience)}"}
 
 
 def _load(file: Path) -> tuple[Any, str, str | None]:
@@ -87,12 +89,3 @@ def _algorithm_of(key: Any, name: str) -> str:
     if isinstance(key, ed25519.Ed25519PrivateKey):
         return "EdDSA"
     raise KeyUnusable(f"{name} holds a key that signs no tokens: use one of P-384, or of RSA")
-
-
-def _thumbprint(key: Any, algorithm: str) -> str:
-    """The thumbprint of RFC 7638."""
-    methods = jwt.get_algorithm_by_name(algorithm)
-    jwk: dict[str, Any] = json.loads(methods.to_jwk(key.public_key()))
-    identifying = {name: jwk[name] for name in _IDENTIFYING[jwk["kty"]].split()}
-    digest = hashlib.sha256(json.dumps(identifying, sort_keys=True, separators=(",", ":")).encode()).digest()
-    return urlsafe_b64encode(digest).rstrip(b"=").decode()

@@ -200,8 +200,27 @@ def test_a_signed_call_is_trusted_and_so_is_its_feedback(
     file = tmp_path / "key"
     registered = register(tmp_path, key, write_key(file, key, as_jwk=as_jwk, kid=kid), 'tenants = ["north"]\n')
     base = serve(require_tokens=True, clients_file=registered)
-    signed = ("--sign-with", str(file), "--issuer", ISSUER, "--tenant", "north", *(("--kid", kid) if kid else ()))
+    signed = ("--key", str(file), "--issuer", ISSUER, "--tenant", "north", *(("--kid", kid) if kid else ()))
     result = call("--service", base + end, "--request", STORED, *signed, "--override", "1")
+    assert result.exit_code == 0, result.stderr
+    assert "2 cards" in result.stdout
+    assert result.stderr.splitlines()[-1] == "Feedback: 200"
+
+
+@pytest.mark.parametrize("end", ["", "/cds-services", SERVICE])
+def test_a_service_behind_a_proxy_can_be_called_directly_under_its_public_name(
+    serve: Callable[..., str], tmp_path: Path, end: str
+) -> None:
+    """R-6.9: discovery, call and feedback each name their public URL."""
+    key, public = ec.generate_private_key(ec.SECP384R1()), "https://cds.example.org"
+    clients = register(tmp_path, key, write_key(tmp_path / "key", key, as_jwk=False, kid=None))
+    base = serve(require_tokens=True, clients_file=clients, public_url=public)
+    signed = ("--key", str(tmp_path / "key"), "--issuer", ISSUER)
+    asked = ("--service", base, "--request", STORED, *signed, "--override", "1")
+    refused = call(*asked)
+    assert (refused.exit_code, refused.stdout) == (1, "")
+    assert "--audience URL" in refused.stderr
+    result = call(*asked, "--audience", public + end)
     assert result.exit_code == 0, result.stderr
     assert "2 cards" in result.stdout
     assert result.stderr.splitlines()[-1] == "Feedback: 200"
@@ -213,7 +232,7 @@ def test_a_token_that_is_not_taken_is_told_in_its_claims_and_never_shown(
     key, stranger = (ec.generate_private_key(ec.SECP384R1()) for _ in range(2))
     base = serve(require_tokens=True, open_discovery=True, clients_file=register(tmp_path, key, "key-1"))
     write_key(tmp_path / "key.pem", stranger, as_jwk=False, kid="key-1")
-    signed = ("--sign-with", str(tmp_path / "key.pem"), "--issuer", ISSUER, "--kid", "key-1")
+    signed = ("--key", str(tmp_path / "key.pem"), "--issuer", ISSUER, "--kid", "key-1")
     result = call("--service", base, "--request", STORED, *signed)
     assert (result.exit_code, result.stdout) == (1, "")
     said = f"iss {ISSUER}, aud {base}{SERVICE}, kid key-1, alg ES384"
@@ -229,4 +248,4 @@ def test_a_call_that_needed_a_token_says_how_to_sign_one(serve: Callable[..., st
     result = call("--service", base, "--request", STORED)
     assert result.exit_code == 1
     assert "discovery answered 401" in result.stderr
-    assert "No token was sent: --sign-with KEY --issuer URL signs one." in result.stderr
+    assert "No token was sent: --key FILE --issuer URL signs one." in result.stderr

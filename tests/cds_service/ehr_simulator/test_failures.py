@@ -68,7 +68,7 @@ def test_what_is_no_cds_service_is_said_to_be_none(server: CallServer, discovery
         pytest.param(reply(b"", 204), "the service answered 204: no answer with cards", id="204"),
         pytest.param(reply(b"", 307, Location="/x"), "it redirects, and redirects are not followed", id="307"),
         pytest.param(reply({"message": "no\x1b[2J"}, 400), "It says: no[2J", id="400 with a message of its own"),
-        pytest.param(reply({"error": "bad"}, 401), "No token was sent: --sign-with", id="401 without a token"),
+        pytest.param(reply({"error": "bad"}, 401), "No token was sent: --key", id="401 without a token"),
         pytest.param(reply(b"", 403), "this client is not allowed to call it", id="403"),
         pytest.param(reply(b"", 404), "It lists second (order-select)", id="404, with the list"),
         pytest.param(reply(b"", 405, Allow="GET"), "It accepts GET.", id="405"),

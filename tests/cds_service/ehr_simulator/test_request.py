@@ -264,8 +264,11 @@ USABLE = ("--patient", "42", "--order", LP)
         pytest.param([*USABLE, "--service", "http://h:x"], "Invalid value for --service", id="a service with no port"),
         pytest.param([*USABLE, "--json", "--curl"], "one of them", id="two ways of printing"),
         pytest.param([*USABLE, "--partial", "nope"], "of this service are: none", id="a key that is not there"),
-        pytest.param([*USABLE, "--issuer", "x"], "are for --sign-with", id="an issuer and no key"),
-        pytest.param([*USABLE, "--sign-with", STORED], "needs --issuer", id="a key and no issuer"),
+        pytest.param([*USABLE, "--issuer", "x"], "need --key FILE", id="an issuer and no key"),
+        pytest.param([*USABLE, "--audience", "http://x"], "need --key FILE", id="an audience and no key"),
+        pytest.param([*USABLE, "--audience", "x"], "Invalid value for --audience", id="an audience that is no URL"),
+        pytest.param([*USABLE, "--service", ""], "Invalid value for --service", id="no service"),
+        pytest.param([*USABLE, "--key", STORED], "needs --issuer", id="a key and no issuer"),
         pytest.param([*USABLE, "--timeout", "0"], "Invalid value for '--timeout'", id="no time"),
         pytest.param(["--request", STORED, "--patient", "1"], "sends a file as it is", id="a file and a patient"),
         pytest.param([*USABLE, "--order-file", STORED], "holds no FHIR resource", id="a file that is no order"),
@@ -321,14 +324,14 @@ def test_a_stored_request_is_sent_byte_for_byte(server: CallServer, tmp_path: Pa
 def test_a_request_is_printed_without_its_tokens(server: CallServer, tmp_path: Path, way: str) -> None:
     key = tmp_path / "key.pem"
     key.write_bytes(pem(ec.generate_private_key(ec.SECP384R1())))
-    signed = ("--sign-with", str(key), "--issuer", "https://ehr.example.org")
+    signed = ("--key", str(key), "--issuer", "https://ehr.example.org")
     fhir = ("--fhir", f"{server.url}/fhir", "--fhir-version", "R4", "--fhir-token", "s3cret")
     result = call("--service", server.url, *USABLE, *fhir, *signed, way)
     assert result.exit_code == 0
     assert "s3cret" not in result.stdout + result.stderr
     assert "eyJhbGci" not in result.stdout + result.stderr
     assert '"access_token": "(not shown)"' in result.stdout
-    assert ("$CDS_TOKEN" in result.stdout) is (way == "--curl")
+    assert ("$TOKEN" in result.stdout) is (way == "--curl")
 
 
 def test_the_curl_command_works_in_a_shell(server: CallServer) -> None:

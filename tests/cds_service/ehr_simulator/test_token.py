@@ -50,7 +50,7 @@ def pem(key: Any, password: bytes | None = None) -> bytes:
 def test_a_key_that_cannot_sign_is_refused_without_a_word_of_it(tmp_path: Path, content: bytes, words: str) -> None:
     key = tmp_path / "key"
     key.write_bytes(content)
-    result = call(*USABLE, "--sign-with", str(key), "--issuer", "https://ehr.example.org")
+    result = call(*USABLE, "--key", str(key), "--issuer", "https://ehr.example.org")
     assert (result.exit_code, result.stdout) == (2, "")
     assert words in " ".join(result.stderr.split())
     assert content.decode("utf-8", "replace").strip()[-40:] not in result.stderr

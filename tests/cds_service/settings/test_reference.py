@@ -16,9 +16,7 @@ from tests.places import ROOT
 
 DOCUMENT = (ROOT / "docs/configuration.md").read_text("utf-8")
 VARIABLE = re.compile(rf"\b{PREFIX}[A-Z_]+\b")
-TEMPLATES = re.compile(
-    r"CDS_SERVICE_SERVICE_\w+|CDS_TOKEN"
-)  # set by Kubernetes, and refused; of the reader's own shell
+TEMPLATES = re.compile(r"CDS_SERVICE_SERVICE_\w+")  # set by Kubernetes, and refused
 
 
 def test_the_table_is_what_the_settings_say() -> None:
