@@ -22,7 +22,7 @@ from cds_service.errors import BadRequest, NotReady
 from cds_service.report.report_command import report
 from cds_service.settings.reference import default_words, flag
 from cds_service.settings.settings import PREFIX, Settings, read_settings
-from cds_service.version import PROJECT
+from cds_service.version import program_version
 
 if TYPE_CHECKING:
     from cards.topic import Topic
@@ -32,8 +32,30 @@ if TYPE_CHECKING:
 _LOOK_EVERY_S = 0.5
 
 
+def _show_version(context: click.Context, parameter: click.Parameter, value: bool) -> None:
+    """The version of the program, and that of the content of each installed topic, without a site's own codes."""
+    if not value or context.resilient_parsing:
+        return
+    from cds_service.served_content import whole_topics
+
+    click.echo(f"cds-service {program_version()}")
+    try:
+        for service_id, topic in whole_topics(None, None).items():
+            click.echo(f"content of {service_id}: {topic.version}")
+    except ContentError as fault:
+        _refuse("the clinical content has faults", [str(fault)])
+    context.exit()
+
+
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
-@click.version_option(package_name=PROJECT, prog_name="cds-service")
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_show_version,
+    help="Show the version of the program, and of the content of each topic.",
+)
 def main() -> None:
     """A CDS Hooks service: advisory cards about the orders of a session.
 

@@ -57,9 +57,7 @@ _AS_GIVEN = (
 @click.option("--no-fhir-server", is_flag=True, help="Tell the service neither FHIR server nor token.")
 @click.option("--key", type=_FILE, metavar="FILE", help="Private key, PEM or JWK, to sign a token with.")
 @click.option("--issuer", metavar="URL", help="iss of the token.")
-@click.option(
-    "--audience", metavar="URL", help="Public base URL of the service, for aud, if --service is another."
-)
+@click.option("--audience", metavar="URL", help="Public base URL of the service, for aud, if --service is another.")
 @click.option("--tenant", metavar="NAME", help="tenant of the token.")
 @click.option("--kid", metavar="ID", help="kid of the token; else the JWK's own, else the key's thumbprint.")
 @click.option("--request", "request_file", type=_FILE, metavar="FILE", help="Send this request as it is instead.")
