@@ -1,0 +1,28 @@
+"""What r4.py and stu3.py share, and the Patient, which is the same in both."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Requester:
+    """Who ordered, or for which service: "Practitioner/204", "Ortiz, D"."""
+
+    reference: str
+    display: str
+
+
+def element(name: str, text: str | None) -> str:
+    """`"name":"text",` or nothing."""
+    return f'"{name}":"{text}",' if text else ""
+
+
+def patient(identity: str, family: str, given: str, gender: str, birth_date: str | None, language: str) -> str:
+    """A Patient, with a name so that a reader may fail to keep it to itself."""
+    return (
+        f'{{"resourceType":"Patient","id":"{identity}","active":true,'
+        f'"name":[{{"use":"official","family":"{family}","given":["{given}"]}}],"gender":"{gender}",'
+        f"{element('birthDate', birth_date)}"
+        f'"communication":[{{"language":{{"coding":[{{"system":"urn:ietf:bcp:47","code":"{language}"}}]}}}}]}}'
+    )
