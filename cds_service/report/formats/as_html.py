@@ -1,19 +1,14 @@
-"""The report for a committee: one HTML file with figures, without script, that fetches nothing from anywhere.
-
-Its policy allows one style sheet, by its hash, and nothing else: whatever a client has put into a name stays text.
-"""
+"""The report for a committee: one HTML file with figures."""
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Collection
 from datetime import date
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from cds_service.committee_page import render_page
 from cds_service.report.counting.card_answers import MOST_LISTED, Reason
 from cds_service.report.counting.committee import LOOK_FIRST_RULE
 from cds_service.report.counting.tallies import TOO_FEW, rate
@@ -23,36 +18,26 @@ from cds_service.report.ledger_report import BREAKDOWNS, LedgerReport
 from cds_service.terminal import in_one_line
 
 MOST_REASONS = 12  # more are summed up in one line; a client may send any code
-_FOLDER = Path(__file__).parent
+_TEMPLATE = Path(__file__).with_name("report.html")
 
 
 def as_html(report: LedgerReport, wanted: Collection[str] = BREAKDOWNS) -> str:
     """The whole page. `wanted`: which of the breakdowns get their table or section."""
-    style = (_FOLDER / "page.css").read_text("utf-8")
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    environment = Environment(
-        loader=FileSystemLoader(_FOLDER),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {
-        "count": sentences.count,
-        "rate": sentences.rate_with_interval,
-        "ends": sentences.interval,
-        "percent": sentences.percent,
-        "duration": sentences.duration,
-        "day": sentences.day,
-        "moment": sentences.moment,
-        "printable": in_one_line,
-    }
     reasons, further = _top_reasons(report)
-    return environment.get_template("report.html").render(
+    return render_page(
+        _TEMPLATE,
+        {
+            "count": sentences.count,
+            "rate": sentences.rate_with_interval,
+            "ends": sentences.interval,
+            "percent": sentences.percent,
+            "duration": sentences.duration,
+            "day": sentences.day,
+            "moment": sentences.moment,
+            "printable": in_one_line,
+        },
         report=report,
         wanted=wanted,
-        style=Markup(style),  # noqa: S704 - our own file
-        policy=f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'",
         figures=_figures(report, wanted, reasons),
         reasons=reasons,
         further_reasons=further,
