@@ -37,6 +37,7 @@ from cds_service.operations.metrics import Metrics, metrics_blueprint
 from cds_service.operations.tracing import start_tracing
 from cds_service.pages.error_page import error_page
 from cds_service.pages.evidence_page import evidence_blueprint
+from cds_service.pages.infobutton import infobutton_blueprint
 from cds_service.pages.openapi import openapi_blueprint
 from cds_service.pages.override_reasons import override_reasons_blueprint
 from cds_service.pages.patient_pages import patient_pages_blueprint
@@ -88,6 +89,7 @@ def create_app(
         registry = _add_sandbox(app, settings, topics, registry, clock)
     _add_endpoints(app, settings, topics, registry, cards_off, clock, fhir_transport)
     app.register_blueprint(evidence_blueprint(topics, cards_off))
+    app.register_blueprint(infobutton_blueprint(topics, settings.base_url))
     app.register_blueprint(override_reasons_blueprint(topics.values()))
     app.register_blueprint(patient_pages_blueprint(topics.values(), settings.base_url))
     app.register_blueprint(openapi_blueprint(list(topics.values()), settings))

@@ -16,7 +16,7 @@ from cards.content.placeholders import BARE
 from cards.content.service import Service
 from cards.content.texts import Text
 
-_HEAD = ("title", "reviewed-on", "language", "status")
+_HEAD = ("title", "summary", "reviewed-on", "language", "status")
 _PAGE_WORDS = {"reviewed": "owner date"}
 
 

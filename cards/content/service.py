@@ -156,6 +156,18 @@ class PatientAttributes(Part):
     health_status_assessments: str
 
 
+class Education(Part):
+    """What GET /infobutton answers with for a code of these value sets: `pages` for patients, evidence of `cards`.
+
+    `related`: such a code does not say that the pages are for this patient. A person sees their titles first.
+    """
+
+    value_sets: list[str]
+    pages: list[str]
+    cards: list[str]
+    related: bool = False
+
+
 class About(Part):
     """What an evidence page says of the whole service. `decisions`: how each card is decided, by card.
 
@@ -210,6 +222,7 @@ class Service(Part):
     links: dict[str, PatientLink]
     evidence: dict[str, Evidence]
     about: About
+    education: list[Education]
 
     @property
     def resource_types(self) -> dict[str, str]:
@@ -272,6 +285,7 @@ class Service(Part):
         yield from self._reason_faults()
         yield from self._evidence_faults()
         yield from self._about_faults()
+        yield from self._education_faults()
         for indicator in self.indicators():
             if indicator not in INDICATORS:
                 what = f"an indicator is info, warning or critical: {indicator}"
@@ -341,6 +355,18 @@ class Service(Part):
         for card in self.about.decisions:
             if card not in self.cards:
                 yield ServiceFault(f"about.decisions: there is no card {card}", f"    {card}:")
+
+    def _education_faults(self) -> Iterator[ServiceFault]:
+        """Education about a value set that no code is compared with, or with a page or card that is not there."""
+        terminologies = self.terminologies()
+        compared = {*terminologies["orders"], *terminologies["chart"]}
+        known = {"value set": compared, "patient page": {*self.page_names()}, "card": {*self.cards}}
+        for education in self.education:
+            named = {"value set": education.value_sets, "patient page": education.pages, "card": education.cards}
+            for kind, names in named.items():
+                for name in names:
+                    if name not in known[kind]:
+                        yield ServiceFault(f"education: the service uses no {kind} {name}", "\neducation:")
 
 
 def _at(settings: Any, path: str) -> str:

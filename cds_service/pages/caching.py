@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from flask import Response, request
 
-_KEPT_S = 600  # a correction has to reach its readers soon
+KEPT_S = 600  # a correction has to reach its readers soon
 
 
 def let_caches_keep(response: Response) -> Response:
     """The same page for everybody, kept for ten minutes and then asked for by its ETag (304 where it is the same)."""
     response.cache_control.public = True
-    response.cache_control.max_age = _KEPT_S
+    response.cache_control.max_age = KEPT_S
     response.add_etag()
     response.make_conditional(request)
     return response

@@ -127,6 +127,19 @@ def test_the_content_as_it_is_has_no_fault(content: Path, topic: Topic) -> None:
             SERVICE, swap("links: [lumbar-puncture]", "links: [nowhere]"), "nowhere", id="a card's unknown link"
         ),
         pytest.param(SERVICE, swap("link: herniated-disk}", "link: gone}"), "gone", id="a contributor's unknown link"),
+        pytest.param(
+            SERVICE,
+            swap("value-sets: [back-pain,", "value-sets: [obesity,"),
+            "no value set obesity",
+            id="codes of no use",
+        ),
+        pytest.param(
+            SERVICE,
+            swap("    pages: [lumbar-puncture]\n    cards", "    pages: [x]\n    cards"),
+            "patient page x",
+            id="no page",
+        ),
+        pytest.param(SERVICE, swap("cards: [what-to-expect, con", "cards: [y, con"), "no card y", id="no card"),
         pytest.param(SERVICE, swap("source: spineinfo", "source: none"), "source: 'none'", id="an unknown source"),
         pytest.param(SERVICE, swap("source: spineinfo", "source: editorial"), "url", id="a source without an address"),
         pytest.param(
