@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from pathlib import Path
 from typing import Any, Protocol
 
 from cards.card import Card
@@ -75,6 +76,9 @@ class Explanation(Protocol):
     def why_not(self, card_key: str) -> str:
         """Why this card of the topic did not come."""
 
+    def silence(self) -> Fact:
+        """Why no card came, where none did: a key to count it under, such as "no-allergy", and the same in words."""
+
 
 @dataclass(frozen=True)
 class Verdict:
@@ -115,7 +119,10 @@ class Content(Protocol):
 
     @property
     def orders(self) -> Terminology:
-        """The value sets that an order and its reasons are compared with."""
+        """The value sets that an order, its reasons and its notes are compared with.
+
+        An order of which nothing matches any of them is not one that the topic speaks about.
+        """
 
     @property
     def chart(self) -> Terminology:
@@ -155,6 +162,9 @@ class Topic(Content, Protocol):
     @property
     def own_words(self) -> frozenset[str]:
         """Words of this topic, in lower case. No module outside its folder may use one of them."""
+
+    def load(self, files: TopicFiles, *, local_value_sets: Path | None = None, drafts: bool = False) -> Topic:
+        """The same rules with the content in other files, such as those of another version. Raises ContentError."""
 
     def without_drafts(self) -> Topic:
         """The topic without the patient pages that await their translator."""

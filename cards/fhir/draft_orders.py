@@ -130,6 +130,15 @@ def read_draft_orders(draft_orders: JsonBytes, selections: Iterable[str] | None)
     )
 
 
+def read_placed_order(raw: JsonBytes) -> DraftOrder | None:
+    """An order that was placed some time ago, as it was then: what its status is today does not count.
+
+    None where it is an order not to do something. Raises Unreadable.
+    """
+    order, _ = _ORDER.read(raw)
+    return None if order.do_not_perform else _draft_order(order, raw, {}, True)
+
+
 def refuse_other_patients(orders: Iterable[DraftOrder], patient_id: str) -> None:
     """Raise OtherPatient where one of these orders certainly names another patient (R-4.51)."""
     is_ours = Ownership(patient_id, ()).is_ours
@@ -217,5 +226,6 @@ __all__ = [
     "OtherPatient",
     "condition_id",
     "read_draft_orders",
+    "read_placed_order",
     "refuse_other_patients",
 ]

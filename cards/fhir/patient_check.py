@@ -9,6 +9,8 @@ from cards.fhir.resources import Reference
 
 _PATIENT_REFERENCE = re.compile(r"(?:.*/)?Patient/([^/?#]+)(?:/_history/[^/]+)?")
 
+_UUID = "urn:uuid:"
+
 
 class OtherPatient(Exception):
     """An entry names a patient other than the one the call is about. `index`: its place among the entries."""
@@ -16,6 +18,12 @@ class OtherPatient(Exception):
     def __init__(self, index: int) -> None:
         super().__init__(f"entry {index} is about another patient")
         self.index = index
+
+
+def patient_id(reference: str) -> str | None:
+    """The id of the Patient that a reference names, relative, absolute or as a UUID; None where it names none."""
+    match = _PATIENT_REFERENCE.fullmatch(reference.strip())
+    return match[1] if match else reference.strip().removeprefix(_UUID) if reference.strip().startswith(_UUID) else None
 
 
 class Ownership:

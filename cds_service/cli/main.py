@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from cards.content.files import ContentError, is_content
+from cds_service.backtest.backtest_command import backtest
 from cds_service.cli.keys import keys
 from cds_service.ehr_simulator.call_command import call
 from cds_service.errors import BadRequest, NotReady
@@ -70,9 +71,11 @@ def main() -> None:
     cds-service doctor                  what this configuration allows, and what would prevent a start
     cds-service db upgrade              bring the database to this version
     cds-service report                  which cards were shown, and how clinicians responded
+    cds-service backtest EXPORT ...     what would have been shown for last year's orders, before go-live
     """
 
 
+main.add_command(backtest)
 main.add_command(call)
 main.add_command(keys)
 main.add_command(report)

@@ -78,6 +78,12 @@ class DecisionExplanation:
     def why_not(self, card_key: str) -> str:
         return _why_not(card_key, self.assessment, self.topic)
 
+    def silence(self) -> Fact:
+        assessment = self.assessment
+        before = assessment.why_silent_before if assessment.triage.lumbar_punctures else None
+        why = before or assessment.why_silent_after
+        return (why.name.lower().replace("_", "-"), str(why)) if why else ("none", "a card came")
+
 
 def _none(words: str, assessment: Assessment) -> str:
     """That there is none; or, where nobody could look, that this is not known."""

@@ -1,0 +1,1 @@
+"""What a backtest says: counts, and the files that hold them."""
