@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 from itertools import chain
 from typing import Any
 
@@ -201,7 +202,7 @@ class ServiceFault:
     words: str
 
 
-class Service(Part):
+class Service(Part, dict=True):
     """The part of service.yaml that every topic has."""
 
     id: str
@@ -224,7 +225,7 @@ class Service(Part):
     about: About
     education: list[Education]
 
-    @property
+    @cached_property
     def resource_types(self) -> dict[str, str]:
         """The FHIR resource type of each search in the prefetch, by key; reads, as of the Patient, are left out."""
         searches = ((key, _SEARCH.match(template)) for key, template in self.prefetch.items())

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 import msgspec
 
 from cards.card import Coding
 from cards.fhir.draft_orders import FhirVersion
+
+_PATIENT, _CONDITION = "Patient/{patient}", "Condition/{condition}"  # what a template refers to: no id has a brace
 
 
 def draft_referral(version: FhirVersion, patient_id: str, code: Coding, reason: str, condition_id: str | None) -> bytes:
@@ -15,9 +18,18 @@ def draft_referral(version: FhirVersion, patient_id: str, code: Coding, reason: 
 
     `reason`: in words of ours; `condition_id`: the Condition that shows it, if it has an id.
     """
-    subject = {"reference": f"Patient/{patient_id}"}
+    draft = _template(version, code, reason, has_condition=bool(condition_id))
+    for placeholder, reference in ((_PATIENT, f"Patient/{patient_id}"), (_CONDITION, f"Condition/{condition_id}")):
+        draft = draft.replace(msgspec.json.encode(placeholder), msgspec.json.encode(reference))
+    return draft
+
+
+@lru_cache(maxsize=64)
+def _template(version: FhirVersion, code: Coding, reason: str, *, has_condition: bool) -> bytes:
+    """The draft of any patient: the models cost as much as the rest of a call, and only two ids differ."""
+    subject = {"reference": _PATIENT}
     concept = {"coding": [{"system": code.system, "code": code.code, "display": code.display}]}
-    because = [{"reference": f"Condition/{condition_id}"}] if condition_id else []
+    because = [{"reference": _CONDITION}] if has_condition else []
     if version is FhirVersion.DSTU2:
         return _dstu2(subject, concept, reason)
     if version is FhirVersion.STU3:

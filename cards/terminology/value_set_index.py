@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from typing import NamedTuple
+
+import msgspec
 
 from cards.fhir.resources import CodeableConcept, Coding, ResourceCode, read_codings
 from cards.fhir.tolerant_reading import ABSENT
@@ -40,9 +42,21 @@ class _Judgement(NamedTuple):
     was_read: bool
 
 
-_NOTHING = _Judgement((), (), (), (), False)
+class _Reading(NamedTuple):
+    """What a concept comes to. `was_read`: there are words, or a code that says enough by itself."""
+
+    matches: tuple[Match, ...]
+    was_read: bool
+
+
+_OTHER = _Reading((), True)  # nearly every concept of a chart
+_Concept = tuple[bytes, str | None]  # its codings as JSON, and its text
+_NO_CONCEPT: _Concept = (b"", None)
 _LONGEST_TEXT = 1_000  # characters of what stands beside a code
-_LONGEST_KEPT = 1_000  # bytes of codings; longer ones are rare, and would make the cache as large as whoever sends them
+_MOST_KEPT = 8_192  # concepts whose reading is kept
+# Longer ones are rare, and would make what is kept as large as whoever sends them.
+_LONGEST_CODINGS_KEPT = 1_000  # bytes
+_LONGEST_TEXT_KEPT = 100  # characters
 
 
 class Terminology:
@@ -59,9 +73,10 @@ class Terminology:
             for members, index, is_out in kinds:
                 self._add(value_set, members, index, is_out=is_out)
         self._lexicon = lexicon
-        # The same few thousand codings come back in chart after chart; caches are bounded, and codes alone name nobody.
+        # The same few thousand codings and names of problems come back in every chart (SECURITY.md).
+        self._kept: dict[_Concept, _Reading] = {}
         self._look_up = lru_cache(maxsize=16_384)(self._value_sets_of)
-        self._judge_kept = lru_cache(maxsize=16_384)(self._judge_raw)
+        self._judge_kept = lru_cache(maxsize=16_384)(self._judge)
 
     def _add(
         self,
@@ -90,52 +105,68 @@ class Terminology:
 
     def is_readable(self, concept: CodeableConcept) -> bool:
         """Whether there are words, or a code that says enough by itself."""
-        return bool(concept.text) or self._judge(concept.coding).was_read
+        return self._read([_as_bytes(concept)])[0].was_read
 
     def match_all(self, concepts: Sequence[CodeableConcept]) -> list[tuple[Match, ...]]:
         """For each concept, every value set it belongs to: all codings count, and all words, text and displays.
 
         What the words deny, say of the family or tell as a risk is left out.
         """
-        matches, _ = self._sift((self._judge(concept.coding), concept.text) for concept in concepts)
-        return [matches.get(place, ()) for place in range(len(concepts))]
+        return [reading.matches for reading in self._read([_as_bytes(concept) for concept in concepts])]
 
     def sift(self, codes: Iterable[ResourceCode | None]) -> tuple[dict[int, tuple[Match, ...]], int]:
         """The same for what resources are about: by place, those that belong to a value set; nearly none do.
 
         And how many could not be read: no words, and no code, or one that may mean anything.
         """
-        return self._sift(self._judge_codes(codes))
+        readings = self._read([_code_as_bytes(code) for code in codes])
+        matches = {place: reading.matches for place, reading in enumerate(readings) if reading.matches}
+        return matches, sum(not reading.was_read for reading in readings)
 
-    def _sift(self, judged: Iterable[tuple[_Judgement, str | None]]) -> tuple[dict[int, tuple[Match, ...]], int]:
-        matches_by_place: dict[int, tuple[Match, ...]] = {}
-        places, texts = [], []
-        unread_count = 0
+    def _read(self, concepts: Sequence[_Concept]) -> list[_Reading]:
+        """The reading of each concept: kept ones, and all others in one go."""
+        kept = self._kept
+        unknown = list(dict.fromkeys(concept for concept in concepts if concept not in kept))
+        anew = dict(zip(unknown, self._read_anew(unknown), strict=True)) if unknown else {}
+        if anew:
+            self._keep(anew)
+        return [kept.get(concept) or anew[concept] for concept in concepts]
+
+    def _keep(self, readings: Mapping[_Concept, _Reading]) -> None:
+        """Keep these readings; where there is no room for them, forget all others, which costs a reading of each."""
+        short = [
+            (concept, reading)
+            for concept, reading in readings.items()
+            if len(concept[0]) <= _LONGEST_CODINGS_KEPT and len(concept[1] or "") <= _LONGEST_TEXT_KEPT
+        ]
+        if len(self._kept) + len(short) > _MOST_KEPT:
+            self._kept = {}
+        self._kept.update(short[:_MOST_KEPT])
+
+    def _read_anew(self, concepts: Sequence[_Concept]) -> list[_Reading]:
+        readings: list[_Reading] = []
         refused: dict[int, frozenset[str]] = {}
-        for place, (judgement, text) in enumerate(judged):
+        texts: dict[int, str] = {}
+        for place, (codings, text) in enumerate(concepts):
+            judge = self._judge_kept if len(codings) <= _LONGEST_CODINGS_KEPT else self._judge
+            judgement = judge(codings)
             matches, by_words = judgement.matches, judgement.by_words
             if judgement.pending:
-                matches, out = self._with_words(judgement, text)
-                refused[place] = out
-                by_words = tuple(match for match in by_words if match.value_set not in out)
-            if matches or by_words:
-                matches_by_place[place] = matches + by_words
-            if text:
-                if text not in judgement.displays:
-                    places.append(place)
-                    texts.append(text)
-            elif not judgement.was_read:
-                unread_count += 1
-        for number, mentions in self._lexicon.read_each(texts):
+                matches, refused[place] = self._with_words(judgement, text)
+                by_words = tuple(match for match in by_words if match.value_set not in refused[place])
+            if text and text not in judgement.displays:
+                texts[place] = text
+            was_read = bool(text) or judgement.was_read
+            readings.append(_Reading(matches + by_words, was_read) if matches or by_words or not was_read else _OTHER)
+        places = list(texts)
+        for number, mentions in self._lexicon.read_each(list(texts.values())):
             place = places[number]
-            before = matches_by_place.get(place, ())
+            before = readings[place].matches
             mentioned = [*(match.mention for match in before if match.mention), *mentions]
-            by_words = matches_of(mentioned, refused.get(place, frozenset()))
             by_code = without_denied((match for match in before if match.mention is None), mentions)
-            matches_by_place.pop(place, None)
-            if by_code or by_words:
-                matches_by_place[place] = by_code + by_words
-        return matches_by_place, unread_count
+            by_words = matches_of(mentioned, refused.get(place, frozenset()))
+            readings[place] = _Reading(by_code + by_words, True)
+        return readings
 
     def _with_words(self, judgement: _Judgement, text: str | None) -> tuple[tuple[Match, ...], frozenset[str]]:
         """The matches of codings whose codes need words; and the value sets that the words beside them rule out."""
@@ -149,26 +180,12 @@ class Terminology:
                 matches.append(replace(match, certain=certain))
         return tuple(matches), frozenset(out)
 
-    def _judge_codes(self, codes: Iterable[ResourceCode | None]) -> Iterator[tuple[_Judgement, str | None]]:
-        judge = self._judge_kept
-        for code in codes:
-            if code is None:
-                yield _NOTHING, None
-            elif code.concept is ABSENT and len(raw := bytes(code.coding)) <= _LONGEST_KEPT:
-                yield judge(raw), code.text
-            else:
-                concept = code.resolved()
-                yield self._judge(concept.coding), concept.text
-
-    def _judge_raw(self, codings: bytes) -> _Judgement:
-        return self._judge(read_codings(codings))
-
-    def _judge(self, codings: Sequence[Coding]) -> _Judgement:
+    def _judge(self, codings: bytes) -> _Judgement:
         found: list[Match] = []
         pending: list[tuple[Match, WordRule]] = []
         displays: dict[str, None] = {}
         was_read = False
-        for coding in codings:
+        for coding in read_codings(codings):
             by_code = self._look_up(coding.system, coding.code)
             if by_code is not None:
                 found += (match for match, rule in by_code if rule is None)
@@ -226,6 +243,16 @@ class Terminology:
         if system is None or not members:
             return None
         return tuple((Match(member.value_set, system.name, (code or "").strip()), member.rule) for member in members)
+
+
+def _as_bytes(concept: CodeableConcept) -> _Concept:
+    return msgspec.json.encode(concept.coding), concept.text
+
+
+def _code_as_bytes(code: ResourceCode | None) -> _Concept:
+    if code is None:
+        return _NO_CONCEPT
+    return (bytes(code.coding), code.text) if code.concept is ABSENT else _as_bytes(code.resolved())
 
 
 def _was_read(coding: Coding, by_code: Sequence[object] | None) -> bool:

@@ -41,6 +41,7 @@ class DurationReader:
         self._never_before = frozenset(words.never_before if words else [])
         self._moments = {words_of(phrase): Days(*days) for phrase, days in (words.moments if words else {}).items()}
         self._moment_lengths = _lengths(self._moments)
+        self._first_words = self._moment_lengths.keys() | self._numbers.keys() | self._introduced_by.first_words
 
     def find(self, tokens: Tokens) -> list[Duration]:
         """The durations in the order of the text."""
@@ -48,13 +49,20 @@ class DurationReader:
         found: list[Duration] = []
         at = 0
         while at < len(words):
-            duration = self._moment(words, at) or self._counted(words, at) or self._dated(words, at)
+            duration = self._read(words, at) if self._may_begin(words[at]) else None
             if duration:
                 found.append(self._introduced(words, duration, found[-1].last if found else 0))
                 at = duration.last
             else:
                 at += 1
         return found
+
+    def _may_begin(self, word: str) -> bool:
+        """Whether a duration may begin with this word; nearly none does."""
+        return word in self._first_words or word[0] == "x" or word[0].isdecimal()
+
+    def _read(self, words: Sequence[str], at: int) -> Duration | None:
+        return self._moment(words, at) or self._counted(words, at) or self._dated(words, at)
 
     def _introduced(self, words: Sequence[str], duration: Duration, floor: int) -> Duration:
         """The duration with the words that introduce it: "since", "x", "over the last"."""
@@ -144,6 +152,7 @@ class _Phrases:
     def __init__(self, phrases: Sequence[str]) -> None:
         self._phrases = frozenset(words_of(phrase) for phrase in phrases)
         self._longest = max(map(len, self._phrases), default=0)
+        self.first_words = frozenset(phrase[0] for phrase in self._phrases)
 
     def at(self, words: Sequence[str], place: int) -> int:
         """The length of the longest phrase that begins here, else 0."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from cards.card import Card, Coding, Link, Suggestion
+from cards.card import Card, Link, Suggestion
 from cds_service.cds_hooks.addresses import evidence_address, patient_page_address
 from cds_service.storage.ledger_entries import IssuedCard
 from cds_service.version import PROJECT
@@ -29,14 +29,14 @@ def _card(issued: IssuedCard, service_id: str, base_url: str) -> dict[str, Any]:
         "summary": card.summary,
         "detail": card.full_detail(evidence),
         "indicator": card.indicator,
-        "source": {"label": card.source.label, "url": card.source.url, "topic": _coding(card.source.topic)},
+        "source": card.source,
         "extension": {EXTENSION: _extension(card)},
     }
     if card.suggestions:
         encoded["selectionBehavior"] = "at-most-one"
         encoded["suggestions"] = [_suggestion(each, issued.suggestion_uuids[each.key]) for each in card.suggestions]
     if card.override_reasons:
-        encoded["overrideReasons"] = [_coding(reason) for reason in card.override_reasons]
+        encoded["overrideReasons"] = card.override_reasons
     encoded["links"] = [
         *(_link(link, base_url) for link in card.links),
         {"label": EVIDENCE_LABEL, "url": evidence, "type": "absolute"},
@@ -71,10 +71,6 @@ def _extension(card: Card) -> dict[str, Any]:
 def _without_empty(members: dict[str, Any]) -> dict[str, Any]:
     """Nothing of ours is null or empty (R-0.2)."""
     return {name: value for name, value in members.items() if value}
-
-
-def _coding(coding: Coding) -> dict[str, str]:
-    return {"system": coding.system, "code": coding.code, "display": coding.display}
 
 
 def _link(link: Link, base_url: str) -> dict[str, str]:

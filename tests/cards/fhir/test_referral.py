@@ -123,3 +123,12 @@ def test_no_id_of_a_chart_breaks_a_referral(version: FhirVersion, patient_id: st
     """R-4.17: never a 5xx, whatever a client calls its resources."""
     resource = json.loads(draft_referral(version, patient_id, NEUROLOGY, WHY, condition_id))
     assert (resource.get("subject") or resource["patient"])["reference"] == f"Patient/{patient_id}"
+
+
+@every_version
+def test_no_id_of_one_patient_stands_in_the_referral_of_the_next(version: FhirVersion) -> None:
+    for patient, condition in (("anna", "pain-of-anna"), ("ben", None), ("cleo", "pain-of-cleo")):
+        draft = json.loads(draft_referral(version, patient, NEUROLOGY, WHY, condition))
+        told = json.dumps(draft)
+        assert [name for name in ("anna", "ben", "cleo") if name in told] == [patient]
+        assert (f'"Condition/{condition}"' in told) is (condition is not None and version is not FhirVersion.DSTU2)
