@@ -33,11 +33,12 @@ from cds_service.clients.token_replay import SeenTokens
 from cds_service.event_log.call_log import CallLog
 from cds_service.event_log.events import observe_with
 from cds_service.fhir_client.reader import FhirReader
-from cds_service.steps import run_steps
+from cds_service.steps import Steps, run_steps
 from cds_service.storage.call_counts import CallCounts
 from cds_service.storage.database import Database
 from cds_service.storage.database_url import parse_database_url
 from cds_service.storage.ledger import Ledger
+from cds_service.storage.writer import Writer
 
 OURS, ORJSON = "ours", "orjson"
 
@@ -132,8 +133,9 @@ def _services() -> Services:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     topic = load_topic()
     database = Database(parse_database_url("sqlite:////nowhere/ledger.sqlite"), pool_size=1)  # never opened
-    ledger = _Unwritten(database, _clock, frozenset())
-    seen = SeenTokens(database, _clock)
+    writer = Writer(database)
+    ledger = _Unwritten(database, writer, _clock, frozenset())
+    seen = SeenTokens(database, writer, _clock)
     return Services(
         topics={topic.service.id: topic},
         auth=ClientAuth(Registry(), seen, _clock, required=False, production=False),
@@ -151,8 +153,9 @@ def _services() -> Services:
 
 
 class _Unwritten(Ledger):
-    def record(self, *_: object) -> None:
+    def record(self, *_: object) -> Steps[None]:
         """Nothing."""
+        yield from ()
 
 
 def _clock() -> datetime:

@@ -18,7 +18,7 @@ def create_without_ledger() -> Any:
     """What a server process runs in place of the application: the same, but for what it records of a call."""
     from cds_service.server.body_buffering import create_asgi_app_from_environment
 
-    setattr(Ledger, "record", lambda *_: None)  # noqa: B010 - for this process only
+    setattr(Ledger, "record", lambda *_: ())  # noqa: B010 - for this process only
     return create_asgi_app_from_environment()
 
 

@@ -47,6 +47,7 @@ from cds_service.settings.settings import Settings, read_settings
 from cds_service.storage.call_counts import CallCounts
 from cds_service.storage.database import Database
 from cds_service.storage.ledger import Ledger
+from cds_service.storage.writer import Writer
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -114,9 +115,10 @@ def _add_endpoints(
 ) -> None:
     """Discovery, the service and its feedback, with the database behind them."""
     database = Database(settings.database, pool_size=settings.threads)
-    seen = SeenTokens(database, clock, replay_window_s=settings.replay_window_s)
+    writer = Writer(database)
+    seen = SeenTokens(database, writer, clock, replay_window_s=settings.replay_window_s)
     reasons = frozenset().union(*(topic.service.override_reasons.known for topic in topics.values()))
-    ledger = Ledger(database, clock, reasons)
+    ledger = Ledger(database, writer, clock, reasons, record_before_answer=settings.record_before_answer)
     silencer = Silencer(database, clock, settings.patient_hash_key, cards_off)
     counts = CallCounts(database, clock)
     reader = FhirReader(
@@ -143,9 +145,13 @@ def _add_endpoints(
     open_door(app, services)
     longest_hours = max((client.card_limits.quiet_period_hours or 0 for client in registry.clients), default=0)
     app.extensions["database"] = database
+    app.extensions["writer"] = writer
     metrics = _add_health(app, settings, topics.values(), registry, database, clock)
+    metrics.writes_waiting = lambda: writer.waiting
     app.extensions["housekeeping"] = Housekeeping(
-        [counts.flush, seen.prune, partial(silencer.prune, longest_hours)], frequent=[registry.warm, metrics.publish]
+        [counts.flush, seen.prune, partial(silencer.prune, longest_hours)],
+        frequent=[registry.warm, metrics.publish, writer.refuse_overdue],
+        at_end=[writer.close],
     )
 
 

@@ -87,6 +87,7 @@ def make_app(fhir_server: FakeFhirServer, empty_ledger: Path, tmp_path: Path) ->
 
     yield make
     for app in apps:
+        app.extensions["writer"].close()
         app.extensions["database"].close()
 
 

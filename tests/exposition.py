@@ -26,8 +26,8 @@ def samples_in(text: str) -> Samples:
 
 
 def risen(before: Samples, after: Samples) -> Samples:
-    """The counters that rose in between, and by how much; buckets and sums of durations are left out."""
-    left_out = ("_bucket", "_sum")
+    """The counters that rose in between, and by how much. Left out are buckets, sums, and what waits to be written."""
+    left_out = ("_bucket", "_sum", "_waiting")
     grown = {name: value - before[name] for name, value in after.items() if value != before[name]}
     return {name: value for name, value in grown.items() if not name.partition("{")[0].endswith(left_out)}
 

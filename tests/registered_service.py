@@ -104,6 +104,7 @@ class RegisteredService:
         self.now += timedelta(seconds=seconds)
 
     def close(self) -> None:
+        self.app.extensions["writer"].close()
         self.database.close()
 
     def send(self, path: str, authorization: str | None, body: bytes | None = None, **options: Any) -> TestResponse:
@@ -126,7 +127,8 @@ class RegisteredService:
         return self.send(DISCOVERY, authorization)
 
     def rows(self) -> dict[str, int]:
-        """How many rows each table has."""
+        """How many rows each table has, once all that waits is written."""
+        self.app.extensions["writer"].flush()
         with self.database.read() as connection:
             return {
                 table.name: connection.execute(select(func.count()).select_from(table)).scalar_one()

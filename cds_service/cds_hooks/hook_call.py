@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from functools import cached_property, partial
+from functools import cached_property
 from hashlib import sha256
 
 from cards.card import Card
@@ -52,7 +52,8 @@ from cds_service.event_log.events import log_call, log_fault
 from cds_service.fhir_client.reader import FhirReader
 from cds_service.steps import Steps
 from cds_service.storage.database import DatabaseUnavailable
-from cds_service.storage.ledger import Caller, Ledger, Stored
+from cds_service.storage.ledger import Ledger
+from cds_service.storage.ledger_entries import Caller
 
 _ETAG_DIGITS = 32
 
@@ -194,12 +195,8 @@ class HookCall:
         final_reasons = topic.service.override_reasons.codes_mapped_to(client.card_limits.final_reasons)
         comments = self._services.store_comments
         try:
-            stored: Stored = yield partial(
-                self._services.ledger.store,
-                caller,
-                entries,
-                comments=comments,
-                final_reasons=final_reasons,
+            stored = yield from self._services.ledger.store(
+                caller, entries, comments=comments, final_reasons=final_reasons
             )
         except DatabaseUnavailable as reason:
             log.unrecorded = str(reason)

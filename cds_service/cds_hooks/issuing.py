@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from uuid import UUID, uuid5
 
 from cards.card import Card
@@ -15,8 +14,8 @@ from cds_service.event_log.events import log_fault
 from cds_service.steps import Steps
 from cds_service.storage.call_counts import CallCounts
 from cds_service.storage.database import DatabaseUnavailable
-from cds_service.storage.ledger import Caller, Ledger
-from cds_service.storage.ledger_entries import IssuedCard
+from cds_service.storage.ledger import Ledger
+from cds_service.storage.ledger_entries import Caller, IssuedCard
 
 _CARD_NAMESPACE = UUID("5f0a51c4-5d1c-5d8f-9f6b-0d9e0c1f7a11")  # ours; a change would change every card's id
 
@@ -46,7 +45,7 @@ class CardIssuer:
         log.card_uuids = [shown_card.uuid for shown_card in issued]
         log.silenced = {card.key: cause for cause, cards in silenced.items() for card in cards}
         try:
-            yield partial(self._ledger.record, caller, call.hook, call.hook_instance, issued, unseen, patient_hash)
+            yield from self._ledger.record(caller, call.hook, call.hook_instance, issued, unseen, patient_hash)
         except DatabaseUnavailable as reason:
             log.unrecorded = str(reason)
         except Exception as fault:  # a fault of ours in the ledger must not cost a clinician the cards either

@@ -80,6 +80,10 @@ def _describe(settings: Settings) -> Iterator[Fact]:
     comments = "stored" if settings.store_comments else "not stored"
     yield "feedback", f"stored in the ledger; comments of users are {comments}"
     yield (
+        "cards",
+        f"recorded in the ledger {'before' if settings.record_before_answer else 'within 50 ms after'} the answer",
+    )
+    yield (
         "limits",
         (
             f"bodies of {settings.max_body_bytes:,} bytes, {settings.fhir_budget_ms} ms for a FHIR server, "

@@ -135,7 +135,7 @@ class ClientAuth:
         if fault:
             raise ClientNotTrusted(*fault, client.name)
         keep_until_s = int(claims.exp) + LEEWAY_S + 1
-        if not (yield partial(self._seen.is_first_use, claims.iss, claims.jti, keep_until_s)):
+        if not (yield from self._seen.is_first_use(claims.iss, claims.jti, keep_until_s)):
             raise ClientNotTrusted(TokenRefusal.REPLAYED, "jti was seen before", client.name)
         return TrustedClient(client, claims.tenant or "", claims.jti, any_loopback=not self._production)
 

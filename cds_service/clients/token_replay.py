@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from threading import Lock
+from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import Connection, delete, select
 
 from cds_service.event_log.events import log_replay_unchecked
+from cds_service.steps import Steps
 from cds_service.storage.database import Database, DatabaseUnavailable
 from cds_service.storage.schema import SEEN_TOKEN
+from cds_service.storage.writer import Kind, Writer
 
 _MOST_REMEMBERED = 50_000  # token ids a process keeps in memory, about 10 MB
 _MOST_PRUNED = 10_000  # rows in one transaction, so that no call waits long
@@ -25,24 +28,26 @@ class SeenTokens:
     `replay_window_s`: seconds in which a token may come again to the same process; 0 but for conformance tests (R-9.8).
     """
 
-    def __init__(self, database: Database, clock: Callable[[], datetime], *, replay_window_s: int = 0) -> None:
+    def __init__(
+        self, database: Database, writer: Writer, clock: Callable[[], datetime], *, replay_window_s: int = 0
+    ) -> None:
         self._database = database
+        self._writer = writer
+        self._tokens = Kind(rank=1, write=self._write)
         self._clock = clock
         self._window_s = replay_window_s
         self._remembered: OrderedDict[bytes, float] = OrderedDict()  # digest -> when it was first seen
         self._lock = Lock()
 
-    def is_first_use(self, issuer: str, jti: str, keep_until_s: int) -> bool:
-        """Note that this token was used, and say whether that was its first use."""
+    def is_first_use(self, issuer: str, jti: str, keep_until_s: int) -> Steps[bool]:
+        """Note that this token was used, and say whether that was its first use. That it was is on the disk then."""
         digest = hashlib.sha256(f"{len(issuer)}:{issuer}{jti}".encode("utf-8", "surrogatepass")).digest()
         now_s = self._clock().timestamp()
         seen_s = self._remember(digest, now_s)
         if seen_s is not None:
             return self._window_s > 0 and now_s - seen_s <= self._window_s
         try:
-            with self._database.write(insist=False) as connection:
-                row = {"token_digest": digest, "keep_until_s": keep_until_s}
-                is_first = connection.execute(self._database.insert_new(SEEN_TOKEN), row).rowcount == 1
+            is_first: bool = yield self._writer.write(self._tokens, (digest, keep_until_s))
         except DatabaseUnavailable as reason:
             log_replay_unchecked(str(reason))
             return True
@@ -57,6 +62,14 @@ class SeenTokens:
         expired = select(SEEN_TOKEN.c.token_digest).where(SEEN_TOKEN.c.keep_until_s < now_s).limit(_MOST_PRUNED)
         with self._database.write() as connection:
             return connection.execute(delete(SEEN_TOKEN).where(SEEN_TOKEN.c.token_digest.in_(expired))).rowcount
+
+    def _write(self, connection: Connection, tokens: Sequence[tuple[bytes, int]]) -> Sequence[bool]:
+        """Write them in the order of their digests, and say of each whether it is new."""
+        rows: list[dict[str, Any]] = [
+            {"token_digest": digest, "keep_until_s": until_s} for digest, until_s in sorted(tokens)
+        ]
+        new = self._database.insert_keys(connection, SEEN_TOKEN, rows)
+        return [digest in new and not new.discard(digest) for digest, _ in tokens]  # type: ignore[func-returns-value]
 
     def _remember(self, digest: bytes, now_s: float) -> float | None:
         """When this process saw the token before; None where it did not, and from now on it has."""

@@ -10,7 +10,7 @@ import logging
 import sys
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Protocol
 
 import structlog
@@ -26,8 +26,8 @@ class Observer(Protocol):
     def on_call(self, call: CallLog, status: int, seconds: float) -> None:
         """One call, feedback or discovery is over."""
 
-    def on_event(self, event: str, *values: str) -> None:
-        """Something else happened; `values` are few and none is about a patient."""
+    def on_event(self, event: str, *values: str, number: int = 1) -> None:
+        """Something else happened, `number` times; `values` are few and none is about a patient."""
 
 
 _observers: list[Observer] = []
@@ -38,9 +38,9 @@ def observe_with(*observers: Observer) -> None:
     _observers[:] = observers
 
 
-def _tell(event: str, *values: str) -> None:
+def _tell(event: str, *values: str, number: int = 1) -> None:
     for observer in _observers:
-        observer.on_event(event, *values)
+        observer.on_event(event, *values, number=number)
 
 
 def configure() -> None:
@@ -126,6 +126,18 @@ def log_replay_unchecked(reason: str) -> None:
     """Write that a token was checked for replay by the memory of this process alone, for want of the database."""
     structlog.get_logger().warning("cds_hooks.replay.local_only", **{"error.type": reason})
     _tell("replay_local")
+
+
+def log_writes_put_off(reason: str, waiting: int) -> None:
+    """Write that the database could not be written to, and how many items wait until it can."""
+    structlog.get_logger().warning("cds_hooks.ledger.put_off", **{"error.type": reason, "cds_hooks.waiting": waiting})
+
+
+def log_unrecorded(reason: str, calls: int, card_uuids: Sequence[str], clients: Collection[str]) -> None:
+    """Write that calls were answered with cards that the ledger did not take afterwards, and which cards these are."""
+    members = {"error.type": reason, "cds_hooks.calls": calls, "cds_hooks.card_uuids": card_uuids}
+    structlog.get_logger().error("cds_hooks.ledger.unrecorded", **members, **{"cds_hooks.clients": sorted(clients)})
+    _tell("unrecorded", "call", number=calls)
 
 
 def log_housekeeping_failed(reason: str) -> None:

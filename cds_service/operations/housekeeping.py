@@ -17,7 +17,8 @@ _TICKS = 30  # of that time
 class Housekeeping:
     """Runs chores every half minute in a thread of its own, and once more when the process ends.
 
-    `frequent`: chores that run at once and then every second, and use no database.
+    `frequent`: chores that run at once and then every second, and use no database. `at_end`: chores for the end of the
+    process alone, before the others.
     """
 
     def __init__(
@@ -25,10 +26,12 @@ class Housekeeping:
         chores: Sequence[Callable[[], object]],
         *,
         frequent: Sequence[Callable[[], object]] = (),
+        at_end: Sequence[Callable[[], object]] = (),
         every_s: float = _EVERY_S,
     ) -> None:
         self._chores = chores
         self._frequent = frequent
+        self._last = at_end
         self._every_s = every_s
         self._stopping = Event()
         self._at_end: Finalize | None = None
@@ -36,7 +39,7 @@ class Housekeeping:
     def start(self) -> None:
         """Start the thread. Only a process that serves does this, never an application in a test."""
         Thread(target=self._run, name="housekeeping", daemon=True).start()
-        self._at_end = Finalize(None, self.run_once, exitpriority=0)  # worker processes do not run atexit
+        self._at_end = Finalize(None, self.end, exitpriority=0)  # worker processes do not run atexit
 
     def stop(self) -> None:
         """End after the current chore, without the last run at the end of the process."""
@@ -47,6 +50,11 @@ class Housekeeping:
     def run_once(self) -> None:
         """Run every chore once. One that fails is logged, and is tried again the next time."""
         self._run_all([*self._chores, *self._frequent])
+
+    def end(self) -> None:
+        """Run the chores of the end, and then all others once."""
+        self._run_all(self._last)
+        self.run_once()
 
     def _run_all(self, chores: Iterable[Callable[[], object]]) -> None:
         for chore in chores:

@@ -46,6 +46,9 @@ class Metrics:
         self.requests_in_progress: Callable[[], int] = lambda: 0
         about = "Requests that have a thread or wait for one, probes not among them"
         self._in_progress = self._gauge("requests_in_progress", about, "livesum")
+        self.writes_waiting: Callable[[], int] = lambda: 0
+        about = "Calls, feedback and tokens that are not in the database yet"
+        self._writes_waiting = self._gauge("writes_waiting", about, "livesum")
         about = "Registered clients of whose issuer no key is known, in the worker that lacks most"
         self._without_keys = self._gauge("clients_without_keys", about, "livemax")
 
@@ -66,10 +69,10 @@ class Metrics:
             if call.unrecorded:
                 self._families.ledger_failures.add((call.event.removeprefix("cds_hooks."),))
 
-    def on_event(self, event: str, *values: str) -> None:
+    def on_event(self, event: str, *values: str, number: int = 1) -> None:
         """Count one of the other events, by its name in event_log/events.py."""
         with self._lock:
-            self._families.events[event].add(values)
+            self._families.events[event].add(values, number)
 
     def publish(self) -> None:
         """Publish what this worker has counted, so that the other workers see it."""
@@ -77,6 +80,7 @@ class Metrics:
             for family in self._families.all:
                 family.publish()
             self._in_progress.set(self.requests_in_progress())
+            self._writes_waiting.set(self.writes_waiting())
             self._without_keys.set(self._clients.count_without_keys())
 
     def exposition(self) -> bytes:

@@ -87,7 +87,7 @@ class Tracing:
         """Send the spans that are left, and end."""
         self._provider.shutdown()
 
-    def on_event(self, event: str, *values: str) -> None:
+    def on_event(self, event: str, *values: str, number: int = 1) -> None:
         """Nothing: these events belong to no call."""
 
     def on_call(self, call: CallLog, status: int, seconds: float) -> None:

@@ -77,6 +77,11 @@ class Settings:
         secret=True,
         required=True,
     )
+    record_before_answer: bool = _setting(
+        False,
+        YES_OR_NO,
+        "yes: an answer with cards waits until they are in the ledger; no: they are recorded within 50 ms after it",
+    )
     store_comments: bool = _setting(False, YES_OR_NO, "yes: what users write in feedback is stored")
     patient_hash_key: str = _setting(
         "", SECRET, "key for the patient hashes of clients with a quiet period; there is no default", secret=True

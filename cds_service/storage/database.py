@@ -6,9 +6,10 @@ A database that cannot do its work raises `DatabaseUnavailable` within seconds (
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from threading import Lock
+from typing import Any
 
 from sqlalchemy import Connection, Table, inspect, text
 from sqlalchemy.dialects import postgresql, sqlite
@@ -55,6 +56,7 @@ class Database:
         self._unavailable_until = 0.0  # 0: it was available at the last attempt
         self._trial = Lock()
         self._inserts: dict[Table, sqlite.Insert | postgresql.Insert] = {}
+        self._keyed_inserts: dict[Table, Any] = {}  # the same, with the keys of what was inserted
         self._writer = Lock()  # SQLite has one writer at a time and does not queue the others, so they queue here
 
     @contextmanager
@@ -76,12 +78,16 @@ class Database:
         return sqlite.insert(table) if self.is_sqlite else postgresql.insert(table)
 
     def insert_new(self, table: Table) -> sqlite.Insert | postgresql.Insert:
-        """An INSERT that skips rows whose key exists already; `rowcount` counts the others."""
+        """An INSERT that skips rows whose key exists already."""
         if table not in self._inserts:
-            # without the option the count is -1 on PostgreSQL, whose cursor is closed by then
-            insert = self.insert(table).on_conflict_do_nothing()
-            self._inserts[table] = insert.execution_options(preserve_rowcount=True)
+            self._inserts[table] = self.insert(table).on_conflict_do_nothing()
         return self._inserts[table]
+
+    def insert_keys(self, connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> set[Any]:
+        """Insert the rows whose key, of one column, does not exist yet, and return their keys."""
+        if table not in self._keyed_inserts:
+            self._keyed_inserts[table] = self.insert_new(table).returning(*table.primary_key)
+        return set(connection.execute(self._keyed_inserts[table], rows).scalars()) if rows else set()
 
     def schema_version(self) -> str | None:
         """The version of the schema, None where there is none yet. Raises DatabaseUnavailable."""
@@ -120,8 +126,12 @@ class Database:
         """Close all connections."""
         self.engine.dispose()
 
+    def left_alone_s(self) -> float:
+        """For how many seconds those who do not insist are refused, after a failure; mostly 0."""
+        return max(self._unavailable_until - self._monotonic(), 0.0) if self._unavailable_until else 0.0
+
     def _refuse_if_left_alone(self, insist: bool) -> None:
-        if not insist and self._monotonic() < self._unavailable_until:
+        if not insist and self.left_alone_s():
             raise DatabaseUnavailable("left alone after a failure")
 
     @contextmanager

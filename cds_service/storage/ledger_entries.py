@@ -1,4 +1,4 @@
-"""The entries of the ledger: issued cards, and what became of them."""
+"""The entries of the ledger: issued cards, and what became of them; and whose they are."""
 
 from __future__ import annotations
 
@@ -6,6 +6,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from cards.card import Card
+from cds_service.storage.schema import as_name
+
+
+@dataclass(frozen=True)
+class Caller:
+    """The service that was called, and the client and tenant that called it."""
+
+    service: str
+    client: str
+    tenant: str
+
+    @property
+    def columns(self) -> dict[str, str]:
+        """The columns that every row has."""
+        return {"service": self.service, "client": self.client, "tenant": as_name(self.tenant)}
 
 
 @dataclass(frozen=True)
@@ -32,3 +47,12 @@ class FeedbackEntry:
     def __repr__(self) -> str:
         """Never the comment, which may be about a patient."""
         return f"<FeedbackEntry {self.card_uuid} {self.outcome}>"
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What became of a batch of feedback, in entries; `unknown` ones are about cards not issued to this client."""
+
+    new: int
+    repeated: int
+    unknown: int

@@ -119,6 +119,7 @@ def test_feedback_is_stored_for_the_service_whose_card_it_is_about(both: Flask) 
     assert told == {"stored": 1, "repeated": 0, "unknownCards": 0}
     elsewhere = caller.post(f"{SERVICE}/feedback", json={"feedback": [entry | {"outcome": "overridden"}]}).get_json()
     assert elsewhere["unknownCards"] == 1
+    both.extensions["writer"].flush()
     with both.extensions["database"].read() as connection:
         rows = connection.execute(select(ISSUED_CARD.c.service, ISSUED_CARD.c.card_key)).all()
         foreign = connection.execute(select(FEEDBACK.c.foreign_reason)).scalars().all()

@@ -100,27 +100,34 @@ def test_an_error_or_a_preflight_is_the_same_at_both_doors(
 
 
 def wait_names(app: Flask, call: dict[str, Any]) -> list[str]:
+    """What a call waits for: the functions that a thread has to run, and `writer` for what it gave to the writer."""
     body = json.dumps(call).encode()
     _, waits = asyncio.run(
         answer_on_loop(app, HttpRequest("POST", SERVICE, {"content-type": "application/json"}, body))
     )
-    return [wait.func.__name__ for wait in waits]  # type: ignore[attr-defined]
+    return ["writer" if isinstance(wait, Future) else wait.func.__name__ for wait in waits]  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(
     ("call", "waits"),
     [
         pytest.param(hook_call(order({"text": "chest X-ray"})), [], id="an order that is not ours waits for nothing"),
-        pytest.param(hook_call(), ["record"], id="a call with its prefetch waits for the ledger alone"),
+        pytest.param(hook_call(), [], id="a call with its prefetch waits for nothing"),
         pytest.param(
             hook_call(fhirServer=BASE, prefetch={"patient": patient()}),
-            ["fetch", "record"],
+            ["fetch"],
             id="a chart that was not sent is fetched, all of it at once",
         ),
     ],
 )
 def test_only_what_may_wait_leaves_the_event_loop(app: Flask, call: dict[str, Any], waits: list[str]) -> None:
     assert wait_names(app, call) == waits
+
+
+def test_cards_that_are_recorded_before_the_answer_need_no_thread_to_wait_for_it(
+    make_app: Callable[..., Flask],
+) -> None:
+    assert wait_names(make_app(record_before_answer=True), hook_call()) == ["writer"]
 
 
 def test_a_spent_time_budget_costs_no_card(app: Flask, fhir_server: FakeFhirServer) -> None:
@@ -130,9 +137,8 @@ def test_a_spent_time_budget_costs_no_card(app: Flask, fhir_server: FakeFhirServ
     steps = HookCall(app.extensions["cds_services"], request).answer()
     fetch = next(steps)
     keys = fetch.args[2]  # type: ignore[attr-defined]
-    record = steps.send({key: FetchResult() for key in keys})  # as a read is that was not begun in time
     with pytest.raises(StopIteration) as over:
-        steps.send(record())
+        steps.send({key: FetchResult() for key in keys})  # as a read is that was not begun in time
     cards = json.loads(over.value.value.body)["cards"]
     assert [card["extension"]["lumbar-puncture-back-pain"]["card"] for card in cards] == ["what-to-expect"]
     assert fhir_server.requests == []

@@ -152,6 +152,7 @@ def test_a_card_that_was_overridden_for_good_rests_for_as_long_as_the_client_ask
     assert quiet.keys() == ["confounders"]
     now[0] += timedelta(minutes=2)
     assert quiet.keys() == BOTH
+    quiet.http.application.extensions["writer"].flush()
     assert {row["cause"] for row in database.rows(SILENCED_CARD)} == {"quiet-period"}
     assert [row["card_key"] for row in database.rows(SILENCED_CARD)] == ["what-to-expect"] * 2
 
@@ -239,6 +240,7 @@ def test_red_flags_are_never_silenced(quiet: Hospital, app: Flask) -> None:
 def test_no_more_cards_than_the_client_asked_for(app: Flask, now: list[datetime], database: LiveDatabase) -> None:
     brief = Hospital(app.test_client(), "brief", now)
     assert brief.keys() == BOTH[:1]
+    app.extensions["writer"].flush()
     (silenced,) = database.rows(SILENCED_CARD)
     assert (silenced["card_key"], silenced["cause"]) == (BOTH[1], "max-cards")
 
@@ -263,6 +265,7 @@ def test_nothing_is_kept_about_a_patient_of_a_client_that_did_not_ask(
     for card in plain.cards(puncture()):
         plain.override(card["uuid"])
     assert plain.keys() == BOTH
+    app.extensions["writer"].flush()
     assert len(database.rows(ISSUED_CARD)) == 4
     assert database.rows(CARD_PATIENT) == database.rows(QUIET_CARD) == database.rows(SILENCED_CARD) == []
 
@@ -283,6 +286,7 @@ def test_hashes_go_when_no_quiet_period_reaches_them(
     quiet.override(quiet.cards(puncture())[0]["uuid"])
     now[0] += timedelta(hours=23)
     app.extensions["housekeeping"].run_once()
+    app.extensions["writer"].flush()
     assert (len(database.rows(CARD_PATIENT)), len(database.rows(QUIET_CARD))) == (2, 1)
     now[0] += timedelta(hours=2)
     app.extensions["housekeeping"].run_once()

@@ -131,6 +131,7 @@ def test_card_is_recorded_for_the_client_and_tenant_that_asked(tmp_path: Path, e
     try:
         answer = service.call(service.forge(tenant="south").bearer())
         (card,) = answer.get_json()["cards"]
+        service.app.extensions["writer"].flush()
         with service.database.read() as connection:
             rows = connection.exec_driver_sql("SELECT card_uuid, client, tenant FROM issued_card").all()
         assert [tuple(row) for row in rows] == [(card["uuid"], "general-hospital", "south")]
@@ -268,6 +269,7 @@ def test_what_a_token_says_of_itself_is_believed_only_when_it_holds(tmp_path: Pa
     try:
         forged = service.forge().bearer(sign=signer("ES384", key_for("ES384", "attacker")), exp=DROP, iss=VALLEY)
         assert service.send(SERVICE, forged, CALL).status_code == 200
+        service.app.extensions["writer"].flush()
         with service.database.read() as connection:
             rows = connection.exec_driver_sql("SELECT client, tenant FROM issued_card").all()
         assert [tuple(row) for row in rows] == [("unidentified", "")]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import timedelta
+from collections.abc import Callable
+from datetime import datetime, timedelta
 from pathlib import Path
 from threading import Barrier, Thread
 
@@ -12,9 +13,11 @@ from structlog.testing import capture_logs
 
 from cds_service.clients import token_replay as seen_tokens
 from cds_service.clients.token_replay import SeenTokens
+from cds_service.steps import run_steps
 from cds_service.storage.database import Database
 from cds_service.storage.database_url import parse_database_url
 from cds_service.storage.schema import SEEN_TOKEN
+from cds_service.storage.writer import Writer
 from tests.conftest import NOW
 from tests.databases import LiveDatabase
 
@@ -29,11 +32,16 @@ def away(tmp_path: Path) -> Database:
 
 @pytest.fixture
 def seen(database: LiveDatabase) -> SeenTokens:
-    return SeenTokens(database.open(), lambda: NOW)
+    return seen_tokens_of(database.open())
 
 
-def is_first(seen: SeenTokens, jti: str, issuer: str = ISSUER) -> bool:
-    return seen.is_first_use(issuer, jti, NOW_S + 360)
+def seen_tokens_of(database: Database, clock: Callable[[], datetime] = lambda: NOW, **options: int) -> SeenTokens:
+    """The replay check of a process that has a writer of its own."""
+    return SeenTokens(database, Writer(database), clock, **options)
+
+
+def is_first(seen: SeenTokens, jti: str, issuer: str = ISSUER, keep_until_s: int = NOW_S + 360) -> bool:
+    return run_steps(seen.is_first_use(issuer, jti, keep_until_s))
 
 
 def test_second_use_is_none(seen: SeenTokens) -> None:
@@ -53,20 +61,20 @@ def test_id_of_any_characters_is_an_id(seen: SeenTokens, jti: str) -> None:
 
 def test_what_is_stored_is_a_digest(database: LiveDatabase) -> None:
     """Neither issuer nor id stand in the database."""
-    is_first(SeenTokens(database.open(), lambda: NOW), "the-id")
+    is_first(seen_tokens_of(database.open()), "the-id")
     (row,) = database.rows(SEEN_TOKEN)
     assert (len(row["token_digest"]), row["keep_until_s"]) == (32, NOW_S + 360)
     assert b"the-id" not in row["token_digest"]
 
 
 def test_other_process_knows(database: LiveDatabase) -> None:
-    one, other = (SeenTokens(database.open(), lambda: NOW) for _ in range(2))
+    one, other = (seen_tokens_of(database.open()) for _ in range(2))
     assert [is_first(one, "a"), is_first(other, "a"), is_first(other, "a")] == [True, False, False]
 
 
 def test_of_many_uses_at_once_in_several_processes_one_is_the_first(database: LiveDatabase) -> None:
     """Each of them asks the database at the same moment, for none has seen the token itself."""
-    nodes = [SeenTokens(database.open(pool_size=1), lambda: NOW) for _ in range(6)]
+    nodes = [seen_tokens_of(database.open(pool_size=1)) for _ in range(6)]
     for jti in ("a", "b", "c"):
         together = Barrier(len(nodes))
         answers: list[bool] = []
@@ -86,7 +94,7 @@ def test_of_many_uses_at_once_in_several_processes_one_is_the_first(database: Li
 
 def test_without_a_database_the_process_knows_for_itself(away: Database) -> None:
     """And says that it is alone (ADR 8)."""
-    seen = SeenTokens(away, lambda: NOW)
+    seen = seen_tokens_of(away)
     with capture_logs() as log:
         assert [is_first(seen, jti) for jti in "aabb"] == [True, False, True, False]
     assert {one["event"] for one in log} == {"cds_hooks.replay.local_only"}
@@ -96,7 +104,7 @@ def test_without_a_database_the_process_knows_for_itself(away: Database) -> None
 def test_memory_is_bounded(away: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     """What it holds is the latest; a flood of good tokens fills no process."""
     monkeypatch.setattr(seen_tokens, "_MOST_REMEMBERED", 10)
-    seen = SeenTokens(away, lambda: NOW)
+    seen = seen_tokens_of(away)
     with capture_logs():
         for number in range(1_000):
             assert is_first(seen, str(number))
@@ -113,28 +121,28 @@ def test_memory_that_is_full_forgets_nothing_that_is_in_the_database(
 
 def test_pruning_removes_what_has_expired_and_nothing_else(database: LiveDatabase) -> None:
     now = NOW
-    seen = SeenTokens(database.open(), lambda: now)
+    seen = seen_tokens_of(database.open(), lambda: now)
     for seconds in (10, 20, 30):
-        assert seen.is_first_use(ISSUER, f"until {seconds}", NOW_S + seconds)
+        assert is_first(seen, f"until {seconds}", keep_until_s=NOW_S + seconds)
     now = NOW + timedelta(seconds=20)
     assert (seen.prune(), seen.prune()) == (1, 0)
-    fresh = SeenTokens(database.open(), lambda: now)
+    fresh = seen_tokens_of(database.open(), lambda: now)
     assert [is_first(fresh, f"until {seconds}") for seconds in (10, 20, 30)] == [True, False, False]
 
 
 def test_pruning_goes_in_steps(database: LiveDatabase, monkeypatch: pytest.MonkeyPatch) -> None:
     """So that no call waits long for it."""
     monkeypatch.setattr(seen_tokens, "_MOST_PRUNED", 3)
-    seen = SeenTokens(database.open(), lambda: NOW)
+    seen = seen_tokens_of(database.open())
     for number in range(7):
-        assert seen.is_first_use(ISSUER, str(number), NOW_S - 1)
+        assert is_first(seen, str(number), keep_until_s=NOW_S - 1)
     assert [seen.prune() for _ in range(4)] == [3, 3, 1, 0]
 
 
 def test_window_lets_a_token_come_again_to_the_same_process(database: LiveDatabase) -> None:
     """For conformance tests in development (R-9.8)."""
     now = NOW
-    one, other = (SeenTokens(database.open(), lambda: now, replay_window_s=60) for _ in range(2))
+    one, other = (seen_tokens_of(database.open(), lambda: now, replay_window_s=60) for _ in range(2))
     assert is_first(one, "a")
     now = NOW + timedelta(seconds=60)
     assert is_first(one, "a")

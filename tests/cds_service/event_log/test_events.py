@@ -232,6 +232,7 @@ def canary_feedback(card: str, suggestion: str) -> dict[str, Any]:
 
 def stored(app: Flask) -> str:
     """Everything that stands in the database, as text."""
+    app.extensions["writer"].flush()
     with app.extensions["database"].read() as connection:
         rows = {table.name: connection.execute(select(table)).all() for table in METADATA.sorted_tables}
     assert rows["issued_card"]

@@ -12,10 +12,10 @@ from uuid import UUID
 import pytest
 from structlog.testing import capture_logs
 
-from cds_service.clients.token_replay import SeenTokens
 from cds_service.operations.housekeeping import Housekeeping
 from cds_service.storage.database import DatabaseUnavailable
 from cds_service.storage.schema import CALL_COUNT, SEEN_TOKEN
+from tests.cds_service.clients.test_token_replay import is_first, seen_tokens_of
 from tests.charts import SERVICE, hook_call, order
 from tests.conftest import NOW
 from tests.databases import LiveDatabase
@@ -82,17 +82,17 @@ def test_chores_are_done_once_more_when_the_process_ends() -> None:
 
 def test_tokens_that_have_expired_are_forgotten_and_no_others(database: LiveDatabase) -> None:
     """The replay check needs none of them: their age refuses them (R-6.12)."""
-    seen = SeenTokens(database.open(), lambda: NOW)
+    seen = seen_tokens_of(database.open())
     for jti, keep_until_s in (("old", NOW_S - 1), ("now", NOW_S), ("new", NOW_S + 300)):
-        assert seen.is_first_use("https://ehr.example.org", jti, keep_until_s)
+        assert is_first(seen, jti, keep_until_s=keep_until_s)
     Housekeeping([seen.prune]).run_once()
     assert sorted(row["keep_until_s"] for row in database.rows(SEEN_TOKEN)) == [NOW_S, NOW_S + 300]
 
 
 def test_a_token_is_good_once_on_every_worker_and_node(database: LiveDatabase) -> None:
     """On PostgreSQL as on SQLite: a first use is one, a second is none, whichever process sees it."""
-    workers = [SeenTokens(database.open(), lambda: NOW) for _ in range(2)]
-    first = [one.is_first_use("https://ehr.example.org", jti, NOW_S + 300) for jti in "ab" for one in workers]
+    workers = [seen_tokens_of(database.open()) for _ in range(2)]
+    first = [is_first(worker, jti) for jti in "ab" for worker in workers]
     assert first == [True, False, True, False]
 
 

@@ -17,6 +17,7 @@ from cds_service.event_log.events import (
     log_keys_not_fetched,
     log_not_heard,
     log_replay_unchecked,
+    log_unrecorded,
 )
 from tests.charts import ASTHMA, HOOK_INSTANCE, SERVICE, condition, hook_call, order, post, prefetch, searchset
 from tests.conftest import NOW
@@ -189,7 +190,9 @@ def test_feedback_adds_its_entries_by_what_became_of_them(client: FlaskClient) -
     }
 
 
-def test_what_the_ledger_did_not_take_is_counted(app: Flask, client: FlaskClient) -> None:
+def test_what_the_ledger_did_not_take_is_counted(make_app: Callable[..., Flask]) -> None:
+    app = make_app(record_before_answer=True)
+    client = app.test_client()
     before = scrape(client)
     Path(app.extensions["database"].engine.url.database).unlink()
     post(client, hook_call())
@@ -211,6 +214,11 @@ def test_what_the_ledger_did_not_take_is_counted(app: Flask, client: FlaskClient
             id="keys not fetched",
         ),
         pytest.param(lambda: log_replay_unchecked("x"), "cds_hooks_replay_checks_local_total", id="replay"),
+        pytest.param(
+            lambda: log_unrecorded("x", 1, [HOOK_INSTANCE], ["general-hospital"]),
+            'cds_hooks_ledger_failures_total{what="call"}',
+            id="unrecorded",
+        ),
         pytest.param(lambda: log_housekeeping_failed("x"), "cds_hooks_housekeeping_failures_total", id="housekeeping"),
     ],
 )

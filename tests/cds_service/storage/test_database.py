@@ -28,6 +28,7 @@ from werkzeug.test import TestResponse
 
 from cds_service.storage.database import Database
 from cds_service.storage.schema import FEEDBACK, ISSUED_CARD
+from cds_service.storage.writer import Writer
 from tests.charts import SERVICE, hook_call, post
 from tests.databases import LiveDatabase, PostgresqlServer
 
@@ -230,8 +231,18 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.fixture
+def record_before_answer() -> bool:
+    return True
+
+
+@pytest.fixture
 def affected(
-    request: pytest.FixtureRequest, kind: str, outage: Any, empty_ledger: Path, make_app: Callable[..., Flask]
+    request: pytest.FixtureRequest,
+    kind: str,
+    outage: Any,
+    empty_ledger: Path,
+    make_app: Callable[..., Flask],
+    record_before_answer: bool,
 ) -> Iterator[Affected]:
     """An application with a database of the kind that is about to go affected."""
     server: PostgresqlServer | None = None
@@ -244,7 +255,7 @@ def affected(
         shutil.copyfile(empty_ledger, folder / "live.sqlite")
         url = f"sqlite:///{folder / 'live.sqlite'}"
     live = LiveDatabase(url)
-    app = make_app(database_url=url, threads=4)
+    app = make_app(database_url=url, threads=4, record_before_answer=record_before_answer)
     connected: Database = app.extensions["database"]
     yield Affected(live, app.test_client(), connected, server)
     connected.close()
@@ -294,6 +305,24 @@ def test_an_outage_costs_no_card_and_no_acknowledged_feedback(
     assert {UUID(one["hook_instance"]).int for one in affected.live.rows(ISSUED_CARD)} >= {1, 5}
 
 
+@pytest.mark.parametrize("record_before_answer", [pytest.param(False, id="recorded after the answer")])
+@pytest.mark.parametrize(("kind", "outage"), OUTAGES)
+def test_cards_that_were_shown_in_an_outage_are_recorded_after_it(
+    kind: str, outage: Callable[[Affected], AbstractContextManager[None]], affected: Affected
+) -> None:
+    writer: Writer = affected.client.application.extensions["writer"]
+    post(affected.client, call(1))
+    assert writer.flush(HANGS_S)
+    with outage(affected), capture_logs():
+        for number in (2, 3):
+            assert len(post(affected.client, call(number)).get_json()["cards"]) == 1
+        assert not writer.flush(0.01)
+        assert writer.waiting == 2
+    with capture_logs():
+        assert writer.flush(HANGS_S)
+    assert {UUID(row["hook_instance"]).int for row in affected.live.rows(ISSUED_CARD)} == {1, 2, 3}
+
+
 @pytest.mark.parametrize(
     ("kind", "outage"),
     [
@@ -320,7 +349,7 @@ def test_many_calls_at_once_wait_about_as_long_as_one(
 def test_a_ledger_without_its_tables_costs_no_card_and_takes_no_feedback(
     database: LiveDatabase, make_app: Callable[..., Flask]
 ) -> None:
-    client = make_app(database_url=database.url, threads=4).test_client()
+    client = make_app(database_url=database.url, threads=4, record_before_answer=True).test_client()
     with database.open().write() as connection:
         for table in ("accepted_suggestion", "issued_suggestion", "issued_card", "feedback"):
             connection.execute(text(f"DROP TABLE {table}"))

@@ -13,8 +13,9 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from cards.card import Card, Coding, Source, Suggestion
-from cds_service.storage.ledger import Caller, Ledger, Stored
-from cds_service.storage.ledger_entries import FeedbackEntry, IssuedCard
+from cds_service.steps import run_steps
+from cds_service.storage.ledger import Ledger
+from cds_service.storage.ledger_entries import Caller, FeedbackEntry, IssuedCard, Stored
 from cds_service.storage.schema import (
     ACCEPTED_SUGGESTION,
     CARD_PATIENT,
@@ -25,6 +26,7 @@ from cds_service.storage.schema import (
     QUIET_CARD,
     SILENCED_CARD,
 )
+from cds_service.storage.writer import Writer
 from tests.charts import HOOK_INSTANCE, condition, hook_call, order, post, prefetch
 from tests.conftest import NOW
 from tests.databases import LiveDatabase
@@ -52,19 +54,21 @@ def entry(number: int, **members: Any) -> FeedbackEntry:
 
 @pytest.fixture
 def ledger(database: LiveDatabase) -> Ledger:
-    return Ledger(database.open(pool_size=8), lambda: NOW, frozenset({OFFERED}))
+    opened = database.open(pool_size=8)
+    return Ledger(opened, Writer(opened), lambda: NOW, frozenset({OFFERED}), record_before_answer=True)
 
 
 def record(ledger: Ledger, *cards: IssuedCard, caller: Caller = NORTH, hashed: bytes | None = None) -> None:
-    ledger.record(caller, "order-sign", HOOK_INSTANCE, cards, {}, hashed)
+    run_steps(ledger.record(caller, "order-sign", HOOK_INSTANCE, cards, {}, hashed))
 
 
 def store(ledger: Ledger, *entries: FeedbackEntry, caller: Caller = NORTH, comments: bool = False) -> Stored:
-    return ledger.store(caller, entries, comments=comments, final_reasons=frozenset({"done"}))
+    return run_steps(ledger.store(caller, entries, comments=comments, final_reasons=frozenset({"done"})))
 
 
 def test_what_is_recorded_of_a_card(ledger: Ledger, database: LiveDatabase) -> None:
-    ledger.record(NORTH, "order-sign", HOOK_INSTANCE, [issued(1, "refer")], {"max-cards": (issued(2),)}, None)
+    silenced = {"max-cards": (issued(2),)}
+    run_steps(ledger.record(NORTH, "order-sign", HOOK_INSTANCE, [issued(1, "refer")], silenced, None))
     of_call = {"service": "backs", "client": "general", "tenant": "north", "hook": "order-sign"}
     of_call |= {"hook_instance": HOOK_INSTANCE, "indicator": "info", "content_version": "v1"}
     assert database.rows(ISSUED_CARD) == [
@@ -168,6 +172,7 @@ def test_no_row_holds_anything_of_the_chart(client: FlaskClient, app: Flask) -> 
     call["context"] |= {"patientId": CANARY, "userId": f"Practitioner/{CANARY}", "encounterId": CANARY}
     assert len(post(client, call).get_json()["cards"]) == 2
     app.extensions["housekeeping"].run_once()
+    app.extensions["writer"].flush()
     with app.extensions["database"].read() as connection:
         rows = {one.name: connection.execute(one.select()).all() for one in METADATA.sorted_tables}
     assert (len(rows["issued_card"]), len(rows["call_count"])) == (2, 1)
