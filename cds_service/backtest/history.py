@@ -18,7 +18,7 @@ from cards.fhir.bundle import read_entry
 from cards.fhir.dates import DateRange, read_date
 from cards.fhir.resources import BundleEntry, ChartResource, Period, Reference
 from cards.fhir.tolerant_reading import ABSENT, Reader, Unreadable, read_elements
-from cds_service.backtest.reading.order_lines import instant
+from cds_service.backtest.reading.order_lines import read_moment
 from cds_service.backtest.rows import PlacedOrder
 
 
@@ -123,7 +123,7 @@ def read_history(line: bytes) -> HistoryEntry:
     return HistoryEntry(
         entry,
         read_date(texts[0]) if texts else None,
-        instant(texts[0]) if texts else None,
+        read_moment(texts[0]) if texts else None,
         _based_on(line),
     )
 

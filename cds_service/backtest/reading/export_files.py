@@ -125,9 +125,10 @@ def _listed(
         candidates = [f"{base}/{end}{more}" for end in ends for more in ("", ".gz", ".ndjson", ".ndjson.gz")]
         path = next((path for path in candidates if path in paths), None)
         if path is None:
+            name = steps[-1] if steps else output.url
             raise ExportRefused(
-                f"{MANIFEST} lists {ends[-1] if ends else output.url!r} ({output.type}), which is not in the folder: "
-                "fetch the whole export, or remove the manifest"
+                f"{MANIFEST} lists {name} ({output.type}), which is not in the folder: fetch the whole export, or "
+                "remove the manifest"
             )
         yield path, output.type
 

@@ -23,9 +23,10 @@ from cds_service.backtest.plan import PROCEDURE, Plan
 from cds_service.backtest.reading.identifiers import ids_in, patients_in
 from cds_service.backtest.reading.order_lines import (
     Unusable,
+    days_around,
     hash_reference,
     is_certainly_outside,
-    is_in_period,
+    name_category,
     order_of_procedure,
     read_order_line,
     week_of,
@@ -35,6 +36,7 @@ from cds_service.backtest.rows import PlacedOrder
 
 PATIENT = "Patient"
 CONDITION = "Condition"
+_MONTH_LENGTH = len("2025-01")
 ClinicianWeek = tuple[int, str]
 
 
@@ -80,9 +82,10 @@ def partition_orders(lines: Iterable[bytes], plan: Plan) -> OrdersRead:
     """The orders that were placed in the period."""
     read = OrdersRead()
     sieves = _sieves(plan.content)
+    days = days_around(plan.first_day, plan.last_day)
     for line in lines:
         read.lines += 1
-        if is_certainly_outside(line, plan.first_day, plan.last_day):
+        if is_certainly_outside(line, days):
             continue
         try:
             _sort_order(line, plan, sieves, read)
@@ -92,26 +95,33 @@ def partition_orders(lines: Iterable[bytes], plan: Plan) -> OrdersRead:
 
 
 def _sort_order(line: bytes, plan: Plan, sieves: Collection[Sieve], read: OrdersRead) -> None:
-    placed, was_placed = read_order_line(line, plan.order_types, plan.hash_key)
-    if not is_in_period(placed.on, plan.first_day, plan.last_day):
+    order = read_order_line(line, plan.order_types)
+    on, moment = order.placed_on()
+    if not plan.first_day <= on <= plan.last_day:
         return
-    read.seen += 1
-    if not was_placed:
+    patient, reference = order.patient, order.reference
+    if not order.was_placed:
+        read.seen += 1
         read.not_placed += 1
         return
+    category = name_category(bytes(order.category))
+    clinician = hash_reference(order.clinician, plan.hash_key) if order.clinician else None
+    if any(sieve.may_be_ours(order) for sieve in sieves):
+        raw = order_of_procedure(line) if plan.orders_from == PROCEDURE else line
+        _triage(PlacedOrder(reference, raw, patient, on, moment, category, clinician), plan, read)
+    read.seen += 1
+    read.by_month[on.isoformat()[:_MONTH_LENGTH]] += 1
+    read.by_category[category] += 1
+    if clinician is not None:
+        read.clinician_weeks.add((clinician, week_of(on)))
     if PATIENT not in plan.present_types:
-        read.patients.add(hash_reference(placed.patient, plan.hash_key))
-    read.by_month[f"{placed.on:%Y-%m}"] += 1
-    read.by_category[placed.category] += 1
-    if placed.clinician is not None:
-        read.clinician_weeks.add((placed.clinician, week_of(placed.on)))
-    if plan.orders_from == PROCEDURE:
-        placed = replace(placed, raw=order_of_procedure(line))
-    if not any(sieve.may_be_ours(placed.raw) for sieve in sieves):
-        return
+        read.patients.add(hash_reference(patient, plan.hash_key))
+
+
+def _triage(placed: PlacedOrder, plan: Plan, read: OrdersRead) -> None:
+    """Keep the order where it is ours, or may be by what it refers to. Raises Unusable."""
     order = read_draft(placed)
     if order is None:
-        read.seen -= 1
         raise Unusable("order-unreadable")
     conditions = tuple(filter(None, (condition_id(reference) for reference in order.reason_references)))
     placed = replace(placed, conditions=conditions)
@@ -171,20 +181,25 @@ def partition_chart(lines: Iterable[bytes], resource_type: str, plan: Plan, want
 
 
 def _whose(entry: BundleEntry | None, otherwise: str) -> str | None:
-    """The patient of an entry; `otherwise`, the first that the line names, where the entry cannot be read."""
+    """The patient of an entry; `otherwise`, the first that the line names, where that element cannot be read."""
     resource = _resource(entry)
-    if resource is None or resource.resource_type == PATIENT:
-        return otherwise if resource is None else resource.id
-    subject = resource.subject if resource.subject and resource.subject.reference else resource.patient
-    if subject is None or not subject.reference:
+    if resource is None:
         return otherwise
-    return patient_id(subject.reference)
+    if resource.resource_type == PATIENT:
+        return resource.id
+    subject = resource.subject or resource.patient
+    if subject is None:
+        return None
+    return patient_id(subject.reference) if subject.reference else otherwise
 
 
 def _matters(entry: BundleEntry | None, plan: Plan, wanted: Wanted) -> bool:
-    """Whether the topic looks at this entry. One that cannot be read matters, too: cards say how many there are."""
+    """Whether the topic looks at this entry. One that cannot be read matters, too: it is counted with the answer."""
     resource = _resource(entry)
-    if resource is None or resource.id in wanted.conditions or resource.code is None:
+    if resource is None or resource.code is None or resource.id in wanted.conditions:
+        return True
+    subject = resource.subject or resource.patient
+    if subject is None or not subject.reference:
         return True
     return any(bool(matches) or without_code > 0 for matches, without_code in _sift(resource, plan))
 

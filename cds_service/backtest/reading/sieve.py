@@ -6,28 +6,19 @@ bytes.
 
 from __future__ import annotations
 
-from typing import Any
-
 import msgspec
 
 from cards.fhir.resources import CodeableConcept, Order
 from cards.fhir.tolerant_reading import ABSENT, Reader, Unreadable
 from cards.topic import Topic
+from cds_service.backtest.reading.order_lines import OrderLine
 
 _MOST_REMEMBERED = 100_000
 _ORDER = Reader(Order)
 _WORDS = (
-    "code", "item", "type", "service_requested", "specialty", "reason_code", "reason", "reason_codeable_concept",
-    "note", "notes",
+    "code", "item", "type", "service_requested", "specialty", "reason_code", "reason_codeable_concept", "note", "notes",
 )  # fmt: skip
 _REFERENCES = ("reason_reference", "reason", "contained")
-_Elements: Any = msgspec.defstruct(
-    "_Elements",
-    [(name, msgspec.Raw, ABSENT) for name in dict.fromkeys((*_WORDS, *_REFERENCES))],
-    rename="camel",
-    gc=False,
-)
-_DECODER = msgspec.json.Decoder(_Elements)
 
 
 class Sieve:
@@ -37,15 +28,16 @@ class Sieve:
         self._topic = topic
         self._remembered: dict[bytes, bool] = {}
 
-    def may_be_ours(self, order: bytes) -> bool:
+    def may_be_ours(self, order: OrderLine) -> bool:
         """Whether anything in this order matches, or a reference leads to something that may."""
-        try:
-            elements = _DECODER.decode(order)
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            return True  # of an odd shape: read tolerantly later
-        if any(getattr(elements, name) is not ABSENT for name in _REFERENCES):
-            return True
-        return any(self._matches(name, raw) for name in _WORDS if (raw := getattr(elements, name)) is not ABSENT)
+        for name in _REFERENCES:
+            if getattr(order, name) is not ABSENT:
+                return True
+        for name in _WORDS:
+            raw = getattr(order, name)
+            if raw is not ABSENT and self._matches(name, raw):
+                return True
+        return False
 
     def _matches(self, name: str, raw: msgspec.Raw) -> bool:
         key = b"%b:%b" % (name.encode(), bytes(raw))
