@@ -184,7 +184,7 @@ def _run(plan: Plan, export: Export, workers: int | None, scheduler: str | None,
     from cds_service.backtest.engine import run
     from cds_service.backtest.progress import ProgressBar
     from cds_service.backtest.results.counting import summarize
-    from cds_service.backtest.results.html_report import write_report
+    from cds_service.backtest.results.html_report.page import write_report
     from cds_service.backtest.results.output import write_results
 
     try:
