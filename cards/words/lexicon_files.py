@@ -104,7 +104,7 @@ class LexiconFile(_Part):
     beside_codes: dict[str, list[str]] = {}
 
 
-SMALL_WORDS = ("and", "or", "filler", "prepositions", "links", "abbreviations", "common")
+SMALL_WORDS = ("and", "or", "filler", "prepositions", "links", "labels", "abbreviations", "common")
 CONCEPT_KINDS = ("procedures", "diagnoses")
 
 

@@ -118,6 +118,13 @@ class Neighbors:
         target = before or after
         return self.group(target, drafts, forward=before is None) if target else []
 
+    def is_joined_to_next(self, draft: Draft, wanted: frozenset[str]) -> bool:
+        """Whether one of these words, and no comma, stands between a mention and the next: "fever or weakness"."""
+        later = _first_of(one for one in self.drafts if one.first >= draft.last)
+        if later is None or self._chunk[later.first] != self._chunk[draft.first]:
+            return False
+        return not wanted.isdisjoint(self.words[draft.last : later.first])
+
     def on_the_same_words(self, targets: Sequence[Draft], drafts: Sequence[Draft]) -> list[Draft]:
         """Those that share words with one of these: a phrase may name several concepts."""
         return [one for one in drafts if any(one.first < other.last and other.first < one.last for other in targets)]
@@ -211,6 +218,24 @@ class Neighbors:
         if not all(one in links or one in self._filler or one in ",-:=(" for _, one in between):
             return []
         return self.group(target, self.drafts, forward=False)
+
+    def listed_under_label(self, word: Word, labels: frozenset[str]) -> list[Draft]:
+        """What a list names that a label opens and this word closes: "red flags: fever, weakness - none".
+
+        Nothing where the list has a number, an onset or another answer in it: what it names is then not all answered.
+        """
+        opening = (
+            at
+            for at in range(word.first - 2, 0, -1)
+            if self.words[at] in (":", "(") and self.words[at - 1] in labels and self.same_sentence(at, word.first)
+        )
+        start = next(opening, None)
+        if start is None or self.words[word.first - 1] not in ("-", ":", "="):
+            return []
+        listed = [one for one in self.drafts if start < one.first and one.last <= word.first]
+        has_number = any(self.words[at][0].isdigit() for at in range(start, word.first))
+        has_answer = any(one.has_onset or one.assertion is not None for one in listed)
+        return [] if has_number or has_answer else listed
 
     def _is_answer(self, word: Word) -> bool:
         """Whether a word answers a field: "Fever: no", and not "Plan: no fever"."""

@@ -21,6 +21,7 @@ from cards.words.tokens import Tokens
 _ASSERTIONS = {str(one): one for one in Assertion}
 _NO_MODIFIER = "none"  # words that look like a modifier and are none: "not only"
 _SINCE = "since"
+_NO_WORSE = "no-worse"
 _NO_TAGS = frozenset({*_ASSERTIONS, _SINCE, _NO_MODIFIER})
 _STRONGER = (Assertion.FAMILY, Assertion.HYPOTHETICAL)  # "risk of", with a denial or a past behind it, stays what it is
 _KNOWN = "chronic"  # behind a comma it says that a thing is there
@@ -57,6 +58,7 @@ class ScopeReader:
         self._or = content.small("or")
         self._small = SmallWords(content.small("filler"), content.small("prepositions"))
         self._links = content.small("links")
+        self._labels = content.small("labels")
         self._procedures = content.of_kind("procedures")
         self._diagnoses = content.of_kind("diagnoses")
 
@@ -131,12 +133,19 @@ class ScopeReader:
             for one in text.on_the_same_words([event], events):
                 one.assertion = Assertion.PAST
                 one.reasons.append((word.first, word.last))
+            if self._is_compared(text, word, words):
+                continue
             targets = text.on_the_same_words(names, others) or text.before(word.first, others)
             if not targets and word.entry.reach != "one":
                 targets = text.all_after(event.last, others)
             for one in targets:
                 one.since = event.concept
                 one.reasons.append((word.first, event.last))
+
+    def _is_compared(self, text: Neighbors, since: Word, words: Sequence[Word]) -> bool:
+        """Whether "since" compares: what is "no worse since LP" was there before it."""
+        comparisons = (word for word in words if isinstance(word.entry, ModifierEntry) and word.entry.kind == _NO_WORSE)
+        return any(text.is_adjacent(word.last, since.first) for word in comparisons)
 
     def _attach_tags(self, text: Neighbors, words: Sequence[Word]) -> None:
         """How bad, how it changes, which side: to the nearest mention of its chunk."""
@@ -225,7 +234,8 @@ class ScopeReader:
         if reach.assertion is Assertion.DENIED and draft.is_procedure:
             is_next = reach.count == 0 and commas == 0
             return is_next and (not draft.has_onset or text.is_adjacent(reach.word.last, draft.first))
-        if commas and not text.last_words_hold(reach.at, draft.first, self._or):
+        is_of_list = text.last_words_hold(reach.at, draft.first, self._or) or text.is_joined_to_next(draft, self._or)
+        if commas and not is_of_list:  # in a list that ends in "or" the onset is that of the list
             if draft.has_onset or _KNOWN in draft.modifiers:
                 return False
             if kind == "series" and not _CHANGES.isdisjoint(draft.modifiers):
@@ -248,7 +258,9 @@ class ScopeReader:
                 continue
             if text.stands_before(word, self._links):
                 continue
-            for one in text.said_before(word, self._links, over_commas=entry.reach == "list"):
+            is_denied = _ASSERTIONS[entry.kind] is Assertion.DENIED
+            listed = text.listed_under_label(word, self._labels) if is_denied else []
+            for one in [*listed, *text.said_before(word, self._links, over_commas=entry.reach == "list")]:
                 if one.assertion in _STRONGER or (entry.of and one.concept not in entry.of):
                     continue
                 one.assertion = _ASSERTIONS[entry.kind]
