@@ -62,7 +62,7 @@ def month(key: str) -> str:
 
 
 def words(key: str) -> str:
-    """A key of the content as words: "spinal-stenosis" as "spinal stenosis"."""
+    """A key of the content as words: "what-to-expect" as "what to expect"."""
     return key.replace("-", " ")
 
 
