@@ -8,6 +8,7 @@ from uuid import UUID, uuid5
 from cards.card import Card
 from cds_service.cds_hooks.hook_request import HookRequest
 from cds_service.cds_hooks.silencing import Silencer
+from cds_service.clients.clients_file import Mode
 from cds_service.clients.token_check import TrustedClient
 from cds_service.event_log.call_log import CallLog
 from cds_service.event_log.events import log_fault
@@ -31,15 +32,19 @@ class CardIssuer:
     def issue(
         self, caller: Caller, client: TrustedClient, call: HookRequest, cards: Sequence[Card], log: CallLog
     ) -> Steps[Sequence[IssuedCard]]:
-        """The cards that are shown, with their ids; recorded, or the log says why not. Silence touches no database."""
+        """The cards that are shown, with their ids; recorded, or the log says why not. Silence touches no database.
+
+        To a silent client none is shown; what would have been is recorded as silenced, and counted as if it had been.
+        """
         if not cards:
-            self._count(caller, call, log, "silent")
+            self._count(caller, client, call, log, "silent")
             return ()
         patient_hash = self._silencer.hash_patient(client, call.patient_id)
-        shown, silenced = yield from self._silencer.select(caller.service, client.card_limits, cards, patient_hash)
+        selection = yield from self._silencer.select(caller.service, client.card_limits, cards, patient_hash)
+        self._count(caller, client, call, log, "cards" if selection.shown else "quiet")
+        shown, silenced = selection.for_silent_client() if client.mode is Mode.SILENT else selection
         issued = [_issued(caller, call, card) for card in shown]
         unseen = {cause: tuple(_issued(caller, call, card) for card in cards) for cause, cards in silenced.items()}
-        self._count(caller, call, log, "cards" if issued else "quiet")
         log.indicators = {card.key: card.indicator for card in cards}
         log.cards = [shown_card.card.key for shown_card in issued]
         log.card_uuids = [shown_card.uuid for shown_card in issued]
@@ -54,9 +59,9 @@ class CardIssuer:
         log.lap("ledger")
         return issued
 
-    def _count(self, caller: Caller, call: HookRequest, log: CallLog, outcome: str) -> None:
+    def _count(self, caller: Caller, client: TrustedClient, call: HookRequest, log: CallLog, outcome: str) -> None:
         log.outcome = outcome
-        self._counts.add(caller.client, caller.tenant, call.hook, outcome)
+        self._counts.add(caller, client.mode, call.hook, outcome)
 
 
 def _issued(caller: Caller, call: HookRequest, card: Card) -> IssuedCard:

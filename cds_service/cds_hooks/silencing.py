@@ -1,7 +1,8 @@
 """Alert fatigue: which cards a client asked not to be shown (opt-in, ADR 10), and which a site turned off.
 
-Nothing else silences a card. A card that its topic calls always shown is never silenced, and no client silences a
-critical one. A card that has become more urgent since it was overridden is another card, and is shown.
+Nothing else silences a card, but for clients that are silent as a whole (ADR 23). A card that its topic calls always
+shown is never silenced, and no client silences a critical one. A card that has become more urgent since it was
+overridden is another card, and is shown.
 """
 
 from __future__ import annotations
@@ -24,7 +25,9 @@ from cds_service.storage.database import Database, DatabaseUnavailable
 from cds_service.storage.retention import remove_old
 from cds_service.storage.schema import CARD_PATIENT, QUIET_CARD
 
-QUIET_PERIOD, MAX_CARDS, SWITCHED_OFF = "quiet-period", "max-cards", "switched-off"  # why a card was silenced
+# why a card was silenced
+QUIET_PERIOD, MAX_CARDS, SWITCHED_OFF = "quiet-period", "max-cards", "switched-off"
+SILENT_CLIENT = "silent-client"  # nothing else silenced it: it would have been shown
 
 
 class Selection(NamedTuple):
@@ -32,6 +35,10 @@ class Selection(NamedTuple):
 
     shown: Sequence[Card]
     silenced: Mapping[str, Sequence[Card]]
+
+    def for_silent_client(self) -> Selection:
+        """The same where the client is silent: none is shown, and what would have been has a cause of its own."""
+        return Selection((), {**self.silenced, SILENT_CLIENT: self.shown} if self.shown else self.silenced)
 
 
 class Silencer:

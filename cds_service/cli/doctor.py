@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from cds_service.clients.clients_file import Mode
 from cds_service.clients.issuer_keys import FetchedKeys, KeysUnobtainable
 from cds_service.clients.key_fetcher import KeyFetcher
 from cds_service.clients.registry import RegisteredClient, Registry, registry_of
@@ -101,6 +102,8 @@ def _describe_clients(registry: Registry, settings: Settings) -> Iterator[Fact]:
         origins = ", ".join(client.cors_origins) if settings.is_production else "any"
         yield f"client {client.name}", f"{client.issuer}, {', '.join(sorted(client.algorithms))}, {tenants}"
         yield "", f"FHIR servers: {servers or 'none, so prefetch only'}; browser origins: {origins or 'none'}"
+        if client.mode is Mode.SILENT:
+            yield "", "SILENT: cards are decided and recorded, and none is shown"
         limits = client.card_limits
         if limits.quiet_period_hours:
             yield "", f"quiet for {limits.quiet_period_hours} hours after {', '.join(sorted(limits.final_reasons))}"

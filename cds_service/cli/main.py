@@ -246,6 +246,25 @@ def upgrade() -> None:
 
 
 @db.command()
+@click.option("--to", "version", required=True, metavar="VERSION", help="Of the schema, such as 0001.")
+def downgrade(version: str) -> None:
+    """Bring the schema back to an older version, so that an older program starts on it. Stop every node first.
+
+    Cards and feedback stay. docs/deployment.md says what each step back gives up.
+    """
+    from cds_service.storage.database import DatabaseUnavailable
+
+    try:
+        with _database() as database:
+            database.downgrade(version)
+    except ValueError as fault:
+        _refuse("the database was not brought back", [str(fault)])
+    except DatabaseUnavailable as reason:
+        _refuse("the database was not brought back", [str(reason)])
+    click.echo(f"the schema is {version}: start the version of the program that needs it")
+
+
+@db.command()
 @click.option("--older-than", "days", required=True, metavar="DAYS", help="Such as 400d: what is older is removed.")
 @click.option("--dry-run", is_flag=True, help="Only count.")
 def prune(days: str, dry_run: bool) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,13 @@ _ORIGIN = re.compile(r"https?://[a-z0-9.-]+(?::\d{1,5})?|https?://\[[0-9a-f:.]+\
 _LONGEST_TENANT = 200  # characters
 
 
+class Mode(StrEnum):
+    """Whether the users of a client see its cards."""
+
+    VISIBLE = "visible"
+    SILENT = "silent"  # decided and recorded as any other call, and answered without a card
+
+
 class ClientEntry(msgspec.Struct, forbid_unknown_fields=True):
     """One `[[clients]]` table, as docs/clients.md explains it."""
 
@@ -30,6 +38,7 @@ class ClientEntry(msgspec.Struct, forbid_unknown_fields=True):
     tenants: list[str] | None = None
     fhir_servers: list[str] = []
     cors_origins: list[str] = []
+    mode: str = Mode.VISIBLE
     max_cards: int | None = None
     quiet_period_hours: int | None = None
     final_reasons: list[str] = []
@@ -74,6 +83,8 @@ def faults_of(entry: ClientEntry, folder: Path, production: bool) -> Iterator[st
         if not _ORIGIN.fullmatch(origin) or (production and not origin.startswith("https:")):
             kind = "https origins" if production else "origins"
             yield f"cors_origins must be {kind} such as https://ehr.example.org, not {origin!r}"
+    if entry.mode not in list(Mode):
+        yield f"mode must be {' or '.join(Mode)}, not {entry.mode!r}"
     yield from _faults_of_limits(entry)
 
 

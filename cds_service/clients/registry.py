@@ -14,7 +14,7 @@ from typing import Protocol
 import msgspec
 from jwt import PyJWK
 
-from cds_service.clients.clients_file import ClientEntry, ClientsFile, faults_between, faults_of, name_of
+from cds_service.clients.clients_file import ClientEntry, ClientsFile, Mode, faults_between, faults_of, name_of
 from cds_service.clients.issuer_keys import FetchedKeys, read_key_file
 from cds_service.errors import NotReady
 from cds_service.fhir_client.base_url import FhirBase, parse_base
@@ -71,6 +71,7 @@ class RegisteredClient:
     tenants: frozenset[str] | None = None
     fhir_servers: tuple[FhirBase, ...] = ()
     cors_origins: tuple[str, ...] = ()
+    mode: Mode = Mode.VISIBLE
     card_limits: CardLimits = CardLimits()
 
     def takes(self, tenant: str | None) -> bool:
@@ -170,5 +171,6 @@ def _client(entry: ClientEntry, folder: Path, production: bool, fetch: Fetch) ->
         tenants=None if entry.tenants is None else frozenset(entry.tenants),
         fhir_servers=tuple(filter(None, map(parse_base, entry.fhir_servers))),
         cors_origins=tuple(entry.cors_origins),
+        mode=Mode(entry.mode),
         card_limits=CardLimits(entry.max_cards, entry.quiet_period_hours, frozenset(entry.final_reasons)),
     )

@@ -16,7 +16,7 @@ from typing import Annotated, Any
 import jwt
 import msgspec
 
-from cds_service.clients.clients_file import is_tenant
+from cds_service.clients.clients_file import Mode, is_tenant
 from cds_service.clients.issuer_keys import KeysUnobtainable
 from cds_service.clients.registry import CardLimits, RegisteredClient, Registry
 from cds_service.clients.token_replay import SeenTokens
@@ -83,6 +83,11 @@ class TrustedClient:
         return self.registration.name if self.registration else "unidentified"
 
     @property
+    def mode(self) -> Mode:
+        """Whether its users see cards."""
+        return self.registration.mode if self.registration else Mode.VISIBLE
+
+    @property
     def card_limits(self) -> CardLimits:
         """What the client asked for against alert fatigue."""
         return self.registration.card_limits if self.registration else CardLimits()
@@ -117,7 +122,7 @@ class ClientAuth:
             if self._required:
                 raise
             client = TrustedClient(None, any_loopback=True)
-        log.client, log.tenant, log.jti = client.name, client.tenant, client.jti
+        log.client, log.tenant, log.jti, log.mode = client.name, client.tenant, client.jti, client.mode
         log.lap("auth")
         return client
 

@@ -40,7 +40,8 @@ class ChartLog:
 class CallLog:
     """One call of a hook, of feedback or of discovery. `lap` notes how long each stage took.
 
-    `service` None: no service has the id that was called. `traceparent`: the header of the caller's trace.
+    `service` None: no service has the id that was called. `traceparent`: the header of the caller's trace. `mode`: of
+    the client, None where it is not trusted. A silent client's `outcome` is what it would have been without that.
     """
 
     event: str
@@ -49,6 +50,7 @@ class CallLog:
     traceparent: str | None = None
     client: str | None = None
     tenant: str | None = None
+    mode: str | None = None
     jti: str | None = None
     not_trusted: CodedReason | None = None
     hook: str | None = None

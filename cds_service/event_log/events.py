@@ -76,6 +76,7 @@ def members_of(call: CallLog, status: int, seconds: float) -> dict[str, Any]:
         "cds_hooks.outcome": call.outcome,
         "cds_hooks.client": call.client,
         "cds_hooks.tenant": call.tenant,
+        "cds_hooks.mode": call.mode,
         "cds_hooks.token.jti": call.jti and call.jti[:_LONGEST_ID],
         "cds_hooks.token.refused": call.not_trusted,
         "cds_hooks.service": call.service,

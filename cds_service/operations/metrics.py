@@ -21,7 +21,16 @@ from prometheus_client.registry import Collector
 
 from cards.topic import Topic
 from cds_service.operations.health import MISSING, OUTDATED, OVERDUE, PARTIAL, UNAVAILABLE, Health
-from cds_service.operations.metrics_families import ANSWERED, NO_HOOK, NO_SERVICE, READ, SHOWN, UNIDENTIFIED, Families
+from cds_service.operations.metrics_families import (
+    ANSWERED,
+    NO_HOOK,
+    NO_MODE,
+    NO_SERVICE,
+    READ,
+    SHOWN,
+    UNIDENTIFIED,
+    Families,
+)
 from cds_service.operations.metrics_folder import dead_workers, shared_folder
 from cds_service.version import program_version
 
@@ -42,7 +51,7 @@ class Metrics:
     def __init__(self, topics: Collection[Topic], registry: Registry) -> None:
         self._lock = Lock()
         self._clients = registry
-        self._families = Families(topics, (client.name for client in registry.clients))
+        self._families = Families(topics, {client.name: client.mode for client in registry.clients})
         self.requests_in_progress: Callable[[], int] = lambda: 0
         about = "Requests that have a thread or wait for one, probes not among them"
         self._in_progress = self._gauge("requests_in_progress", about, "livesum")
@@ -99,12 +108,13 @@ class Metrics:
     def _count_call(self, call: CallLog, code: str, seconds: float) -> None:
         hook = call.hook or NO_HOOK
         service = call.service or NO_SERVICE
-        self._families.calls.add((service, hook, call.outcome, code))
+        mode = call.mode or NO_MODE
+        self._families.calls.add((service, hook, call.outcome, code, mode))
         self._families.durations.observe((call.outcome,), seconds)
         for stage, milliseconds in call.stages_ms.items():
             self._families.stages.observe((stage,), milliseconds / 1000)
         if call.outcome in ANSWERED:
-            self._families.client_calls.add((call.client or UNIDENTIFIED,))
+            self._families.client_calls.add((call.client or UNIDENTIFIED, mode))
         for key in call.cards:
             self._families.cards.add((service, key, call.indicators[key], SHOWN))
         for key, cause in call.silenced.items():

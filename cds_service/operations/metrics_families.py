@@ -8,13 +8,15 @@ server share, every second and when metrics are read: that is a fifth of what wr
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import product
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, disable_created_metrics
 
 from cards.content.service import Service
 from cards.topic import Topic
+from cds_service.cds_hooks.silencing import MAX_CARDS, QUIET_PERIOD, SILENT_CLIENT, SWITCHED_OFF
+from cds_service.clients.clients_file import Mode
 from cds_service.errors import TokenRefusal
 from cds_service.event_log.call_log import REASON
 from cds_service.fhir_client.prefetch import State
@@ -22,6 +24,7 @@ from cds_service.fhir_client.read_failure import ReadFailure
 
 NO_SERVICE = "none"  # of a call to an id that no service has
 NO_HOOK = "none"  # of a call that was refused before its hook was read
+NO_MODE = "none"  # of a call whose client is not known or not trusted
 UNIDENTIFIED = "unidentified"
 
 _BUCKETS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
@@ -30,7 +33,7 @@ _REFUSED = ("400", "401", "404", "412", "413", "415", "503")
 _STAGES = ("auth", "decode", "triage", "chart", "rule", "ledger", "encode")
 _INDICATORS = ("info", "warning", "critical")
 SHOWN = "shown"
-_CARD_RESULTS = (SHOWN, "quiet-period", "max-cards")
+_CARD_RESULTS = (SHOWN, QUIET_PERIOD, MAX_CARDS, SWITCHED_OFF, SILENT_CLIENT)
 _UNREAD = ("not a resource", "patient not resolved", "no code")
 READ = "read"
 
@@ -113,13 +116,13 @@ class Durations:
 class Families:
     """Every family that is counted while requests are served, by the name that docs/operations.md explains.
 
-    `clients`: names of clients. `all`: what is to be published.
+    `clients`: their modes by name. `all`: what is to be published.
     """
 
-    def __init__(self, topics: Collection[Topic], clients: Iterable[str]) -> None:
+    def __init__(self, topics: Collection[Topic], clients: Mapping[str, Mode]) -> None:
         self.registry = CollectorRegistry()
         self.all: list[Counters | Durations] = []
-        clients = tuple(dict.fromkeys((*clients, UNIDENTIFIED)))
+        clients = {**clients, UNIDENTIFIED: Mode.VISIBLE}
         services = [topic.service for topic in topics]
         self._make_calls(services, clients)
         self._make_cards(services)
@@ -127,14 +130,17 @@ class Families:
         self._make_feedback()
         self._make_events(clients)
 
-    def _make_calls(self, services: Iterable[Service], clients: Iterable[str]) -> None:
+    def _make_calls(self, services: Iterable[Service], clients: Mapping[str, Mode]) -> None:
         called = [(service.id, hook) for service in services for hook in (*service.hooks, NO_HOOK)]
-        answers = [*product(ANSWERED, ["200"]), *product(["refused"], _REFUSED), ("fault", "500")]
+        refused = [*product(["refused"], _REFUSED), ("fault", "500")]
+        answers = [
+            *product(ANSWERED, ["200"], Mode),
+            *((*answer, mode) for mode in (*Mode, NO_MODE) for answer in refused),
+        ]
         calls = [(*call, *answer) for call in (*called, (NO_SERVICE, NO_HOOK)) for answer in answers]
-        self.calls = self._counters("calls", "Hook calls", ("service", "hook", "outcome", "code"), calls)
-        self.client_calls = self._counters(
-            "client_calls", "Hook calls that were answered, with or without cards", ("client",), product(clients)
-        )
+        self.calls = self._counters("calls", "Hook calls", ("service", "hook", "outcome", "code", "mode"), calls)
+        about = "Hook calls that were answered, with or without cards"
+        self.client_calls = self._counters("client_calls", about, ("client", "mode"), clients.items())
         about = "A hook call whose body has arrived, until its answer is ready"
         self.durations = self._histograms("call_duration", about, "outcome", (*ANSWERED, "refused", "fault"))
         self.stages = self._histograms("call_stage_duration", "A stage of a hook call", "stage", _STAGES)

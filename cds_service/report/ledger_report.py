@@ -5,16 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from itertools import groupby
 from typing import Protocol
 
+from cds_service.clients.clients_file import Mode
 from cds_service.report.content_words import ContentWords
-from cds_service.report.counting.calls import (
-    Calls,
-    ClientCalls,
-    all_calls,
-    count_calls_by_client,
-    count_calls_by_day,
-)
+from cds_service.report.counting.calls import CallGroup, Calls, ModeSpan, count_calls, list_mode_spans, sum_calls
 from cds_service.report.counting.card_answers import (
     NeverSilencedOverride,
     Reason,
@@ -33,6 +29,7 @@ from cds_service.report.counting.card_counts import (
     count_never_silenced,
     count_timing,
 )
+from cds_service.report.counting.card_firing import CardFiring, first_counted_day, list_card_firing
 from cds_service.report.counting.committee import Candidate, Change, find_changes, most_overridden, rank_cards
 from cds_service.report.counting.counted_apart import (
     ForeignFeedback,
@@ -65,7 +62,10 @@ class OfCard(Protocol):
 
 @dataclass(frozen=True)
 class LedgerReport:
-    """Everything asked of the ledger, over one window. `groups` and `suggestions`: where they were wanted."""
+    """Everything asked of the ledger, over one window. `groups` and `suggestions`: where they were wanted.
+
+    What became of cards is said of shown ones alone. `call_groups` and `card_firing` are of both modes, told apart.
+    """
 
     made_at: datetime
     made_by: str
@@ -80,8 +80,9 @@ class LedgerReport:
     never_silenced: tuple[Group, ...]
     never_silenced_overrides: tuple[NeverSilencedOverride, ...]
     timing: Timing
-    calls_by_day: Mapping[date, Calls]
-    calls_by_client: tuple[ClientCalls, ...]
+    call_groups: tuple[CallGroup, ...]
+    mode_spans: tuple[ModeSpan, ...]
+    card_firing: tuple[CardFiring, ...]
     mute_clients: tuple[MuteClient, ...]
     silenced: tuple[Silenced, ...]
     foreign: tuple[ForeignFeedback, ...]
@@ -99,8 +100,39 @@ class LedgerReport:
 
     @property
     def calls(self) -> Calls:
-        """All calls of the window."""
-        return all_calls(self.calls_by_day.values())
+        """All calls of visible clients."""
+        return sum_calls(self.call_groups, lambda group: group.mode == Mode.VISIBLE)
+
+    @property
+    def silent_calls(self) -> Calls:
+        """All calls of silent clients, by how they would have been answered."""
+        return sum_calls(self.call_groups, lambda group: group.mode == Mode.SILENT)
+
+    @property
+    def calls_by_client(self) -> Mapping[tuple[str, str, str, str], Calls]:
+        """The calls by client, service, hook and mode. The service is empty for those counted before (calls.py)."""
+        by_caller = sorted(self.call_groups, key=_caller)
+        return {caller: sum_calls(groups, lambda _: True) for caller, groups in groupby(by_caller, key=_caller)}
+
+    @property
+    def days_called(self) -> frozenset[date]:
+        """The days on which any client called."""
+        return frozenset(group.day for group in self.call_groups)
+
+    @property
+    def services_counted_since(self) -> date:
+        """From when on calls are counted by service, and so the firing rate of each card."""
+        return first_counted_day(self.call_groups, self.window)
+
+    @property
+    def has_silent_clients(self) -> bool:
+        """Whether any client has ever been silent."""
+        return any(span.mode == Mode.SILENT for span in self.mode_spans)
+
+    def firing(self, service: str, card: str) -> CardFiring:
+        """How often one card came."""
+        unknown = CardFiring(service, card, None, None)
+        return next((row for row in self.card_firing if (row.service, row.card) == (service, card)), unknown)
 
     @property
     def candidates(self) -> tuple[Candidate, ...]:
@@ -151,18 +183,29 @@ class LedgerReport:
         return tuple(reason for reason in self.reasons if (reason.service, reason.card) == card)
 
 
+def _caller(group: CallGroup) -> tuple[str, str, str, str]:
+    return group.client, group.service, group.hook, group.mode
+
+
 def _by_frequency(counts: Mapping[tuple[str | None, str | None, bool], int]) -> tuple[Reason, ...]:
     summed = [Reason("", "", *key, cards) for key, cards in counts.items()]
     return tuple(sorted(summed, key=lambda reason: (-reason.cards, reason.code or "", reason.system or "")))
 
 
 def build_report(
-    database: Database, window: Window, words: ContentWords, made_by: str, wanted: Collection[str] = BREAKDOWNS
+    database: Database,
+    window: Window,
+    words: ContentWords,
+    made_by: str,
+    wanted: Collection[str] = BREAKDOWNS,
+    *,
+    made_at: datetime,
 ) -> LedgerReport:
     """Read the whole report. `wanted`: the breakdowns to make; by card is always made. Raises DatabaseUnavailable."""
     with ledger_snapshot(database, window) as connection:
+        call_groups = count_calls(connection, window)
         return LedgerReport(
-            made_at=window.until,
+            made_at=made_at,
             made_by=made_by,
             words=words,
             window=window,
@@ -175,8 +218,9 @@ def build_report(
             never_silenced=count_never_silenced(connection, words.never_silenced),
             never_silenced_overrides=list_never_silenced_overrides(connection, words.never_silenced),
             timing=count_timing(connection),
-            calls_by_day=count_calls_by_day(connection, window),
-            calls_by_client=count_calls_by_client(connection, window),
+            call_groups=call_groups,
+            mode_spans=list_mode_spans(connection),
+            card_firing=list_card_firing(connection, window, call_groups),
             mute_clients=list_mute_clients(connection),
             silenced=list_silenced(connection, window),
             foreign=list_foreign_feedback(connection, window),

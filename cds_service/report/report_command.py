@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,6 +35,7 @@ class ReportRefused(click.ClickException):
 
 @click.command()
 @click.option("--since", default="30d", metavar="WHEN", help="30d or 12w ago, or a date (UTC).  [default: 30d]")
+@click.option("--until", metavar="WHEN", help="The last day, which is included; written as --since.  [default: today]")
 @click.option(
     "--by",
     "breakdowns",
@@ -52,7 +53,12 @@ class ReportRefused(click.ClickException):
 @click.option("--database-url", metavar="URL", help="The ledger, if not that of CDS_DATABASE_URL.")
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Write it to a file.")
 def report(
-    since: str, breakdowns: tuple[str, ...], format_: str, database_url: str | None, output: Path | None
+    since: str,
+    until: str | None,
+    breakdowns: tuple[str, ...],
+    format_: str,
+    database_url: str | None,
+    output: Path | None,
 ) -> None:
     """Report what became of the cards: shown, accepted, overridden, unanswered, and why.
 
@@ -63,8 +69,9 @@ def report(
     if format_ == "html":
         _require_charts()
     wanted = breakdowns or (("card",) if format_ in ("table", "csv") else _BREAKDOWNS)
-    window = _window(since)
-    made = _ask(open_database(database_url), window, wanted)
+    now = datetime.now(UTC)
+    window = _window(since, until, now)
+    made = _ask(open_database(database_url), window, wanted, now)
     text = _lay_out(made, format_, wanted, to_file=output is not None)
     if output is None:
         click.echo(text, nl=False)
@@ -94,17 +101,27 @@ def open_database(text: str | None) -> Database:
     return Database(url, pool_size=1, statement_ms=0)  # nobody waits at a bedside for a report
 
 
-def _window(since: str) -> Window:
-    from cds_service.report.counting.window import Window, read_since
+def _window(since: str, until: str | None, now: datetime) -> Window:
+    from cds_service.report.counting.window import window_of
 
-    now = datetime.now(UTC)
+    first = _day("--since", since, now)
+    last = now.date() if until is None else _day("--until", until, now)
     try:
-        return Window(read_since(since, now.date()), now)
+        return window_of(first, last, now)
     except ValueError as fault:
-        raise click.BadParameter(f"{since!r} {fault}", param_hint="--since") from None
+        raise click.BadParameter(f"{until!r} {fault}", param_hint="--until") from None
 
 
-def _ask(database: Database, window: Window, wanted: tuple[str, ...]) -> LedgerReport:
+def _day(option: str, text: str, now: datetime) -> date:
+    from cds_service.report.counting.window import read_day
+
+    try:
+        return read_day(text, now.date())
+    except ValueError as fault:
+        raise click.BadParameter(f"{text!r} {fault}", param_hint=option) from None
+
+
+def _ask(database: Database, window: Window, wanted: tuple[str, ...], now: datetime) -> LedgerReport:
     from cds_service.report.ledger_report import build_report
     from cds_service.storage.database import DatabaseUnavailable
 
@@ -112,7 +129,7 @@ def _ask(database: Database, window: Window, wanted: tuple[str, ...]) -> LedgerR
         fault = database.schema_fault()
         if fault:
             raise ReportRefused(f"the database is not ready: {fault}")
-        return build_report(database, window, _words(), f"cds-service {program_version()}", wanted)
+        return build_report(database, window, _words(), f"cds-service {program_version()}", wanted, made_at=now)
     except DatabaseUnavailable as reason:
         if str(reason) == _NO_RIGHT:
             raise ReportRefused("the database user may not read the ledger and make temporary tables") from None

@@ -11,23 +11,26 @@ from datetime import UTC, datetime
 from threading import Lock
 
 from cds_service.storage.database import Database
-from cds_service.storage.schema import CALL_COUNT, as_name
+from cds_service.storage.ledger_entries import Caller
+from cds_service.storage.schema import SERVICE_CALL_COUNT, as_name
+
+_KEY = [column.name for column in SERVICE_CALL_COUNT.primary_key]
 
 
 class CallCounts:
-    """Calls by day (UTC), client, tenant, hook and outcome."""
+    """Calls by day (UTC), client, tenant, service, hook, mode of the client, and outcome."""
 
     def __init__(self, database: Database, clock: Callable[[], datetime]) -> None:
         self._database = database
         self._clock = clock
-        self._counts: Counter[tuple[str, str, str, str, str]] = Counter()
+        self._counts: Counter[tuple[str, ...]] = Counter()
         self._lock = Lock()
 
-    def add(self, client: str, tenant: str, hook: str, outcome: str) -> None:
-        """Count one call."""
+    def add(self, caller: Caller, mode: str, hook: str, outcome: str) -> None:
+        """Count one call. `mode`: of the client, visible or silent."""
         day = self._clock().astimezone(UTC).date().isoformat()
         with self._lock:
-            self._counts[day, client, as_name(tenant), hook, outcome] += 1
+            self._counts[day, caller.client, as_name(caller.tenant), caller.service, hook, mode, outcome] += 1
 
     def flush(self) -> None:
         """Add the counts to the database. Raises DatabaseUnavailable, and then keeps them for the next time."""
@@ -35,13 +38,10 @@ class CallCounts:
             counts, self._counts = self._counts, Counter()
         if not counts:
             return
-        names = ("day", "client", "tenant", "hook", "outcome")
-        keys = [CALL_COUNT.c[name] for name in names]
-        insert = self._database.insert(CALL_COUNT)
-        added = insert.on_conflict_do_update(
-            index_elements=keys, set_={"calls": CALL_COUNT.c.calls + insert.excluded.calls}
-        )
-        rows = [dict(zip(names, key, strict=True)) | {"calls": calls} for key, calls in sorted(counts.items())]
+        insert = self._database.insert(SERVICE_CALL_COUNT)
+        calls = SERVICE_CALL_COUNT.c.calls + insert.excluded.calls
+        added = insert.on_conflict_do_update(index_elements=_KEY, set_={"calls": calls})
+        rows = [dict(zip(_KEY, key, strict=True)) | {"calls": count} for key, count in sorted(counts.items())]
         try:
             with self._database.write() as connection:
                 connection.execute(added, rows)

@@ -122,6 +122,18 @@ class Database:
         except (SQLAlchemyError, OSError) as fault:
             raise DatabaseUnavailable(f"{_kind(fault)} while the schema was brought up to date") from fault
 
+    def downgrade(self, version: str) -> None:
+        """Bring the schema back to an older version, for a program that knows no newer one; what it can hold stays.
+
+        Raises ValueError where there is no way back to that version, and DatabaseUnavailable.
+        """
+        from cds_service.storage.upgrade import downgrade
+
+        try:
+            downgrade(self.engine, version)
+        except (SQLAlchemyError, OSError) as fault:
+            raise DatabaseUnavailable(f"{_kind(fault)} while the schema was brought back") from fault
+
     def close(self) -> None:
         """Close all connections."""
         self.engine.dispose()

@@ -18,7 +18,7 @@ METADATA = MetaData(
         "ix": "ix_%(table_name)s_%(column_0_name)s",
     }
 )
-SCHEMA_VERSION = "0001"  # of the last migration; numbered, so that versions can be compared
+SCHEMA_VERSION = "0002"  # of the last migration; numbered, so that versions can be compared
 
 
 class SchemaState(StrEnum):
@@ -81,7 +81,8 @@ ISSUED_SUGGESTION = Table(
     Column("suggestion_key", _NAME, nullable=False),
 )
 
-# Cards that were due and not shown because of limits of the client (opt-in); `cause`: quiet-period or max-cards.
+# Cards that were due and not shown. `cause`: quiet-period or max-cards (limits of the client, opt-in), switched-off (by
+# the site), or silent-client: it would have been shown, had the client not been silent (ADR 23).
 SILENCED_CARD = Table(
     "silenced_card",
     METADATA,
@@ -146,15 +147,32 @@ QUIET_CARD = Table(
 )
 
 # How many calls there were, with cards or without: the denominator of the firing rate. Counted in memory by each
-# process and added here from time to time; a crash loses counts, never a card.
-CALL_COUNT = Table(
-    "call_count",
+# process and added here from time to time; a crash loses counts, never a card. `mode`: of the client, visible or
+# silent. `outcome`: cards, silent (none was due), quiet (cards were due, all silenced); of a silent client, what it
+# would have been.
+SERVICE_CALL_COUNT = Table(
+    "service_call_count",
     METADATA,
     Column("day", String(10), primary_key=True),  # YYYY-MM-DD, UTC
     Column("client", _NAME, primary_key=True),
     Column("tenant", _NAME, primary_key=True, server_default=""),
+    Column("service", _NAME, primary_key=True),
     Column("hook", _NAME, primary_key=True),
-    Column("outcome", String(20), primary_key=True),  # cards, silent, quiet (cards were due, all silenced), refused
+    Column("mode", String(20), primary_key=True),
+    Column("outcome", String(20), primary_key=True),
+    Column("calls", BigInteger, nullable=False),
+)
+
+# The same counts before services and modes were told apart: read by the report, and written by nodes of schema 0001
+# alone, which go on during an upgrade (ADR 23).
+CALL_COUNT = Table(
+    "call_count",
+    METADATA,
+    Column("day", String(10), primary_key=True),
+    Column("client", _NAME, primary_key=True),
+    Column("tenant", _NAME, primary_key=True, server_default=""),
+    Column("hook", _NAME, primary_key=True),
+    Column("outcome", String(20), primary_key=True),
     Column("calls", BigInteger, nullable=False),
 )
 

@@ -1,13 +1,16 @@
-"""Brings the schema of a database to the newest version, with Alembic."""
+"""Brings the schema of a database to the newest version, or back to an older one, with Alembic."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import Engine
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine
 
 from cds_service.storage.schema import SchemaState, schema_state
 
@@ -17,20 +20,44 @@ _LOCK = 7306018  # number of PostgreSQL's advisory lock for upgrades; chosen fre
 
 def upgrade(engine: Engine) -> None:
     """Bring the schema to the newest version under an exclusive lock; a newer schema stays as it is."""
-    config = _alembic_config()
-    with engine.connect().execution_options(sqlite_begin="BEGIN EXCLUSIVE") as connection:
-        if engine.dialect.name == "postgresql":
-            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
-        current = MigrationContext.configure(connection).get_current_revision()
+    with _locked(engine) as connection:
+        if schema_state(_version(connection)) is not SchemaState.NEWER:
+            command.upgrade(_alembic_config(connection), "head")
+            connection.commit()
+
+
+def downgrade(engine: Engine, version: str) -> None:
+    """Bring the schema back to an older version under an exclusive lock; one that is there already stays as it is.
+
+    Raises ValueError, in words for an operator, where that is no version to go back to.
+    """
+    with _locked(engine) as connection:
+        config, current = _alembic_config(connection), _version(connection)
+        older = sorted(script.revision for script in ScriptDirectory.from_config(config).walk_revisions())
         if schema_state(current) is SchemaState.NEWER:
-            return
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+            raise ValueError(f"the schema ({current}) is newer than this version knows: run the version that made it")
+        if current is None or version not in older or version > current:
+            raise ValueError(f"--to {version}: from {current or 'no schema'} there is no way back to it")
+        command.downgrade(config, version)
         connection.commit()
 
 
-def _alembic_config() -> Config:
+@contextmanager
+def _locked(engine: Engine) -> Iterator[Connection]:
+    """A transaction that no other upgrade or downgrade runs beside."""
+    with engine.connect().execution_options(sqlite_begin="BEGIN EXCLUSIVE") as connection:
+        if engine.dialect.name == "postgresql":
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
+        yield connection
+
+
+def _version(connection: Connection) -> str | None:
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def _alembic_config(connection: Connection) -> Config:
     config = Config()
+    config.attributes["connection"] = connection
     config.set_main_option("script_location", str(_MIGRATIONS))
     config.set_main_option("path_separator", "os")
     return config

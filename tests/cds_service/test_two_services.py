@@ -143,8 +143,8 @@ def test_each_call_is_logged_with_its_service_and_counted_for_it(caller: FlaskCl
     assert [event["cds_hooks.resources.read.AllergyIntolerance"] for event in events[:1]] == [1]
     after = scrape(caller)
     for series in (
-        f'cds_hooks_calls_total{{code="200",hook="order-sign",outcome="cards",service="{SECOND}"}}',
-        f'cds_hooks_calls_total{{code="200",hook="order-sign",outcome="cards",service="{FIRST}"}}',
+        f'cds_hooks_calls_total{{code="200",hook="order-sign",mode="visible",outcome="cards",service="{SECOND}"}}',
+        f'cds_hooks_calls_total{{code="200",hook="order-sign",mode="visible",outcome="cards",service="{FIRST}"}}',
         f'cds_hooks_cards_total{{card="latex-allergy",indicator="warning",result="shown",service="{SECOND}"}}',
         'cds_hooks_resources_read_total{type="AllergyIntolerance"}',
     ):

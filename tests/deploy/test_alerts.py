@@ -19,7 +19,7 @@ ALERTS = {rule["alert"]: rule for rule in RULES if "alert" in rule}
 RECORDED = {rule["record"] for rule in RULES if "record" in rule}
 OPERATIONS = (ROOT / RUNBOOK).read_text("utf-8")
 BY_NAME = pytest.mark.parametrize("alert", ALERTS.values(), ids=ALERTS.keys())
-MAY_BE_TOLD = {"instance", "client", "reason", "type", "key"}  # labels whose values are ours
+MAY_BE_TOLD = {"mode", "instance", "client", "reason", "type", "key"}  # labels whose values are ours
 
 
 def metrics_in(expression: str) -> set[str]:

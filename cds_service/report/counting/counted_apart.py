@@ -21,7 +21,7 @@ class MuteClient:
 
 @dataclass(frozen=True)
 class Silenced:
-    """Cards that were due and not shown. `cause`: quiet-period, max-cards, or switched-off (by the site)."""
+    """Cards that were due and not shown. `cause`: quiet-period, max-cards, switched-off or silent-client."""
 
     service: str
     card: str

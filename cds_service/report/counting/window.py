@@ -1,4 +1,4 @@
-"""The window of a report: whole days in UTC up to now, by the time at which cards were issued."""
+"""The window of a report: whole days in UTC, the last one perhaps up to now, by the time at which cards were issued."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Window:
     @property
     def since_ms(self) -> int:
         """Its first moment, in ms since 1970."""
-        return as_ms(datetime.combine(self.since, time(), UTC))
+        return as_ms_of_day(self.since)
 
     @property
     def until_ms(self) -> int:
@@ -46,21 +46,28 @@ class Window:
         return monday >= self.since and end <= self.until
 
 
-def read_since(text: str, today: date) -> date:
-    """The first day of a window: `30d` or `12w` ago, or a date. Raises ValueError saying what to write."""
-    since = None
+def read_day(text: str, today: date) -> date:
+    """The first or last day of a window: `30d` or `12w` ago, or a date. Raises ValueError saying what to write."""
+    day = None
     with suppress(ValueError, OverflowError):
         if ago := _AGO.fullmatch(text):
-            since = today - timedelta(days=int(ago[1]) * (7 if ago[2] == "w" else 1))
+            day = today - timedelta(days=int(ago[1]) * (7 if ago[2] == "w" else 1))
         elif _DATE.fullmatch(text):
-            since = date.fromisoformat(text)
-    if since is None:
+            day = date.fromisoformat(text)
+    if day is None:
         raise ValueError("must be days or weeks ago such as 30d or 12w, or a date such as 2026-10-01")
-    if since > today:
+    if day > today:
         raise ValueError(f"must not be after today, {today} in UTC")
-    if (today - since).days > MOST_DAYS:
+    if (today - day).days > MOST_DAYS:
         raise ValueError("must not be more than ten years back")
-    return since
+    return day
+
+
+def window_of(since: date, last_day: date, now: datetime) -> Window:
+    """The window of these days, both included; of today, what has passed. Raises ValueError where there is no day."""
+    if last_day < since:
+        raise ValueError(f"must not be before the first day, {since}")
+    return Window(since, min(now, datetime.combine(last_day + timedelta(days=1), time(), UTC)))
 
 
 def monday_of(day: date) -> date:
@@ -76,6 +83,11 @@ def monday(week: int) -> date:
 def as_ms(moment: datetime) -> int:
     """Whole milliseconds since 1970."""
     return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
+
+
+def as_ms_of_day(day: date) -> int:
+    """The first moment of a day in UTC, in ms since 1970."""
+    return as_ms(datetime.combine(day, time(), UTC))
 
 
 def as_time(ms: int) -> datetime:

@@ -7,11 +7,13 @@ import io
 from collections.abc import Mapping
 
 from cds_service.report.counting.card_answers import Reason, Suggestion
-from cds_service.report.counting.tallies import TOO_FEW, Rate, Tally, rate
+from cds_service.report.counting.tallies import TOO_FEW, Group, Rate, Tally, rate
 from cds_service.report.formats.as_json import KEY_NAMES, group_key
 from cds_service.report.ledger_report import LedgerReport
 
 _COMPUTED = ("=", "+", "-", "@", "\t", "\r", "\n")  # a cell that begins so may be taken for a formula (OWASP)
+
+_FIRING = "firing_rate_of_calls"
 
 Cell = str | int | float | None
 
@@ -28,8 +30,12 @@ def as_csv(report: LedgerReport, breakdown: str) -> str:
         rows = [_suggestion_row(suggestion) for suggestion in report.suggestions]
         head = _suggestion_row(Suggestion("", "", "", 0, 0, 0, 0, 0))
     else:
-        rows = [{**group_key(breakdown, group), **_tally_row(group.tally)} for group in report.groups[breakdown]]
+        groups = report.groups[breakdown]
+        rows = [{**group_key(breakdown, group), **_tally_row(group.tally)} for group in groups]
         head = dict.fromkeys((*KEY_NAMES[breakdown], *_tally_row(Tally())))
+        if breakdown == "card":
+            rows = [{**row, **_firing_cells(report, group)} for row, group in zip(rows, groups, strict=True)]
+            head = {**head, **_rate_cells(_FIRING, None)}
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(head)
@@ -55,6 +61,10 @@ def _tally_row(tally: Tally) -> dict[str, Cell]:
         "too_few_answers_to_judge": "yes" if tally.answered < TOO_FEW else "no",
         "median_time_to_action_s": tally.median_action_s,
     }
+
+
+def _firing_cells(report: LedgerReport, group: Group) -> dict[str, Cell]:
+    return _rate_cells(_FIRING, report.firing(*group.key).visible)
 
 
 def _reason_row(reason: Reason, report: LedgerReport, overridden: int) -> Mapping[str, Cell]:

@@ -44,6 +44,8 @@ def as_html(report: LedgerReport, wanted: Collection[str] = BREAKDOWNS) -> str:
         caveats=sentences.caveats(report),
         rule=LOOK_FIRST_RULE,
         too_few=TOO_FEW,
+        too_few_note=sentences.TOO_FEW_NOTE,
+        when=sentences.days,
         most_listed=MOST_LISTED,
         share=rate,
         difference=sentences.difference_with_interval,
@@ -63,7 +65,7 @@ def _figures(report: LedgerReport, wanted: Collection[str], reasons: list[Reason
     """The figures that have something to show, as SVG."""
     drawn = {}
     if report.total.issued and "week" in wanted:
-        drawn["weeks"] = draw_weeks(report.groups["week"], report.calls_by_day, report.window)
+        drawn["weeks"] = draw_weeks(report.groups["week"], report.days_called, report.window)
     if report.total.answered:
         drawn["cards"] = draw_cards(report.readable_groups("card"), report.total.overridden_of_answered)
     if reasons:

@@ -12,14 +12,15 @@ from datetime import datetime
 from typing import Any
 
 from cds_service.report.content_words import ContentWords
-from cds_service.report.counting.calls import Calls
+from cds_service.report.counting.calls import Calls, ModeSpan
 from cds_service.report.counting.card_answers import NeverSilencedOverride, Reason, Suggestion
 from cds_service.report.counting.card_counts import VersionTally
+from cds_service.report.counting.card_firing import CardFiring
 from cds_service.report.counting.committee import LOOK_FIRST_RULE, Candidate, Change
 from cds_service.report.counting.tallies import Group, Rate, Tally, rate
 from cds_service.report.ledger_report import BREAKDOWNS, LedgerReport
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 KEY_NAMES = {
     "service": ("service",),
     "card": ("service", "card"),
@@ -30,6 +31,7 @@ KEY_NAMES = {
 }
 
 _NEVER_SILENCED = ("service", "card", "indicator")
+_CALLER = ("client", "service", "hook", "mode")
 
 
 def as_json(report: LedgerReport, wanted: Collection[str] = BREAKDOWNS) -> str:
@@ -65,10 +67,16 @@ def _document(report: LedgerReport, wanted: Collection[str]) -> dict[str, Any]:
         ],
         "total": _tally(report.total),
         "calls": _calls(report.calls),
+        "calls_of_silent_clients": _calls(report.silent_calls),
         "calls_by_client": [
-            {"client": row.client, "hook": row.hook, **_calls(row.calls)} for row in report.calls_by_client
+            {**dict(zip(_CALLER, key, strict=True)), **_calls(calls)} for key, calls in report.calls_by_client.items()
         ],
-        "days_without_calls": [day.isoformat() for day in window.days() if day not in report.calls_by_day],
+        "days_without_calls": [day.isoformat() for day in window.days() if day not in report.days_called],
+        "modes": [_mode_span(span) for span in report.mode_spans],
+        "card_firing": {
+            "since": report.services_counted_since.isoformat(),
+            "cards": [_card_firing(firing) for firing in report.card_firing],
+        },
         "by": by,
         "reasons_by_card": [
             {"service": reason.service, "card": reason.card, **_reason(reason, words, None)}
@@ -121,6 +129,16 @@ def _tally(tally: Tally) -> dict[str, Any]:
 
 def _calls(calls: Calls) -> dict[str, Any]:
     return {**asdict(calls), "answered": calls.answered, "firing_rate": _rate(calls.firing)}
+
+
+def _mode_span(span: ModeSpan) -> dict[str, str]:
+    days = {"first_day": span.first_day.isoformat(), "last_day": span.last_day.isoformat()}
+    return {"client": span.client, "mode": span.mode, **days}
+
+
+def _card_firing(firing: CardFiring) -> dict[str, Any]:
+    rates = {"visible": _rate(firing.visible), "silent": _rate(firing.silent)}
+    return {"service": firing.service, "card": firing.card, **rates}
 
 
 def _reason(reason: Reason, words: ContentWords, overridden: int | None) -> dict[str, Any]:

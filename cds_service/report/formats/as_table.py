@@ -9,8 +9,18 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from cds_service.clients.clients_file import Mode
 from cds_service.report.counting.tallies import Group, Tally, rate
-from cds_service.report.formats.sentences import caveats, count, duration, percent, rate_with_interval
+from cds_service.report.formats.sentences import (
+    TOO_FEW_MARK,
+    TOO_FEW_NOTE,
+    caveats,
+    count,
+    duration,
+    mode_spans,
+    percent,
+    rate_with_interval,
+)
 from cds_service.report.ledger_report import LedgerReport
 from cds_service.terminal import in_one_line
 
@@ -22,6 +32,7 @@ _HEADS = {
     "tenant": "client / tenant",
     "content-version": "content version",
 }
+_FIRING_COLUMN = "of calls"
 _COLUMNS = ("shown", "accepted", "overridden", "no answer", "overridden of answered (95%)", "of shown", "median time")
 _OFFER_COLUMNS = ("offered", "taken", "accepted without", "overridden", "no answer", "taken of answered (95%)")
 
@@ -34,7 +45,10 @@ def as_table(report: LedgerReport, breakdown: str, width: int) -> str:
         console.print(Text(line))
     tables = {"reason": _reasons, "suggestion": _suggestions}
     console.print(tables[breakdown](report) if breakdown in tables else _groups(report, breakdown))
-    for line in caveats(report):
+    lines = caveats(report)
+    if TOO_FEW_MARK in written.getvalue():
+        lines.append(TOO_FEW_NOTE)
+    for line in lines:
         console.print(Text(f"- {line}"))
     text = written.getvalue().replace("\N{NO-BREAK SPACE}", " ")
     return "\n".join(line.rstrip() for line in text.splitlines()) + "\n"
@@ -47,6 +61,12 @@ def _head(report: LedgerReport) -> Iterator[str]:
     yield ""
     firing = rate_with_interval(calls.firing)
     yield f"Firing rate    {firing} of {count(calls.answered)} calls got a card"
+    if report.has_silent_clients:
+        silent = report.silent_calls
+        would = rate_with_interval(silent.firing)
+        yield f"Silent clients {would} of {count(silent.answered)} calls would have got a card; nobody saw one"
+        for mode in Mode:
+            yield f"{mode.capitalize():<14} {mode_spans(report, mode)}"
     override = rate_with_interval(total.overridden_of_answered)
     yield f"Override rate  {override} of {count(total.answered)} answered cards; {count(total.issued)} were shown"
     reasons = [f"{report.words.reason(reason)} ({count(reason.cards)})" for reason in report.all_reasons()[:3]]
@@ -79,11 +99,19 @@ def _versions(report: LedgerReport) -> str:
 def _groups(report: LedgerReport, breakdown: str) -> Table:
     table = Table(box=None, pad_edge=False, header_style="none")
     table.add_column(_HEADS[breakdown], overflow="fold")
-    for name in _COLUMNS:
+    by_card = breakdown == "card"
+    for name in (*_COLUMNS, *([_FIRING_COLUMN] if by_card else [])):
         table.add_column(name, justify="right")
-    for group in (*report.readable_groups(breakdown), Group(("all",), report.total)):
-        table.add_row(Text(group.label), *_cells(group.tally))
+    names = [Text(group.label) for group in report.readable_groups(breakdown)]
+    for label, group in zip(names, report.groups[breakdown], strict=True):
+        table.add_row(label, *_cells(group.tally), *([_firing(report, group)] if by_card else []))
+    table.add_row("all", *_cells(report.total))
     return table
+
+
+def _firing(report: LedgerReport, group: Group) -> str:
+    share = report.firing(*group.key).visible
+    return percent(share.value) if share else "–"
 
 
 def _cells(tally: Tally) -> Iterator[str]:

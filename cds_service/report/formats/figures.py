@@ -6,7 +6,7 @@ Overridden is always the darkest and hatched, accepted is lighter, unanswered an
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, timedelta
 
@@ -31,7 +31,7 @@ _UNANSWERED = COLOURS["unanswered"]
 _HATCH = "//////"
 
 
-def draw_weeks(weeks: Sequence[Group], called: Mapping[date, object], window: Window) -> str:
+def draw_weeks(weeks: Sequence[Group], called: Collection[date], window: Window) -> str:
     """Cards of each week by what became of them, days without any call, and the override rate of each week."""
     first = monday_of(window.since)
     mondays = [first + timedelta(weeks=number) for number in range((window.last_day - first).days // 7 + 1)]
@@ -156,7 +156,7 @@ def _stack(axes: Axes, tallies: Sequence[Tally]) -> None:
     _plain(axes)
 
 
-def _mark_days(axes: Axes, first: date, called: Mapping[date, object], window: Window) -> None:
+def _mark_days(axes: Axes, first: date, called: Collection[date], window: Window) -> None:
     """A strip of days: a dark mark is a day on which no client called."""
     for colour, has_call in ((_LINE, True), (_INK, False)):
         days = [(day - first).days for day in window.days() if (day in called) is has_call]

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
+from cds_service.cds_hooks.silencing import SILENT_CLIENT
 from cds_service.report.counting.card_counts import Timing
 from cds_service.report.counting.committee import Change
-from cds_service.report.counting.tallies import Rate
+from cds_service.report.counting.tallies import TOO_FEW, Rate
 from cds_service.report.ledger_report import LedgerReport
 from cds_service.terminal import in_one_line
 
+TOO_FEW_MARK = "*"
+TOO_FEW_NOTE = f"A rate with {TOO_FEW_MARK} rests on fewer than {TOO_FEW}, which is too few to judge."
 VERDICTS = {
     "too-few": "too few to judge",
     "fell": "fell",
@@ -29,10 +32,10 @@ def percent(share: float) -> str:
 
 
 def rate_with_interval(share: Rate | None) -> str:
-    """62.3% (61.9 to 62.7), and whether that is too few to judge; a line breaks before those words only."""
+    """62.3% (61.9 to 62.7), with TOO_FEW_MARK where that is too few to judge."""
     if share is None:
         return "–"
-    return _unbroken(f"{percent(share.value)} ({interval(share)})") + (", too few to judge" if share.too_few else "")
+    return _unbroken(f"{percent(share.value)} ({interval(share)})" + (f" {TOO_FEW_MARK}" if share.too_few else ""))
 
 
 def _unbroken(text: str) -> str:
@@ -88,18 +91,26 @@ def caveats(report: LedgerReport) -> list[str]:
         f"{in_one_line(client.client)} has never sent any feedback. Cards shown there: {count(client.issued)}."
         for client in report.mute_clients
     ]
-    if not report.calls.answered:
+    if not report.call_groups:
         lines.append("No calls were counted in this period, so there is no firing rate.")
-    elif silent := [day for day in report.window.days() if day not in report.calls_by_day]:
-        lines.append(f"Days without any call: {count(len(silent))} of {count(len(report.window.days()))}.")
+    elif without := [day for day in report.window.days() if day not in report.days_called]:
+        lines.append(f"Days without any call: {count(len(without))} of {count(len(report.window.days()))}.")
+    if report.call_groups and report.services_counted_since > report.window.since:
+        lines.append(
+            f"Calls are counted by service from {day(report.services_counted_since)} on: the firing rate of a single "
+            "card is from then on."
+        )
     counts = {
         _foreign(report): sum(feedback.cards for feedback in report.foreign),
         "Suggestions reported as taken that their card did not offer": sum(
             feedback.suggestions for feedback in report.foreign
         ),
         **_clocks(report.timing),
-        "Cards due and kept quiet, as their clients ask, which count as not shown": sum(
-            silenced.cards for silenced in report.silenced
+        "Cards due and kept quiet, as their clients or the site ask, which count as not shown": sum(
+            silenced.cards for silenced in report.silenced if silenced.cause != SILENT_CLIENT
+        ),
+        "Cards that users of silent clients would have been shown, in no number but their own": sum(
+            silenced.cards for silenced in report.silenced if silenced.cause == SILENT_CLIENT
         ),
     }
     lines += [f"{what}: {count(number)}." for what, number in counts.items() if number]
@@ -121,6 +132,22 @@ def _clocks(timing: Timing) -> dict[str, int]:
         "Cards answered up to a minute before they were shown, which counts as at once": timing.at_once,
         "Cards answered over seven days after they were shown; their times are left out": timing.too_late,
     }
+
+
+def mode_spans(report: LedgerReport, mode: str) -> str:
+    """Which clients were in a mode, and when: general-hospital since 1 October 2026; none."""
+    end = report.window.last_day
+    spans = [span for span in report.mode_spans if span.mode == mode and span.first_day <= end]
+    return (
+        "; ".join(f"{in_one_line(span.client)} {days(span.first_day, span.last_day, end)}" for span in spans) or "none"
+    )
+
+
+def days(first: date, last: date, end: date) -> str:
+    """1 October 2026 to 3 October 2026; since 1 October 2026, where it goes on until `end`."""
+    if last >= end:
+        return f"since {day(first)}"
+    return day(first) if first == last else f"{day(first)} to {day(last)}"
 
 
 def day(moment: date) -> str:

@@ -20,7 +20,14 @@ from cds_service.cds_hooks.silencing import MAX_CARDS, SWITCHED_OFF, Silencer
 from cds_service.clients.registry import CardLimits, RegisteredClient
 from cds_service.clients.token_check import TrustedClient
 from cds_service.steps import run_steps
-from cds_service.storage.schema import CALL_COUNT, CARD_PATIENT, ISSUED_CARD, METADATA, QUIET_CARD, SILENCED_CARD
+from cds_service.storage.schema import (
+    CARD_PATIENT,
+    ISSUED_CARD,
+    METADATA,
+    QUIET_CARD,
+    SERVICE_CALL_COUNT,
+    SILENCED_CARD,
+)
 from tests.charts import ICD_10_CM, PATIENT, SERVICE, Json, coded, condition, hook_call, order, prefetch, procedure
 from tests.conftest import NOW
 from tests.databases import LiveDatabase
@@ -254,7 +261,7 @@ def test_silence_is_counted_and_logged(quiet: Hospital, app: Flask, database: Li
     assert event["cds_hooks.outcome"] == "quiet"
     assert {event[f"cds_hooks.silenced.{key}"] for key in BOTH} == {"quiet-period"}
     app.extensions["housekeeping"].run_once()
-    assert {row["outcome"]: row["calls"] for row in database.rows(CALL_COUNT)} == {"cards": 1, "quiet": 1}
+    assert {row["outcome"]: row["calls"] for row in database.rows(SERVICE_CALL_COUNT)} == {"cards": 1, "quiet": 1}
 
 
 def test_nothing_is_kept_about_a_patient_of_a_client_that_did_not_ask(

@@ -103,7 +103,7 @@ def test_serve_refuses_a_newer_schema(profile: str, production: dict[str, str], 
 def test_serve_refuses_an_older_schema_and_names_the_command(
     production: dict[str, str], database: LiveDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cds_service.storage.schema.SCHEMA_VERSION", "0002")
+    monkeypatch.setattr("cds_service.storage.schema.SCHEMA_VERSION", "9999")
     assert refusal(run(database, "serve", **production)) == [
         "cds-service: cannot start",
         "  CDS_DATABASE_URL: its schema is older than this version needs: run `cds-service db upgrade`",
@@ -136,4 +136,20 @@ def test_prune_wants_a_number_of_days(days: str, database: LiveDatabase) -> None
     assert refusal(run(database, "db", "prune", "--older-than", days)) == [
         "cds-service: cannot prune",
         "  --older-than is a number of days, such as 400d",
+    ]
+
+
+def test_downgrade_makes_the_schema_of_an_older_version_and_upgrade_that_of_this_one(database: LiveDatabase) -> None:
+    assert run(database, "db", "downgrade", "--to", "0001").stdout == (
+        "the schema is 0001: start the version of the program that needs it\n"
+    )
+    assert (database.open().schema_fault() or "").startswith("its schema is older")
+    assert run(database, "db", "upgrade").exit_code == 0
+    assert database.open().schema_fault() is None
+
+
+def test_downgrade_refuses_what_is_no_older_version(sqlite_database: LiveDatabase) -> None:
+    assert refusal(run(sqlite_database, "db", "downgrade", "--to", "0007")) == [
+        "cds-service: the database was not brought back",
+        "  --to 0007: from 0002 there is no way back to it",
     ]

@@ -271,3 +271,12 @@ def test_issuer_that_is_not_trusted_is_a_fault(with_issuer: dict[str, str], issu
     result = doctor("--ask-issuers", **with_issuer)
     assert result.exit_code == 1
     assert "client general-hospital: its key set cannot be fetched" in result.stderr
+
+
+def test_a_silent_client_is_named(production: dict[str, str]) -> None:
+    path = Path(production["CDS_CLIENTS_FILE"])
+    path.write_text(path.read_text("utf-8") + 'mode = "silent"\n', "utf-8")  # of the last one
+    said = facts(examine(production, ask_issuers=False))
+    silent = "SILENT: cards are decided and recorded, and none is shown"
+    assert silent in said["client valley-practices"]
+    assert silent not in said["client general-hospital"]

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from cds_service.clients.clients_file import Mode
 from cds_service.clients.issuer_keys import FetchedKeys, KeySet, KeysUnobtainable
 from cds_service.clients.registry import SANDBOX_FILE, CardLimits, Registry, load_registry, registry_of
 from cds_service.errors import NotReady
@@ -29,6 +30,7 @@ jwks_url = "https://ehr.example.org/keys?set=1"
 tenants = ["north", "south"]
 fhir_servers = ["https://EHR.example.org:443/fhir/R4/", "https://fhir.example.org"]
 cors_origins = ["https://ehr.example.org", "https://ehr.example.org:8443"]
+mode = "silent"
 max_cards = 2
 quiet_period_hours = 720
 final_reasons = ["patient-ineligible", "action-completed"]
@@ -91,9 +93,10 @@ def test_whole_file_is_read(folder: Path) -> None:
         parse_base("https://fhir.example.org"),
     )
     assert hospital.cors_origins == ("https://ehr.example.org", "https://ehr.example.org:8443")
+    assert hospital.mode is Mode.SILENT
     assert hospital.card_limits == CardLimits(2, 720, frozenset({"patient-ineligible", "action-completed"}))
     assert (valley.tenants, valley.fhir_servers, valley.cors_origins) == (None, (), ())
-    assert valley.card_limits == CardLimits()
+    assert (valley.mode, valley.card_limits) == (Mode.VISIBLE, CardLimits())
     assert isinstance(valley.keys, KeySet)
     assert valley.keys.find("EdDSA", "EdDSA")
     assert registry.cors_origins == ["https://ehr.example.org", "https://ehr.example.org:8443"]
@@ -175,6 +178,9 @@ FAULTS = [
     pytest.param({"cors_origins": ["https://*.org"]}, "cors_origins must", id="an origin with a wildcard"),
     pytest.param({"cors_origins": ["https://x.org/"]}, "cors_origins must", id="an origin with a slash"),
     pytest.param({"cors_origins": ["null"]}, "cors_origins must", id="the origin of a local file"),
+    pytest.param({"mode": "loud"}, "mode must be visible or silent, not 'loud'", id="a mode that is none"),
+    pytest.param({"mode": ""}, "mode must be visible or silent, not ''", id="an empty mode"),
+    pytest.param({"mode": True}, "Expected str, got bool", id="a mode that is no text"),
     pytest.param({"max_cards": 0}, "max_cards must be 1 or more", id="no card at all"),
     pytest.param({"quiet_period_hours": 0, "final_reasons": ["x"]}, "from 1 to 8784", id="a quiet period of nothing"),
     pytest.param({"quiet_period_hours": 9_999, "final_reasons": ["x"]}, "from 1 to 8784", id="over a year"),

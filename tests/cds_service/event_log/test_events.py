@@ -28,6 +28,7 @@ MEMBERS = {
     "http.response.status_code",
     "cds_hooks.outcome",
     "cds_hooks.client",
+    "cds_hooks.mode",
     "cds_hooks.token.refused",
     "cds_hooks.service",
     "cds_hooks.content_version",

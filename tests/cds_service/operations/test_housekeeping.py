@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 
 from cds_service.operations.housekeeping import Housekeeping
 from cds_service.storage.database import DatabaseUnavailable
-from cds_service.storage.schema import CALL_COUNT, SEEN_TOKEN
+from cds_service.storage.schema import SEEN_TOKEN, SERVICE_CALL_COUNT
 from tests.cds_service.clients.test_token_replay import is_first, seen_tokens_of
 from tests.charts import SERVICE, hook_call, order
 from tests.conftest import NOW
@@ -103,4 +103,4 @@ def test_a_server_that_is_told_to_stop_stores_what_it_counted(sqlite_database: L
             call = hook_call(order({"text": "Chest X-ray"}), hookInstance=str(UUID(int=number)))
             assert ask(server.port, "POST", SERVICE, call) == (200, b'{"cards":[]}')
         server.stop()
-    assert sum(row["calls"] for row in sqlite_database.rows(CALL_COUNT)) == 4
+    assert sum(row["calls"] for row in sqlite_database.rows(SERVICE_CALL_COUNT)) == 4

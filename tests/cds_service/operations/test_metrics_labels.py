@@ -79,7 +79,7 @@ def test_a_thousand_hostile_calls_add_nothing_either(client: FlaskClient) -> Non
         client.post(f"/cds-services/{word}", json={"hook": word, "hookInstance": word, "prefetch": {word: word}})
     after = scrape(client)
     assert after.keys() == before.keys()
-    refused = 'cds_hooks_calls_total{code="404",hook="none",outcome="refused",service="none"}'
+    refused = 'cds_hooks_calls_total{code="404",hook="none",mode="visible",outcome="refused",service="none"}'
     assert after[refused] - before[refused] == 1_000
 
 

@@ -80,7 +80,7 @@ def test_any_worker_of_a_server_tells_for_all(sqlite_database: LiveDatabase, tmp
             assert time.monotonic() < deadline, told
             status, body = ask(server.port, "GET", "/metrics")
             assert status == 200
-            told.append(samples_in(body.decode())['cds_hooks_client_calls_total{client="unidentified"}'])
+            told.append(samples_in(body.decode())['cds_hooks_client_calls_total{client="unidentified",mode="visible"}'])
             time.sleep(0.1)
         assert json.loads(ask(server.port, "GET", "/health/ready")[1])["state"] == "ready"
         server.stop()

@@ -21,6 +21,7 @@ from cds_service.storage.schema import (
     FEEDBACK,
     ISSUED_CARD,
     ISSUED_SUGGESTION,
+    SERVICE_CALL_COUNT,
     SILENCED_CARD,
 )
 
@@ -28,7 +29,7 @@ SERVICE = "lumbar-puncture-back-pain"
 REASONS = "http://terminology.hl7.org/CodeSystem/non-adherence-reason-codes"
 OCTOBER = Window(date(2026, 10, 1), datetime(2026, 11, 1, tzinfo=UTC))
 NOON = datetime(2026, 10, 14, 12, tzinfo=UTC)
-_TABLES = (ISSUED_CARD, ISSUED_SUGGESTION, FEEDBACK, ACCEPTED_SUGGESTION, CALL_COUNT, SILENCED_CARD)
+_TABLES = (ISSUED_CARD, ISSUED_SUGGESTION, FEEDBACK, ACCEPTED_SUGGESTION, CALL_COUNT, SERVICE_CALL_COUNT, SILENCED_CARD)
 
 
 @dataclass
@@ -86,11 +87,22 @@ class HandMadeLedger:
                 )
 
     def count_calls(
-        self, day: str, outcome: str, calls: int, *, client: str = "general", hook: str = "order-sign"
+        self,
+        day: str,
+        outcome: str,
+        calls: int,
+        *,
+        client: str = "general",
+        hook: str = "order-sign",
+        service: str = SERVICE,
+        mode: str = "visible",
     ) -> None:
-        """Calls of one day."""
+        """Calls of one day; without a service as they were counted before that was counted."""
         row = {"day": day, "client": client, "tenant": "", "hook": hook, "outcome": outcome, "calls": calls}
-        self.rows[CALL_COUNT].append(row)
+        if service:
+            self.rows[SERVICE_CALL_COUNT].append({**row, "service": service, "mode": mode})
+        else:
+            self.rows[CALL_COUNT].append(row)
 
     def silence(self, card: str, cause: str, *, at: datetime = NOON, **also: Any) -> None:
         """One card that was due and silenced."""
@@ -109,7 +121,7 @@ class HandMadeLedger:
     def report(self, database: Database, *topics: Topic, window: Window = OCTOBER) -> LedgerReport:
         """Write the rows and report over October 2026."""
         self.write(database)
-        return build_report(database, window, words_of(topics), "a test")
+        return build_report(database, window, words_of(topics), "a test", made_at=window.until)
 
 
 def uuid(number: int, suggestion: int = 0) -> str:

@@ -11,33 +11,46 @@ import pytest
 
 from cds_service.storage.call_counts import CallCounts
 from cds_service.storage.database import DatabaseUnavailable
-from cds_service.storage.schema import CALL_COUNT
+from cds_service.storage.ledger_entries import Caller
+from cds_service.storage.schema import SERVICE_CALL_COUNT
 from tests.conftest import NOW
 from tests.databases import LiveDatabase
 
 
-def count(counts: CallCounts, times: int = 1, *, tenant: str = "north", outcome: str = "cards") -> None:
+def count(
+    counts: CallCounts,
+    times: int = 1,
+    *,
+    tenant: str = "north",
+    outcome: str = "cards",
+    mode: str = "visible",
+    service: str = "back-pain",
+) -> None:
     for _ in range(times):
-        counts.add("general", tenant, "order-sign", outcome)
+        counts.add(Caller(service, "general", tenant), mode, "order-sign", outcome)
 
 
 def stored(database: LiveDatabase) -> dict[tuple[Any, ...], int]:
-    rows = database.rows(CALL_COUNT)
-    return {(row["day"], row["client"], row["tenant"], row["hook"], row["outcome"]): row["calls"] for row in rows}
+    """Calls by what they are counted by: day, client, tenant, service, hook, mode and outcome."""
+    return {tuple(row.values())[:-1]: row["calls"] for row in database.rows(SERVICE_CALL_COUNT)}
 
 
-def test_calls_are_counted_by_day_client_tenant_hook_and_outcome(database: LiveDatabase) -> None:
+def test_calls_are_counted_by_day_client_tenant_service_hook_mode_and_outcome(database: LiveDatabase) -> None:
     counts = CallCounts(database.open(), lambda: NOW)
     count(counts, 2)
     count(counts, outcome="silent")
     count(counts, tenant="")
+    count(counts, 3, mode="silent")
+    count(counts, service="headache")
     assert stored(database) == {}
     counts.flush()
     day = "2026-11-22"  # in UTC, though it is still the 21st where the clock stands
     assert stored(database) == {
-        (day, "general", "north", "order-sign", "cards"): 2,
-        (day, "general", "north", "order-sign", "silent"): 1,
-        (day, "general", "", "order-sign", "cards"): 1,
+        (day, "general", "north", "back-pain", "order-sign", "visible", "cards"): 2,
+        (day, "general", "north", "back-pain", "order-sign", "visible", "silent"): 1,
+        (day, "general", "", "back-pain", "order-sign", "visible", "cards"): 1,
+        (day, "general", "north", "back-pain", "order-sign", "silent", "cards"): 3,
+        (day, "general", "north", "headache", "order-sign", "visible", "cards"): 1,
     }
 
 

@@ -175,7 +175,7 @@ def test_no_row_holds_anything_of_the_chart(client: FlaskClient, app: Flask) -> 
     app.extensions["writer"].flush()
     with app.extensions["database"].read() as connection:
         rows = {one.name: connection.execute(one.select()).all() for one in METADATA.sorted_tables}
-    assert (len(rows["issued_card"]), len(rows["call_count"])) == (2, 1)
+    assert (len(rows["issued_card"]), len(rows["service_call_count"])) == (2, 1)
     assert CANARY not in str(rows)
 
 

@@ -24,7 +24,7 @@ from structlog.testing import capture_logs
 
 from cds_service.app import create_app
 from cds_service.settings.settings import Settings
-from cds_service.storage.schema import ACCEPTED_SUGGESTION, CALL_COUNT, FEEDBACK, ISSUED_CARD
+from cds_service.storage.schema import ACCEPTED_SUGGESTION, FEEDBACK, ISSUED_CARD, SERVICE_CALL_COUNT
 from tests.charts import SERVICE, hook_call, post
 from tests.databases import LiveDatabase, PostgresqlServer
 from tests.killable_server import Client, KillableServer, feedback_from, killable_server
@@ -193,4 +193,4 @@ def test_four_processes_that_write_at_once_lose_nothing_and_store_nothing_twice(
     stored = found(database)
     assert set(stored.values()) == {1}
     assert len(stored) == calls + TURNS
-    assert sum(one["calls"] for one in database.rows(CALL_COUNT)) == calls
+    assert sum(one["calls"] for one in database.rows(SERVICE_CALL_COUNT)) == calls

@@ -14,7 +14,6 @@ from cds_service.storage.database import Database
 from cds_service.storage.retention import parse_days, prune_ledger
 from cds_service.storage.schema import (
     ACCEPTED_SUGGESTION,
-    CALL_COUNT,
     CARD_PATIENT,
     FEEDBACK,
     ISSUED_CARD,
@@ -22,6 +21,7 @@ from cds_service.storage.schema import (
     METADATA,
     QUIET_CARD,
     SEEN_TOKEN,
+    SERVICE_CALL_COUNT,
     SILENCED_CARD,
 )
 from tests.conftest import NOW
@@ -72,15 +72,16 @@ def fill(database: Database, *cards: dict[Table, dict[str, Any]]) -> None:
 def test_what_is_older_goes_with_all_that_hangs_on_it(dry_run: bool, database: LiveDatabase) -> None:
     opened = database.open()
     old, young = [rows_of_a_card(number, 401) for number in range(3)], rows_of_a_card(9, 399)
-    calls = {"day": "2020-01-01", "client": "c", "hook": "h", "outcome": "cards", "calls": 1}
-    fill(opened, *old, young, {CALL_COUNT: calls})
+    caller = {"client": "c", "service": "s", "hook": "h", "mode": "visible"}
+    calls = {"day": "2020-01-01", **caller, "outcome": "cards", "calls": 1}
+    fill(opened, *old, young, {SERVICE_CALL_COUNT: calls})
     counts = prune_ledger(opened, NOW, 400, dry_run=dry_run)
     gone = dict.fromkeys(young, old) | {SEEN_TOKEN: [*old, young]}  # an expired token goes, whatever its age
     assert counts == {table.name: len(cards) for table, cards in gone.items()}
     for table, cards in gone.items():
         kept = [card[table] for card in (*old, young) if dry_run or card not in cards]
         assert keys(table, database.rows(table)) == keys(table, kept)
-    assert len(database.rows(CALL_COUNT)) == 1
+    assert len(database.rows(SERVICE_CALL_COUNT)) == 1
 
 
 def keys(table: Table, rows: list[dict[str, Any]]) -> set[tuple[Any, ...]]:

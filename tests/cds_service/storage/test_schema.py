@@ -37,7 +37,7 @@ COLUMNS = {
         "card_uuid": "of which card",
         "suggestion_key": "which of our suggestions: a name of the content",
     },
-    "silenced_card": OF_A_CARD | {"cause": "quiet-period or max-cards", "silenced_at_ms": "when, by our clock"},
+    "silenced_card": OF_A_CARD | {"cause": "why: one of four words of ours", "silenced_at_ms": "when, by our clock"},
     "feedback": {
         "feedback_digest": "one row for each (client, card, outcome, timestamp, suggestions): repeats are not stored",
         "card_uuid": "which card",
@@ -71,6 +71,16 @@ COLUMNS = {
     "seen_token": {
         "token_digest": "a hash over issuer and jti: a token is good for one call",
         "keep_until_s": "when to forget it",
+    },
+    "service_call_count": {
+        "day": "a day, UTC",
+        "client": "whose calls",
+        "tenant": "whose calls",
+        "service": "which service: its id",
+        "hook": "order-sign or order-select",
+        "mode": "whether users of that client see cards: visible or silent",
+        "outcome": "whether they got cards",
+        "calls": "how many",
     },
     "call_count": {
         "day": "a day, UTC",
@@ -145,7 +155,7 @@ def test_another_schema_is_refused(database: LiveDatabase, revision: str | None,
 
 
 def test_an_older_schema_names_the_command(database: LiveDatabase, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cds_service.storage.schema.SCHEMA_VERSION", "0002")
+    monkeypatch.setattr("cds_service.storage.schema.SCHEMA_VERSION", "9999")
     fault = database.open().schema_fault()
     assert fault == "its schema is older than this version needs: run `cds-service db upgrade`"
 

@@ -195,8 +195,8 @@ def test_firing_rate_is_of_answered_calls_of_the_window(database: LiveDatabase, 
     report = ledger.report(database.open(), topic)
     assert report.calls.firing is not None
     assert (report.calls.firing.part, report.calls.firing.whole, report.calls.refused) == (3, 110, 5)
-    assert list(report.calls_by_day) == [date(2026, 10, 1), date(2026, 10, 2), date(2026, 10, 31)]
-    by_client = {(one.client, one.hook): one.calls.answered for one in report.calls_by_client}
+    assert report.days_called == {date(2026, 10, 1), date(2026, 10, 2), date(2026, 10, 31)}
+    by_client = {(client, hook): calls.answered for (client, _, hook, _), calls in report.calls_by_client.items()}
     assert by_client == {("general", "order-sign"): 100, ("valley", "order-select"): 10}
 
 

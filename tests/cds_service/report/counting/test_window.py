@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from cds_service.report.counting.window import Window, as_ms, as_time, monday, monday_of, read_since
+from cds_service.report.counting.window import Window, as_ms, as_time, monday, monday_of, read_day
 
 TODAY = date(2026, 11, 22)
 
@@ -22,7 +22,7 @@ TODAY = date(2026, 11, 22)
     ],
 )
 def test_since_is_days_or_weeks_ago_or_a_date(text: str, first: date) -> None:
-    assert read_since(text, TODAY) == first
+    assert read_day(text, TODAY) == first
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ def test_since_is_days_or_weeks_ago_or_a_date(text: str, first: date) -> None:
 )
 def test_anything_else_is_refused_in_words(text: str, why: str) -> None:
     with pytest.raises(ValueError, match=why):
-        read_since(text, TODAY)
+        read_day(text, TODAY)
 
 
 def test_a_window_is_whole_days_up_to_now() -> None:

@@ -40,7 +40,7 @@ def told(rate: dict[str, Any] | None) -> str:
     if rate is None:
         return "–"
     words = f"{100 * rate['value']:.1f}% ({100 * rate['low']:.1f} to {100 * rate['high']:.1f})"
-    return words + (", too few to judge" if rate["too_few"] else "")
+    return words + (" *" if rate["too_few"] else "")
 
 
 def told_tally(row: dict[str, Any]) -> list[str]:
@@ -210,7 +210,7 @@ def test_a_terminal_is_not_steered_by_a_name(sqlite_database: LiveDatabase, topi
         pytest.param("<script>mute</script> has never sent any feedback. Cards shown there: 9.", id="mute clients"),
         pytest.param("Days without any call: 1 of 31.", id="days without calls"),
         pytest.param("not known as issued to that client (general), in no rate: 1.", id="feedback about other cards"),
-        pytest.param("as their clients ask, which count as not shown: 1.", id="cards kept quiet"),
+        pytest.param("as their clients or the site ask, which count as not shown: 1.", id="cards kept quiet"),
     ],
 )
 def test_terminal_and_page_say_what_to_beware_of(words: str, report: LedgerReport) -> None:

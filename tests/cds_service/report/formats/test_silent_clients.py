@@ -1,0 +1,87 @@
+"""Silent clients in every format: told apart, compared, and never among what was shown."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+
+import pytest
+
+from cards.topic import Topic
+from cds_service.report.formats.as_csv import as_csv
+from cds_service.report.formats.as_html import as_html
+from cds_service.report.formats.as_json import as_json
+from cds_service.report.formats.as_table import as_table
+from cds_service.report.ledger_report import LedgerReport
+from tests.cds_service.report.counting.test_modes import trial
+from tests.cds_service.report.formats.test_formats import Page
+from tests.cds_service.report.hand_made import HandMadeLedger
+from tests.databases import LiveDatabase
+
+
+@pytest.fixture
+def report(sqlite_database: LiveDatabase, topic: Topic) -> LedgerReport:
+    ledger = trial()
+    ledger.count_calls("2026-10-30", "silent", 1, mode="visible", client="listening")
+    return ledger.report(sqlite_database.open(), topic)
+
+
+def test_the_page_compares_them_and_says_since_when(report: LedgerReport) -> None:
+    page = Page(as_html(report))
+    assert page.cells["Calls of clients that see cards, and of silent ones"][1:] == [
+        ["see cards", "201", "10", "5.0% (2.7 to 8.9)", "191", "0"],
+        ["silent", "100", "15", "15.0% (9.3 to 23.3)", "85", "0"],
+    ]
+    assert page.cells["How often each card came"][1:] == [
+        ["confounders", "10", "201", "5.0% (2.7 to 8.9)", "15", "100", "15.0% (9.3 to 23.3)"]
+    ]
+    assert page.cells["Which clients were silent, and when (days with calls)"][1:] == [
+        ["general", "saw cards", "14 October 2026"],
+        ["listening", "saw no card", "14 October 2026"],
+        ["listening", "saw cards", "30 October 2026"],
+    ]
+    assert "Of silent clients’ calls, 15.0% would have got one" in page.words
+
+
+def test_the_terminal_says_it_in_three_lines(report: LedgerReport) -> None:
+    lines = as_table(report, "card", 160).splitlines()
+    assert "Silent clients 15.0% (9.3 to 23.3) of 100 calls would have got a card; nobody saw one" in lines
+    assert "Silent         listening 14 October 2026" in lines
+    assert "Visible        general 14 October 2026; listening 30 October 2026" in lines
+    (row,) = (line for line in lines if line.startswith("confounders"))
+    assert row.endswith("5.0%")
+
+
+def test_machines_get_both_rates_and_the_days(report: LedgerReport) -> None:
+    data = json.loads(as_json(report))
+    assert (data["calls"]["cards"], data["calls_of_silent_clients"]["cards"]) == (10, 15)
+    assert data["modes"][1] == {
+        "client": "listening",
+        "mode": "silent",
+        "first_day": "2026-10-14",
+        "last_day": "2026-10-14",
+    }
+    (card,) = data["card_firing"]["cards"]
+    assert (card["visible"]["whole"], card["silent"]["whole"]) == (201, 100)
+    assert data["card_firing"]["since"] == "2026-10-01"
+    assert {row["mode"] for row in data["calls_by_client"]} == {"visible", "silent"}
+    (row,) = csv.DictReader(io.StringIO(as_csv(report, "card")))
+    assert row["firing_rate_of_calls"] == "0.0498"
+
+
+def test_where_no_client_is_silent_nothing_is_said_of_it(sqlite_database: LiveDatabase, topic: Topic) -> None:
+    ledger = HandMadeLedger()
+    ledger.show_many(1, 1)
+    ledger.count_calls("2026-10-14", "cards", 2)
+    report = ledger.report(sqlite_database.open(), topic)
+    assert "ilent" not in Page(as_html(report)).words.replace("never silenced", "")
+    assert "Silent" not in as_table(report, "card", 160)
+
+
+def test_small_numbers_are_explained_once(report: LedgerReport) -> None:
+    """Eight answers to ten cards: the rate is marked."""
+    for text in (as_table(report, "card", 160), Page(as_html(report)).words):
+        assert text.count("too few to judge") == 1
+        assert "75.0%" in text
+        assert "*" in text
