@@ -29,7 +29,7 @@ COPY --from=build /opt/cds-service /opt/cds-service
 # What Python's own library is asked for is compiled once, here: the base image comes without bytecode, and a container whose
 # files cannot be written would compile it at each start. /var/lib/cds-service is for SQLite, on one node.
 RUN /opt/cds-service/bin/cds-service check \
-    && /opt/cds-service/bin/python -c "import cds_service.server.body_buffering, cds_service.server.server" \
+    && /opt/cds-service/bin/python -c "import cds_service.server.door, cds_service.server.server" \
     && install --directory --owner 10001 --group 10001 --mode 0700 /var/lib/cds-service
 # Development would refuse to listen on 0.0.0.0, and production to start without clients, a public URL and a database.
 # HOME: libraries that want a cache have nowhere else to write.

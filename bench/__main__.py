@@ -9,7 +9,7 @@ import argparse
 import sys
 from collections.abc import Callable
 
-from bench import against_healthchain, fetch, growth, over_http, stages, start
+from bench import against_healthchain, doors, fetch, growth, over_http, stages, start
 from bench.figures import Aim
 from bench.report import machine, print_aims
 
@@ -17,6 +17,7 @@ _PARTS: dict[str, Callable[[int, float], tuple[list[Aim], int]]] = {
     "stages": stages.measure,
     "growth": growth.measure,
     "http": over_http.measure,
+    "doors": doors.measure,
     "start": start.measure,
     "fetch": fetch.measure,
     "healthchain": against_healthchain.measure,

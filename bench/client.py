@@ -50,6 +50,16 @@ def ask(port: int, request: Request) -> bool:
         return _is_good(incoming, request)
 
 
+def answers(port: int, request: Request, until: float) -> list[float]:
+    """The seconds each answer took, one request after the other on one connection, until this time of the monotonic
+    clock and at least twice. Raises ValueError where one is not as it should be.
+    """
+    latencies, errors, _ = _answers(port, request, 0.0, until, PATIENCE_SECONDS)
+    if errors or len(latencies) < 2:
+        raise ValueError("the server does not answer as it should")
+    return latencies
+
+
 def load(port: int, request: Request, begin: float, end: float, patience: float) -> Load:
     """Send the request over and over on each connection, from `begin` to `end` of the monotonic clock.
 

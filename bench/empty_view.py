@@ -8,11 +8,12 @@ import sys
 from flask import Flask, Response, request
 
 from bench.server import SERVICE, Command
-from cds_service.server.body_buffering import Buffered
+from cds_service.server.door import Door
+from cds_service.server.request_body import BodyLimits
 from cds_service.settings.settings import read_settings
 
 
-def create_asgi_app() -> Buffered:
+def create_door() -> Door:
     """What a server process runs."""
     settings = read_settings(os.environ)
     app = Flask(__name__)
@@ -22,11 +23,11 @@ def create_asgi_app() -> Buffered:
         request.get_data()
         return Response(b'{"cards":[]}', mimetype="application/json")
 
-    return Buffered(app, settings.threads, settings.max_body_bytes)
+    return Door(app, None, threads=settings.threads, limits=BodyLimits(settings.max_body_bytes))
 
 
 def command(workers: int = 1) -> Command:
     """granian as `cds_service.server.server` runs it, with this application."""
-    options = ["--interface", "asginl", "--http", "1", "--no-ws", "--log-level", "error", "--workers", str(workers)]
-    start = [sys.executable, "-m", "granian", *options, "--factory", "bench.empty_view:create_asgi_app"]
+    options = ["--interface", "rsgi", "--http", "1", "--no-ws", "--log-level", "error", "--workers", str(workers)]
+    start = [sys.executable, "-m", "granian", *options, "--factory", "bench.empty_view:create_door"]
     return lambda port: [*start, "--port", str(port)]

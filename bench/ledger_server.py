@@ -16,18 +16,16 @@ from cds_service.storage.ledger import Ledger
 
 def create_without_ledger() -> Any:
     """What a server process runs in place of the application: the same, but for what it records of a call."""
-    from cds_service.server.body_buffering import create_asgi_app_from_environment
+    from cds_service.server.door import create_door_from_environment
 
     setattr(Ledger, "record", lambda *_: ())  # noqa: B010 - for this process only
-    return create_asgi_app_from_environment()
+    return create_door_from_environment()
 
 
 def main() -> None:
     """Serve with the settings of the environment."""
     if sys.argv[1:] == ["off"]:
-        ours = "bench.ledger_server:create_without_ledger"
-        granian: Any = server.Granian
-        setattr(server, "Granian", lambda _, **options: granian(ours, **options))  # noqa: B010 - for this process only
+        server._create = create_without_ledger
     server.run(read_settings(os.environ))
 
 

@@ -58,7 +58,7 @@ _HEADERS = {
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
-HTTPS_ONLY = {"Strict-Transport-Security": "max-age=31536000"}
+_HTTPS_ONLY = {"Strict-Transport-Security": "max-age=31536000"}
 
 
 def _now() -> datetime:
@@ -245,7 +245,7 @@ def _refuse_odd_query() -> None:
 
 def _page_headers(settings: Settings) -> dict[str, str]:
     """What every answer tells a browser."""
-    return _HEADERS | (HTTPS_ONLY if settings.is_production else {})
+    return _HEADERS | (_HTTPS_ONLY if settings.is_production else {})
 
 
 def _add_headers(headers: Mapping[str, str], response: Response) -> Response:

@@ -6,11 +6,13 @@ ServiceError                500   processing
 ├── NoSuchAddress           404   not-found
 ├── UnknownService          404   not-found
 ├── MethodNotAllowed        405   not-supported: with Allow
+├── SlowBody                408   timeout: the body did not arrive in time
 ├── PreconditionFailed      412   not-found: needed FHIR data is not available
 ├── BodyTooLarge            413   too-long
 ├── UnsupportedMediaType    415   not-supported
 ├── Broken                  500   exception: a fault of ours
 ├── Unavailable             503   transient: with Retry-After
+│   ├── TooManyCalls              throttled: no thread or no memory is left for the call
 │   ├── KeysUnavailable           the keys of the client's issuer are not available
 │   └── LedgerUnavailable         feedback cannot be stored
 └── NotReady                      refuses to start; never reaches a client
@@ -119,6 +121,23 @@ class MethodNotAllowed(ServiceError):
         self.headers = {"Allow": ", ".join(allowed)}
 
 
+class BrokenBody(BadRequest):
+    """The connection or its framing broke before the body was complete."""
+
+    def __init__(self) -> None:
+        super().__init__("the body ended before it was complete")
+
+
+class SlowBody(ServiceError):
+    """The body did not arrive in time."""
+
+    status = 408
+    issue_code = "timeout"
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"the body did not arrive within {seconds:g} seconds: send the request again")
+
+
 class BodyTooLarge(ServiceError):
     """The body is larger than CDS_MAX_BODY_BYTES."""
 
@@ -166,6 +185,16 @@ class Unavailable(ServiceError):
     status = 503
     issue_code = "transient"
     headers: Mapping[str, str] = {"Retry-After": "10"}  # seconds
+
+
+class TooManyCalls(Unavailable):
+    """The server has as many calls, or as much of their bodies, as it takes at once."""
+
+    issue_code = "throttled"
+    headers: Mapping[str, str] = {"Retry-After": "2"}
+
+    def __init__(self) -> None:
+        super().__init__("too many calls at once: send the request again later")
 
 
 class KeysUnavailable(Unavailable):

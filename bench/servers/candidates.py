@@ -39,11 +39,10 @@ def _runner(name: str) -> Callable[[int], Command]:
 
 
 CANDIDATES = {  # the first is how we serve, and what the others are compared with
-    "granian": Candidate("granian ASGI (cds-service serve)", our_command),
+    "granian": Candidate("granian RSGI (cds-service serve)", our_command),
     "granian-uvloop": Candidate(
         "the same with uvloop", our_command, needs_packages=True
     ),  # granian takes it if it is there
     "granian-wsgi": Candidate("granian WSGI", _runner("granian-wsgi")),
     "gunicorn": Candidate("gunicorn, gthread", _runner("gunicorn"), needs_packages=True),
-    "uvicorn": Candidate("uvicorn, our ASGI application", _runner("uvicorn"), needs_packages=True),
 }

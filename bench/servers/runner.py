@@ -21,7 +21,6 @@ _THREADS = 64
 _GRACE_SECONDS = 5
 _KEEP_ALIVE_SECONDS = 10
 _WSGI = "cds_service.app:create_app_from_environment"
-_ASGI = "cds_service.server.body_buffering:create_asgi_app_from_environment"
 
 
 def granian_wsgi(port: int, workers: int) -> None:
@@ -74,29 +73,9 @@ def gunicorn(port: int, workers: int) -> None:
     Application().run()
 
 
-def uvicorn(port: int, workers: int) -> None:
-    """uvicorn with our own ASGI application. Its workers are new processes, which load everything themselves."""
-    from uvicorn import run
-
-    run(
-        _ASGI,
-        factory=True,
-        port=port,
-        workers=workers,
-        loop="uvloop",
-        http="httptools",
-        lifespan="off",
-        access_log=False,
-        log_level="error",
-        timeout_graceful_shutdown=_GRACE_SECONDS,
-        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
-    )
-
-
 _SERVERS: dict[str, Callable[[int, int], None]] = {
     "granian-wsgi": granian_wsgi,
     "gunicorn": gunicorn,
-    "uvicorn": uvicorn,
 }
 
 

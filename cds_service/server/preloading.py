@@ -20,7 +20,7 @@ def preload(settings: Settings) -> None:
     is off until a worker starts, because it would write to the shared memory pages.
     """
     gc.disable()
-    import_module("cds_service.server.body_buffering")  # the application and its imports
+    import_module("cds_service.server.door")  # the application and its imports
     served_topics(settings)
     operation_outcome("preload", "processing")
     for version in FhirVersion:

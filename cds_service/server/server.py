@@ -18,14 +18,14 @@ from granian.log import LogLevels
 from cds_service.operations.metrics_folder import metrics_folder
 from cds_service.server.listening import Server, bind, listen
 from cds_service.server.preloading import preload
+from cds_service.server.request_body import MOST_CONNECTIONS
 from cds_service.settings.settings import Settings
 
 if TYPE_CHECKING:
-    from cds_service.server.body_buffering import Buffered
+    from cds_service.server.door import Door
 
 _HEAD_SECONDS = 10  # for the head of a request; also how long an idle connection is kept
 _STOP_SECONDS = 5  # for calls under way at SIGTERM; then slow clients are cut off
-_MOST_CONNECTIONS = 4096  # of one process
 _SPARE_FILES = 256
 _HEAP = {  # by environment variable: its number in malloc.h, and our value
     "MALLOC_ARENA_MAX": (-8, 2),
@@ -50,7 +50,7 @@ def run(settings: Settings) -> None:
             "cds_service.server.server:_load",
             address=settings.host,
             port=settings.port,
-            interface=Interfaces.ASGINL,
+            interface=Interfaces.RSGI,
             http=HTTPModes.http1,  # with a timeout for heads; a proxy uses it in any case
             http1_settings=HTTP1Settings(header_read_timeout=_HEAD_SECONDS * 1000),
             websockets=False,
@@ -60,10 +60,13 @@ def run(settings: Settings) -> None:
             respawn_failed_workers=True,
             log_level=LogLevels.error,  # our own events say more, and nothing about patients
             log_access=False,
-        ).serve(target_loader=partial(_load, _announcement(settings)), wrap_loader=False)
+        ).serve(
+            target_loader=partial(_load, _announcement(settings)),  # type: ignore[arg-type]  # a Door has __rsgi__
+            wrap_loader=False,
+        )
 
 
-def _load(announcement: str, is_first: bool) -> Buffered:
+def _load(announcement: str, is_first: bool) -> Door:
     """The application of a worker. The first worker says that calls are answered now."""
     application = _create()
     if is_first:
@@ -71,10 +74,10 @@ def _load(announcement: str, is_first: bool) -> Buffered:
     return application
 
 
-def _create() -> Buffered:
-    from cds_service.server.body_buffering import create_asgi_app_from_environment  # once its metrics have a folder
+def _create() -> Door:
+    from cds_service.server.door import create_door_from_environment  # once its metrics have a folder
 
-    return create_asgi_app_from_environment()
+    return create_door_from_environment()
 
 
 def _announcement(settings: Settings) -> str:
@@ -98,8 +101,8 @@ def _set_up_heap() -> None:
 def _connections() -> int:
     """The number of connections of one process, after raising its limit of open files."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = _MOST_CONNECTIONS + _SPARE_FILES
+    wanted = MOST_CONNECTIONS + _SPARE_FILES
     if 0 <= soft < wanted:
         soft = wanted if hard < 0 else min(wanted, hard)
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    return _MOST_CONNECTIONS if soft < 0 else max(1, min(_MOST_CONNECTIONS, soft - _SPARE_FILES))
+    return MOST_CONNECTIONS if soft < 0 else max(1, min(MOST_CONNECTIONS, soft - _SPARE_FILES))

@@ -21,6 +21,7 @@ PARTS = {
     "stages": r"\| LP order, 1,000 Conditions +\| +9\d\d,\d+ \|",
     "growth": r"\| 20,000 +\|",
     "http": r"\| LP order, 1,000 Conditions +\|.*\| +0 \|",
+    "doors": r"\| LP order, 1,000 Conditions +\|",
     "start": r"\| 2 workers +\|",
     "fetch": r"\| all three keys missing, 3 pages +\| +3 \|",
 }
@@ -53,7 +54,7 @@ def test_the_candidates_that_need_no_other_package_are_measured_as_servers() -> 
 def test_a_part_that_does_not_exist_is_refused_with_those_that_do() -> None:
     done = run("bench", "--only", "speed")
     assert done.returncode == 2
-    assert "parts are stages, growth, http, start, fetch, healthchain" in done.stderr
+    assert "parts are stages, growth, http, doors, start, fetch, healthchain" in done.stderr
 
 
 @pytest.fixture

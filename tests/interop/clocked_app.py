@@ -18,24 +18,26 @@ from cds_service.server import server
 from cds_service.settings.settings import read_settings
 
 if TYPE_CHECKING:
-    from cds_service.server.body_buffering import Buffered
+    from cds_service.server.door import Door
     from tests.fake_fhir_server import FakeFhirServer
 
 CLOCK_FILE = "INTEROP_CLOCK_FILE"
 FHIR_OF_THE_RECORDINGS = "INTEROP_FHIR_OF_THE_RECORDINGS"
 
 
-def create() -> Buffered:
+def create() -> Door:
     """What the server process runs. The application is imported only there: metrics need their folder first."""
     from cds_service.app import create_app
     from cds_service.event_log.events import configure
-    from cds_service.server.body_buffering import Buffered
+    from cds_service.server.door import Door
+    from cds_service.server.request_body import BodyLimits
 
     configure()
     settings = read_settings(os.environ)
     transport = _recorded_fhir_server() if FHIR_OF_THE_RECORDINGS in os.environ else None
     app = create_app(settings, clock=_clock(Path(os.environ[CLOCK_FILE])), fhir_transport=transport)
-    return Buffered(app, settings.threads, settings.max_body_bytes)
+    services = app.extensions["cds_services"]
+    return Door(app, services, threads=settings.threads, limits=BodyLimits(settings.max_body_bytes))
 
 
 def _clock(file: Path) -> Callable[[], datetime]:

@@ -25,15 +25,9 @@ def run(code: str, folder: Path) -> str:
     [
         pytest.param("import cds_service.cli.main", "fhir", id="the command line loads no FHIR model"),
         pytest.param("import cds_service.cli.main", "flask", id="the command line loads no web framework"),
-        pytest.param(
-            "import cds_service.server.body_buffering", "fhir", id="importing the application loads no FHIR model"
-        ),
-        pytest.param(
-            "import cds_service.server.body_buffering", "psycopg", id="importing the application loads no PostgreSQL"
-        ),
-        pytest.param(
-            "import cds_service.server.body_buffering", "alembic", id="importing the application loads no migrations"
-        ),
+        pytest.param("import cds_service.server.door", "fhir", id="importing the application loads no FHIR model"),
+        pytest.param("import cds_service.server.door", "psycopg", id="importing the application loads no PostgreSQL"),
+        pytest.param("import cds_service.server.door", "alembic", id="importing the application loads no migrations"),
         pytest.param(
             "from cds_service.app import create_app; from cds_service.settings.settings import Settings; "
             "create_app(Settings())",

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import select
 import socket
-import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from http.client import HTTPResponse
 from pathlib import Path
@@ -15,7 +13,6 @@ from typing import Any
 
 import pytest
 
-from cds_service.server.body_buffering import Buffered
 from tests.charts import SERVICE, hook_call
 from tests.server_process import COMMAND, ServerProcess, environment, free_port, listens
 
@@ -213,114 +210,3 @@ def test_a_server_that_is_told_to_stop_does_not_wait_for_slow_clients(tmp_path: 
         assert one.process
         one.process.terminate()
         assert one.wait() == 0
-
-
-SCOPE = {
-    "method": "POST",
-    "raw_path": b"/a%20b/%C3%A9",
-    "query_string": b"c=d",
-    "http_version": "1.1",
-    "scheme": "http",
-    "headers": [(b"content-length", b"2")],
-}
-
-
-async def ask(application: Buffered, **scope: Any) -> list[dict[str, Any]]:
-    """What the application sends to a request with a body of two bytes."""
-    sent: list[dict[str, Any]] = []
-
-    async def receive() -> dict[str, Any]:
-        return {"type": "http.request", "body": b"{}", "more_body": False}
-
-    async def send(message: dict[str, Any]) -> None:
-        sent.append(message)
-
-    await application(SCOPE | scope, receive, send)
-    return sent
-
-
-def test_calls_that_find_all_threads_busy_wait_and_too_many_of_them_are_refused() -> None:
-    """Two threads and 64 places to wait: of 70 calls at once, four are told to come again."""
-    may_go_on = threading.Event()
-
-    def application(environ: Any, start_response: Any) -> Iterable[bytes]:
-        may_go_on.wait(PATIENCE)
-        start_response("200 OK", [])
-        return [environ["wsgi.input"].read()]
-
-    async def ask_all() -> list[list[dict[str, Any]]]:
-        buffered = Buffered(application, 2, MOST_BYTES)
-        calls = [asyncio.create_task(ask(buffered)) for _ in range(70)]
-        while sum(call.done() for call in calls) < 4:
-            await asyncio.sleep(0.01)
-        may_go_on.set()
-        return await asyncio.gather(*calls)
-
-    answers = asyncio.run(ask_all())
-    assert sorted(start["status"] for start, _ in answers) == [200] * 66 + [503] * 4
-    refused = next(start for start, _ in answers if start["status"] == 503)
-    assert dict(refused["headers"])[b"retry-after"] == b"2"
-
-
-@pytest.mark.parametrize("path", [b"/health/live", b"/health/ready", b"/metrics"])
-def test_probes_are_answered_while_calls_hold_every_thread_and_every_place(path: bytes) -> None:
-    """Whoever restarts what answers no probe would make a busy hour worse."""
-    may_go_on = threading.Event()
-
-    def application(environ: Any, start_response: Any) -> Iterable[bytes]:
-        if environ["PATH_INFO"].encode() != path:
-            may_go_on.wait(PATIENCE)
-        start_response("200 OK", [])
-        return [b""]
-
-    async def ask_all() -> list[list[dict[str, Any]]]:
-        buffered = Buffered(application, 2, MOST_BYTES)
-        calls = [asyncio.create_task(ask(buffered)) for _ in range(70)]
-        while sum(call.done() for call in calls) < 4:
-            await asyncio.sleep(0.01)
-        in_progress.append(buffered.in_progress())
-        probe = await asyncio.wait_for(ask(buffered, method="GET", raw_path=path), PATIENCE)
-        may_go_on.set()
-        await asyncio.gather(*calls)
-        in_progress.append(buffered.in_progress())
-        return [probe]
-
-    in_progress: list[int] = []
-    ((start, _),) = asyncio.run(ask_all())
-    assert start["status"] == 200
-    assert in_progress == [66, 0]
-
-
-def test_the_application_finds_the_request_as_pep_3333_has_it() -> None:
-    """Repeated headers are joined, so that two tokens are never taken for one; names that only look alike are gone."""
-    seen: dict[str, Any] = {}
-
-    def application(environ: Any, start_response: Any) -> Iterable[bytes]:
-        seen.update(environ)
-        start_response("201 Created", [("X-One", "1")])
-        return [b"a", b"b"]
-
-    headers = [(b"transfer-encoding", b"chunked"), (b"content-type", b"text/plain"), (b"x_forwarded_for", b"liar")]
-    headers += [(b"authorization", b"Bearer a"), (b"authorization", b"Bearer b"), (b"x-name", b"\xe9")]
-    start, body = asyncio.run(ask(Buffered(application, 1, MOST_BYTES), headers=headers))
-    assert (start["status"], start["headers"], body["body"]) == (201, [(b"x-one", b"1")], b"ab")
-    assert {name: seen[name] for name in ("PATH_INFO", "QUERY_STRING", "CONTENT_LENGTH", "CONTENT_TYPE")} == {
-        "PATH_INFO": "/a b/Ã©",
-        "QUERY_STRING": "c=d",
-        "CONTENT_LENGTH": "2",
-        "CONTENT_TYPE": "text/plain",
-    }
-    assert {name: text for name, text in seen.items() if name.startswith("HTTP_")} == {
-        "HTTP_AUTHORIZATION": "Bearer a,Bearer b",
-        "HTTP_X_NAME": "é",
-    }
-
-
-def test_a_fault_below_the_application_is_a_500_without_its_message(capsys: pytest.CaptureFixture[str]) -> None:
-    def application(environ: Any, start_response: Any) -> Iterable[bytes]:
-        raise RuntimeError("Jane Doe")
-
-    start, body = asyncio.run(ask(Buffered(application, 1, MOST_BYTES)))
-    assert (start["status"], json.loads(body["body"])["issue"][0]["code"]) == (500, "exception")
-    said = capsys.readouterr()
-    assert "Jane" not in said.out + said.err + str(body)

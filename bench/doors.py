@@ -1,0 +1,85 @@
+"""The two doors to a hook call under the same server, beside each other: the server's own, and Flask's (ADR 20)."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Sequence
+from statistics import quantiles
+
+from bench.bodies import CARDS, SILENT, lumbar_puncture_order, unrelated_order
+from bench.client import Request, answers
+from bench.figures import Aim, ratios, spread
+from bench.load import NOTE, Slice, running_clients
+from bench.report import print_table
+from bench.server import READY, SERVICE, Command, our_command, running, settle
+
+_BODIES = {
+    "unrelated order, empty chart": (unrelated_order(0), SILENT),
+    "unrelated order, 49 kB": (unrelated_order(50), SILENT),
+    "unrelated order, 1 MB": (unrelated_order(1_030), SILENT),
+    "LP order, 50 Conditions": (lumbar_puncture_order(50), CARDS),
+    "LP order, 1,000 Conditions": (lumbar_puncture_order(1_000), CARDS),
+}
+_LIMIT = 1.0
+
+
+def flask_door_command() -> Command:
+    """The same server, without its own door."""
+    return lambda _: [sys.executable, "-m", "bench.flask_door_server"]
+
+
+def measure(rounds: int, seconds: float) -> tuple[list[Aim], int]:
+    """Load both, ask both one call after the other, and print; the aim, and how many answers were wrong."""
+    requests = {name: Request.post(SERVICE, *body) for name, body in _BODIES.items()}
+    with (
+        running(our_command(), READY) as own,
+        running(flask_door_command(), READY) as flask,
+        running_clients() as clients,
+    ):
+        targets = {}
+        for door, server in (("own", own), ("flask", flask)):
+            settle(server)
+            targets |= {f"{name}, {door}": (server, request) for name, request in requests.items()}
+        found = clients.rounds(targets, rounds, seconds)
+        single: dict[str, list[float]] = {name: [] for name in targets}
+        for _ in range(rounds):
+            for name, (server, request) in targets.items():
+                until = time.monotonic() + min(seconds / rounds, 1.0)
+                single[name] += answers(server.port, request, until)
+    rows = []
+    for name in requests:
+        ours, theirs = found[f"{name}, own"], found[f"{name}, flask"]
+        rows.append([name, *_load(ours, theirs), _single(single[f"{name}, own"]), _single(single[f"{name}, flask"])])
+    notes = [
+        f"1 worker; {NOTE}; {seconds:g} s for each kind of call and door, in {rounds} slices in turn",
+        "ratio: processor time of the own door over Flask's; single: one call after the other on one connection",
+    ]
+    head = ["", "calls/s, own", "calls/s, Flask", "processor ms, own", "processor ms, Flask", "ratio"]
+    head += ["single p50 / p95 / p99 ms, own", "single, Flask"]
+    print_table("Both doors: the server's own and Flask's, under the same server", notes, head, rows)
+    worst = max(
+        sorted(ratios(_processor(found[f"{name}, own"]), _processor(found[f"{name}, flask"])))[rounds // 2]
+        for name in requests
+    )
+    aims = [Aim("processor time at the own door over Flask's, the worst kind of call", _LIMIT, worst)]
+    return aims, sum(one.errors for slices in found.values() for one in slices)
+
+
+def _load(ours: list[Slice], theirs: list[Slice]) -> list[str]:
+    return [
+        spread([one.per_second for one in ours], 0),
+        spread([one.per_second for one in theirs], 0),
+        spread(_processor(ours), 2),
+        spread(_processor(theirs), 2),
+        spread(ratios(_processor(ours), _processor(theirs)), 2),
+    ]
+
+
+def _processor(slices: list[Slice]) -> list[float]:
+    return [one.server_ms for one in slices]
+
+
+def _single(latencies_s: Sequence[float]) -> str:
+    points = quantiles([one * 1000 for one in latencies_s], n=100, method="inclusive")
+    return " / ".join(f"{points[at]:.2f}" for at in (49, 94, 98))
