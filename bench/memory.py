@@ -41,7 +41,7 @@ def memory_of_server(pid: int) -> list[Memory]:
 
 def processor_seconds(pid: int) -> float:
     """What a process and all that it started took of the processors so far."""
-    return sum(_seconds(one) for one in process_tree(pid))
+    return sum(seconds_of(one) for one in process_tree(pid))
 
 
 def _descendants(pid: int) -> Iterator[int]:
@@ -52,6 +52,7 @@ def _descendants(pid: int) -> Iterator[int]:
             yield from _descendants(child)
 
 
-def _seconds(pid: int) -> float:
+def seconds_of(pid: int) -> float:
+    """What one process took of the processors so far."""
     fields = (_PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / _TICKS  # utime and stime, the 14th and 15th of proc(5)
