@@ -33,7 +33,7 @@ def keys() -> None:
     help="The folder of the clients file.  [default: the current folder]",
 )
 def new(client: str, algorithm: Algorithm, issuer: str | None, folder: Path) -> None:
-    """Make a key pair for a client, and print its entry for the clients file.
+    """Make a client's key pair; print its clients file entry.
 
     \b
     DIR/private/NAME.pem   the private key, for the client alone (readable by you alone)
