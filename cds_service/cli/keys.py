@@ -76,6 +76,7 @@ def client_entry(client: str, issuer: str | None, files: KeyFiles) -> str:
             f"jwks_file = {toml(files.public.name)}",
             '# tenants = ["north"]  # tokens must have one of these; without this line any tenant, or none',
             '# fhir_servers = ["https://ehr.example.org/fhir/R4"]  # that may be read; without this line prefetch only',
+            '# mode = "silent"  # cards are decided and recorded, and not shown; without this line "visible"',
             "",
         )
     )

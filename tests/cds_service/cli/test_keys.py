@@ -104,6 +104,7 @@ def test_what_is_optional_in_the_entry_is_valid_once_it_is_not_a_comment(tmp_pat
     (client,) = load_registry(tmp_path / "clients.toml", production=True, fetch=never_fetch).clients
     assert client.tenants
     assert client.fhir_servers
+    assert client.mode == "silent"
 
 
 def test_without_an_issuer_the_service_does_not_start_with_the_entry(tmp_path: Path) -> None:
