@@ -27,7 +27,7 @@ from cds_service.sandbox.page.chart_timeline import read_timeline
 from cds_service.sandbox.page.ehr import Ehr, describe, prefetch_modes
 from cds_service.sandbox.page.loopback import LoopbackReader, NotReadable, loopback_base
 from cds_service.sandbox.page.order_choices import PRIORITIES, order_choices
-from cds_service.sandbox.page.page_state import Offer, read_state
+from cds_service.sandbox.page.page_state import Offer, PageState, read_state
 from cds_service.sandbox.page.page_token import PageKey
 from cds_service.sandbox.page.timeline_drawing import NARROW, WIDE, draw
 from cds_service.settings.settings import Settings, is_loopback
@@ -80,6 +80,7 @@ class Sandbox:
         blueprint.before_request(self._refuse_strangers)
         blueprint.register_error_handler(NotReadable, _not_readable)
         blueprint.add_url_rule("/", "page", self.page)
+        blueprint.add_url_rule("/sandbox/ehr-view/<patient>", "ehr_view", self.ehr_view)
         blueprint.add_url_rule("/sandbox/patients", "patients", self.patients)
         blueprint.add_url_rule("/sandbox/chart", "chart", self.chart)
         blueprint.add_url_rule("/sandbox/prefetch", "prefetch", self.prefetch, methods=["POST"])
@@ -104,42 +105,72 @@ class Sandbox:
         host = urlsplit(f"//{request.host}").hostname or ""
         if not is_loopback(host) and host != urlsplit(self._settings.base_url).hostname:
             abort(404)
-        is_open = request.endpoint == "sandbox.page" or request.blueprint != "sandbox"
+        is_open = request.endpoint in ("sandbox.page", "sandbox.ehr_view") or request.blueprint != "sandbox"
         if not is_open and request.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin"):
             abort(404)
 
     def page(self) -> Response:
         """The page, in the state of its address; the timeline of a patient of the embedded server is drawn already."""
-        required, can_sign = self._settings.tokens_required, self._key is not None
-        topic = self._topic()
+        topic, state = self._topic(), self._state(request.args)
         offer = self._offers[topic.service.id]
-        story = self._stories.find(request.args.get("patient", "")) or self._stories.patients[0]
-        state = read_state(request.args, story, offer, must_sign=required, can_sign=can_sign)
-        patient, chart = (None, "") if state.base else self._chart(self._base_of(story), story.id)
+        story = None if state.base else self._stories.find(state.patient)
+        patient, chart = self._chart(self._base_of(story), story.id) if story else (None, "")
         html = render_template(
             "sandbox.html",
             state=state,
             stories=self._stories.patients,
-            story=None if state.base else story,
+            story=story,
             patient=patient,
             chart=Markup(chart),  # noqa: S704 - of our own template, which escapes
-            service=topic.service,
             services=[topic.service for topic in self._topics.values()],
             offer=offer,
             hook_call=self._stories.hook_call,
             has_stories=topic.service.id == self._stories.service,
-            base_url=self._settings.base_url,
-            fhir_root=self._fhir_root,
             priorities=PRIORITIES,
-            practitioner=f"Practitioner/{PRACTITIONER_ID}",
-            access_token=ACCESS_TOKEN,
-            can_sign=can_sign,
-            tokens_required=required,
+            can_sign=self._key is not None,
             one_call_at_a_time=self._settings.threads * self._settings.workers == 1,
             pages={name: texts["en"].head["title"] for name, texts in topic.patient_pages.items()},
             budget_ms=self._settings.fhir_budget_ms,
+            **self._what_calls_need(topic),
         )
         return Response(html, mimetype="text/html", headers={"Content-Security-Policy": _POLICY})
+
+    def ehr_view(self, patient: str) -> Response:
+        """The cards of a story as the reference client shows them; the rest of the state stands in the query."""
+        topic, state = self._topic(), self._state({**request.args, "patient": patient, "base": ""})
+        story = self._stories.find(state.patient)
+        choices = self._offers[topic.service.id].choices
+        html = render_template(
+            "ehr_view.html",
+            state=state,
+            story=story,
+            stories=self._stories.patients,
+            form=state.as_form()
+            | {
+                "fhirVersion": story.fhir_version if story else "R4",
+                "orderCode": choices.order_code(state.order),
+                "reasonCode": choices.reason_code(state.reason),
+            },
+            **self._what_calls_need(topic),
+        )
+        status = 404 if story is None else 200
+        return Response(html, status, mimetype="text/html", headers={"Content-Security-Policy": _POLICY})
+
+    def _state(self, query: Mapping[str, str]) -> PageState:
+        required, can_sign = self._settings.tokens_required, self._key is not None
+        offer = self._offers[self._topic().service.id]
+        return read_state(query, self._stories.patients, offer, [*self._topics], must_sign=required, can_sign=can_sign)
+
+    def _what_calls_need(self, topic: Topic) -> dict[str, Any]:
+        """What a template must know for the script of its page to send calls."""
+        return {
+            "service": topic.service,
+            "base_url": self._settings.base_url,
+            "fhir_root": self._fhir_root,
+            "practitioner": f"Practitioner/{PRACTITIONER_ID}",
+            "access_token": ACCESS_TOKEN,
+            "tokens_required": self._settings.tokens_required,
+        }
 
     def patients(self) -> Response:
         """The first patients of a loopback FHIR server."""

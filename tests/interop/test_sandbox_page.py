@@ -23,6 +23,15 @@ Look = Callable[..., AbstractContextManager[WatchedPage]]
 STORIES = load_stories().patients
 REFUSED = r"status of 412"  # the browser's own line about an answer that is no success
 LONGEST_MS = 60_000
+COVERED = """() => [...document.querySelectorAll('a, button, select, input, summary')]
+    .filter((one) => one.checkVisibility() && !one.closest('.skip'))
+    .filter((one) => {
+        one.scrollIntoView({block: 'nearest', behavior: 'instant'});
+        const {x, y, width, height} = one.getBoundingClientRect();
+        const top = document.elementFromPoint(x + width / 2, y + height / 2);
+        return !(top && (one === top || one.contains(top) || top.contains(one)));
+    })
+    .map((one) => one.id || one.textContent)"""  # what cannot be clicked in its middle, once it is scrolled to
 
 
 def cards(page: Page) -> list[str | None]:
@@ -90,6 +99,10 @@ def test_suggestion_that_is_taken_is_in_the_draft_and_its_feedback_is_stored(
         assert feedback_on(page_service, page, "pain-after-puncture") == [("accepted", None, suggestion)]
         page.locator("#tab-feedback").click()
         watched.picture("suggestion-taken")
+        page.get_by_role("button", name="Undo").click()
+        expect(page.locator("#drafts > li")).to_have_count(before)
+        expect(button).to_be_focused()
+        expect(button).to_be_enabled()
 
 
 def test_card_that_is_dismissed_with_a_reason_is_folded_and_its_feedback_is_stored(
@@ -108,6 +121,9 @@ def test_card_that_is_dismissed_with_a_reason_is_folded_and_its_feedback_is_stor
         ((outcome, reason, _),) = feedback_on(page_service, page, "confounders")
         assert (outcome, bool(reason)) == ("overridden", True)
         watched.picture("card-dismissed")
+        card.get_by_role("button", name="Undo").click()
+        expect(card.locator("details.detail")).to_be_visible()
+        expect(card.locator("details.dismissal > summary")).to_be_focused()
 
 
 # What the FHIR server does, what is ordered, the cards, and words that stand on the page.
@@ -225,6 +241,8 @@ def test_page_on_a_phone(dark: bool, look: Look, page_service: PageService) -> N
     with look(size=PHONE, dark=dark) as watched:
         page = watched.open(page_service.address)
         assert not watched.is_wider_than_its_window()
+        expect(page.locator("#cards article.card h4").first).to_be_in_viewport()  # answered, without a touch
+        page.locator("#choose-patient > summary").click()
         choose(page, "lab-lp5mo")
         fire(page)
         expect(page.locator("#cards article.card").first).to_be_in_viewport()
@@ -232,6 +250,43 @@ def test_page_on_a_phone(dark: bool, look: Look, page_service: PageService) -> N
         watched.unfold()
         assert not watched.is_wider_than_its_window()
         watched.picture(f"phone-{'dark' if dark else 'light'}")
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("width", [1400, 900, 400])
+def test_the_page_opens_answered_and_covers_nothing(
+    width: int, dark: bool, look: Look, page_service: PageService
+) -> None:
+    with look(size=(width, 900), dark=dark) as watched:
+        page = watched.open(page_service.address)
+        rest(page)
+        assert cards(page) == STORIES[0].expected
+        expect(page.locator("#cards article.card h4").first).to_be_in_viewport()
+        assert not watched.is_wider_than_its_window()
+        assert page.evaluate(COVERED) == []
+        watched.picture(f"opens-answered-{width}-{'dark' if dark else 'light'}", full_page=False)
+
+
+def test_a_patient_who_is_not_there_is_said_and_can_be_left(look: Look, page_service: PageService) -> None:
+    with look() as watched:
+        page = watched.open(f"{page_service.address}/?patient=lab-stenosi&fire=order-sign")
+        expect(page.get_by_role("alert")).to_contain_text("There is no patient “lab-stenosi” here")
+        page.locator("#fire-order-sign").click()
+        expect(page.locator("#status")).to_have_text("Choose a patient first.")
+        watched.picture("unknown-patient")
+        choose(page, "lab-stenosis")
+        fire(page)
+        assert cards(page) == STORIES[0].expected
+
+
+def test_the_link_to_the_reference_client_shows_the_order_of_the_page(look: Look, page_service: PageService) -> None:
+    with look() as watched:
+        page = watched.open(f"{page_service.address}/?patient=lab-redflag&order=lp-cpt&fire=order-sign")
+        rest(page)
+        shown = cards(page)
+        page.get_by_role("link", name="See it as the EHR shows it").click()
+        expect(page.locator("#cards > article")).to_have_count(len(shown))
+        assert [one.get_attribute("data-card") for one in page.locator("#cards > article").all()] == shown
 
 
 def test_another_fhir_server_can_be_entered(look: Look, page_service: PageService, medplum: str) -> None:

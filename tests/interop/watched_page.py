@@ -34,12 +34,12 @@ def start(playwright: Playwright, program: str) -> Browser:
 
 
 class WatchedPage:
-    """A page of its own, in a browser profile of its own. `faults`: what went wrong in it."""
+    """A page of its own, in a browser profile of its own. `faults`: what went wrong in it. `folder`: of pictures."""
 
     def __init__(self, page: Page, folder: Path, expected: str | None) -> None:
         self.page = page
         self.faults: list[str] = []
-        self._folder = folder
+        self.folder = folder
         self._expected = re.compile(expected) if expected else None
         page.on("console", self._console)
         page.on("pageerror", lambda error: self.faults.append(f"uncaught: {error}"))
@@ -57,7 +57,7 @@ class WatchedPage:
         if full_page:
             height = self.page.evaluate("document.documentElement.scrollHeight")
             self.page.set_viewport_size({"width": size["width"], "height": height})
-        self.page.screenshot(path=self._folder / f"{name}.png", full_page=full_page)
+        self.page.screenshot(path=self.folder / f"{name}.png", full_page=full_page)
         self.page.set_viewport_size(size)
 
     def unfold(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from cards.order_catalogue import Choice, OrderCatalogue, coded
+from cards.order_catalogue import Choice, CodeableConceptJson, OrderCatalogue, coded
 
 # the display of the CPT code is in our own words
 _UNRELATED = (
@@ -33,6 +33,14 @@ class OrderChoices:
     def reason_keys(self) -> tuple[str, ...]:
         """The keys of all reasons."""
         return tuple(choice.key for choice in self.reasons)
+
+    def order_code(self, key: str) -> CodeableConceptJson | None:
+        """The code of an order; None for what somebody types."""
+        return next(choice.code for group in self.orders.values() for choice in group if choice.key == key)
+
+    def reason_code(self, key: str) -> CodeableConceptJson | None:
+        """The code of a reason; None for none, and for what somebody types."""
+        return next(choice.code for choice in self.reasons if choice.key == key)
 
 
 def order_choices(catalogue: OrderCatalogue) -> OrderChoices:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
 
 from cds_service.sandbox.fhir_server.stories import Story
 from cds_service.sandbox.page.order_choices import PRIORITIES, OrderChoices
@@ -13,8 +14,25 @@ _LONGEST = 300  # characters of what somebody typed
 
 
 @dataclass(frozen=True)
+class UnknownValue:
+    """A value in the address that the page does not have, by the name of its parameter. `nearest`: may be meant."""
+
+    name: str
+    value: str
+    known: Sequence[str]
+
+    @property
+    def nearest(self) -> str | None:
+        return next(iter(get_close_matches(self.value, self.known, n=1)), None)
+
+
+@dataclass(frozen=True)
 class PageState:
-    """One state of the form. What the address does not say, or says wrongly, is as the patient's story begins."""
+    """One state of the form. What the address does not say, or says wrongly, is as the patient's story begins.
+
+    `patient` is empty, and nothing is fired, where the address names a patient who is not there. `unknown`: everything
+    that it says wrongly; nothing is fired then, either.
+    """
 
     base: str
     patient: str
@@ -30,6 +48,24 @@ class PageState:
     server: str
     sign: bool
     fire: bool
+    unknown: tuple[UnknownValue, ...] = ()
+
+    def as_form(self) -> dict[str, str]:
+        """The state as the script of the page reads it from the form."""
+        return {
+            "base": self.base,
+            "patient": self.patient,
+            "order": self.order,
+            "order-system": self.order_system,
+            "order-code": self.order_code,
+            "order-text": self.order_text,
+            "priority": self.priority,
+            "reason": self.reason,
+            "reason-text": self.reason_text,
+            "prefetch": self.prefetch,
+            "server": self.server,
+            "sign": "yes" if self.sign else "no",
+        }
 
 
 @dataclass(frozen=True)
@@ -40,30 +76,47 @@ class Offer:
     hooks: tuple[str, ...]
     prefetch_modes: Mapping[str, str]  # with what the page says of each
 
-    def order_of(self, story: Story) -> str:
+    def order_of(self, story: Story | None) -> str:
         """The order that a story begins with; the first one where it is of another service."""
         keys = self.choices.order_keys
-        return story.order if story.order in keys else keys[0]
+        return story.order if story and story.order in keys else keys[0]
 
-    def hook_of(self, story: Story) -> str:
+    def hook_of(self, story: Story | None) -> str:
         """The hook that a story begins with."""
-        return story.hook if story.hook in self.hooks else self.hooks[0]
+        return story.hook if story and story.hook in self.hooks else self.hooks[0]
 
 
-def read_state(query: Mapping[str, str], story: Story, offer: Offer, *, must_sign: bool, can_sign: bool) -> PageState:
-    """The state in a query string. `story`: of the patient that it names, or the first one."""
-
-    def one_of(name: str, choices: tuple[str, ...], default: str) -> str:
-        return query.get(name, "") if query.get(name, "") in choices else default
+def read_state(
+    query: Mapping[str, str],
+    stories: Sequence[Story],
+    offer: Offer,
+    services: Sequence[str],
+    *,
+    must_sign: bool,
+    can_sign: bool,
+) -> PageState:
+    """The state in a query string; an empty one is the first story, answered."""
+    unknown: list[UnknownValue] = []
 
     def words(name: str) -> str:
         return "".join(char for char in query.get(name, "")[:_LONGEST] if char.isprintable())
 
+    def one_of(name: str, choices: Sequence[str], default: str) -> str:
+        value = words(name)
+        if value and value not in choices:
+            unknown.append(UnknownValue(name, value, choices))
+        return value if value in choices else default
+
     base = words("base")
-    fire = one_of("fire", offer.hooks, "")
-    return PageState(
+    one_of("service", services, "")
+    patient = words("patient") if base else one_of("patient", [story.id for story in stories], "")
+    is_new = not any(value for name, value in query.items() if name != "service")
+    named = words("patient") and not base
+    story = next((story for story in stories if story.id == patient), None if named or base else stories[0])
+    fire = one_of("fire", offer.hooks, offer.hook_of(story) if is_new else "")
+    state = PageState(
         base=base,
-        patient=words("patient") if base else story.id,
+        patient=patient if base or story is None else story.id,
         order=one_of("order", offer.choices.order_keys, offer.order_of(story)),
         order_system=words("order-system"),
         order_code=words("order-code"),
@@ -74,6 +127,7 @@ def read_state(query: Mapping[str, str], story: Story, offer: Offer, *, must_sig
         hook=fire or one_of("hook", offer.hooks, offer.hook_of(story)),
         prefetch=one_of("prefetch", (*offer.prefetch_modes,), "complete"),
         server=one_of("server", SERVERS, SERVERS[0]),
-        sign=can_sign and one_of("sign", ("yes", "no"), "yes" if must_sign else "no") == "yes",
+        sign=one_of("sign", ("yes", "no"), "yes" if must_sign else "no") == "yes" and can_sign,
         fire=bool(fire),
     )
+    return replace(state, fire=state.fire and not unknown, unknown=tuple(unknown))

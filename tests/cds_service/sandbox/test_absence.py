@@ -32,6 +32,7 @@ def production(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FlaskClient
     [
         "/",
         "/sandbox",
+        "/sandbox/ehr-view/lab-stenosis",
         *(f"/sandbox/{base.name}/metadata" for base in bases()),
         *(
             f"/sandbox/{name}"

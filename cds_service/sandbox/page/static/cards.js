@@ -8,9 +8,10 @@ const SHAPES = {
   info: "M12 2a10 10 0 1 1 0 20 10 10 0 0 1 0-20zM12 11v6M12 7v.5",
 };
 
-/** Show cards; `html`: their rendered details. `act(kind, card, ...)` is called for every suggestion and dismissal. */
-export function showCards(container, cards, html, act) {
-  container.replaceChildren(...cards.map((card, index) => cardElement(card, html[index], act)));
+/** Show cards; `html`: their rendered details. `act(kind, card, ...)` is called for every suggestion and dismissal,
+ *  `undo(kind, suggestion)` where one is taken back. */
+export function showCards(container, cards, html, act, undo) {
+  container.replaceChildren(...cards.map((card, index) => cardElement(card, html[index], act, undo)));
 }
 
 /** What an EHR shows where no card came: nothing; `words` say so to whoever looks behind it. */
@@ -32,7 +33,7 @@ export function countCards(cards) {
   return `${cards.length} ${cards.length === 1 ? "card" : "cards"}: ${counts.map(([count, words]) => `${count} ${words}`).join(", ")}.`;
 }
 
-function cardElement(card, html, act) {
+function cardElement(card, html, act, undo) {
   const name = card.extension ? Object.values(card.extension)[0]?.card : undefined;
   const article = make("article", { className: `card ${card.indicator}` });
   const title = make("h4", { id: `card-${card.uuid}`, textContent: card.summary });
@@ -41,12 +42,12 @@ function cardElement(card, html, act) {
   article.dataset.uuid = card.uuid ?? "";
   article.append(urgency(card), title);
   if (card.detail) article.append(detail(html));
-  if (card.suggestions) article.append(suggestions(card, act));
+  if (card.suggestions) article.append(suggestions(card, act, undo));
   if (card.links) article.append(links(card));
   article.append(source(card));
   const provenance = why(card);
   if (provenance) article.append(provenance);
-  if (card.uuid) article.append(dismissal(card, article, act));
+  if (card.uuid) article.append(dismissal(card, article, act, undo));
   return article;
 }
 
@@ -77,7 +78,7 @@ function detail(html) {
   return more;
 }
 
-function suggestions(card, act) {
+function suggestions(card, act, undo) {
   const group = make("div", { className: "suggestions" });
   group.setAttribute("role", "group");
   group.setAttribute(
@@ -94,6 +95,15 @@ function suggestions(card, act) {
       for (const each of all) each.disabled = true;
       button.classList.add("taken");
       button.textContent = `✓ ${one.label}`;
+      const back = undoButton(`Undo: ${one.label}`, () => {
+        for (const each of all) each.disabled = false;
+        button.classList.remove("taken");
+        button.textContent = one.label;
+        back.remove();
+        button.focus();
+        undo("accept", one);
+      });
+      button.after(back);
       act("accept", card, one);
     });
     group.append(button);
@@ -152,7 +162,7 @@ function why(card) {
   return more;
 }
 
-function dismissal(card, article, act) {
+function dismissal(card, article, act, undo) {
   const more = make("details", { className: "dismissal" });
   const form = make("form");
   const reasons = card.overrideReasons ?? [];
@@ -187,12 +197,27 @@ function dismissal(card, article, act) {
       textContent: `Dismissed${reason ? `: ${reason.display}` : ""}`,
       tabIndex: -1,
     });
-    more.replaceWith(words);
+    const back = undoButton("Undo the dismissal", () => {
+      article.classList.remove("dismissed");
+      words.replaceWith(more);
+      back.remove();
+      more.open = false;
+      more.querySelector("summary").focus();
+      undo("dismiss");
+    });
+    more.replaceWith(words, back);
     words.focus();
     act("dismiss", card, reason, comment.value.trim());
   });
   more.append(make("summary", { textContent: "Dismiss" }), form);
   return more;
+}
+
+function undoButton(label, act) {
+  const button = make("button", { type: "button", className: "link undo", textContent: "Undo" });
+  button.setAttribute("aria-label", label);
+  button.addEventListener("click", act);
+  return button;
 }
 
 function make(tag, properties = {}) {

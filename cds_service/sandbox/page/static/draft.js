@@ -3,10 +3,9 @@
 const ORDER_ID = "order-1";
 const page = document.body.dataset;
 
-/** The order that the form describes, in the FHIR version of the chart. */
+/** The order that a state of the form describes, in the FHIR version of the chart. */
 export function composeOrder(state) {
-  const option = document.getElementById("order").selectedOptions[0];
-  const concept = state.order === "other" ? typedConcept(state) : JSON.parse(option.dataset.code);
+  const concept = state.order === "other" ? typedConcept(state) : state.orderCode;
   const reasons = reasonOf(state);
   const patient = { reference: `Patient/${state.patient}` };
   const order = {
@@ -105,8 +104,7 @@ function typedConcept(state) {
 
 function reasonOf(state) {
   if (state.reason === "other") return state["reason-text"] ? [{ text: state["reason-text"] }] : undefined;
-  const code = JSON.parse(document.getElementById("reason").selectedOptions[0].dataset.code);
-  return code ? [code] : undefined;
+  return state.reasonCode ? [state.reasonCode] : undefined;
 }
 
 function tidy(object) {

@@ -1,7 +1,8 @@
 // The sandbox page: a patient, an order, a hook, and what came of it. The calls go to the service's real endpoints.
 
 import { countCards, showCards, showNone } from "./cards.js";
-import { applySuggestion, bundleOf, composeOrder, referenceTo, showDrafts } from "./draft.js";
+import { applySuggestion, composeOrder, referenceTo, showDrafts } from "./draft.js";
+import { requestOf } from "./hook_request.js";
 import { fhirBases, isOtherServer, readForm, writeAddress } from "./state.js";
 import { explain } from "./why.js";
 import { SERVICE, addExchange, ask, send, showAnswer, showRequest, wireTabs } from "./wire.js";
@@ -10,12 +11,14 @@ const byId = (id) => document.getElementById(id);
 const page = document.body.dataset;
 
 let drafts = [];
+let taken = []; // suggestions, each with the drafts as they were before it
 let fired = "";
 let call = 0; // the latest call wins: answers to earlier ones are dropped
 
 function compose() {
   const state = readForm();
   drafts = state.patient ? [composeOrder(state)] : [];
+  taken = [];
   byId("order-other").hidden = state.order !== "other";
   byId("reason-other").hidden = state.reason !== "other";
   refreshDrafts();
@@ -23,7 +26,9 @@ function compose() {
 
 function refreshDrafts() {
   showDrafts(byId("drafts"), drafts, (gone) => {
-    drafts = drafts.filter((one) => one !== gone);
+    const without = (list) => list.filter((one) => referenceTo(one) !== referenceTo(gone));
+    drafts = without(drafts);
+    taken = taken.map((one) => ({ ...one, before: without(one.before) }));
     refreshDrafts();
     say(`${referenceTo(gone)} is no longer in the draft.`);
   });
@@ -40,11 +45,20 @@ function say(words) {
 /** What was answered belongs to a form that has changed: say so, and keep it readable. */
 function outdate() {
   fired = "";
-  writeAddress(readForm());
+  showAddress(readForm());
   if (!byId("empty")) {
     byId("cards").classList.add("outdated");
     say("The form has changed since: sign or select again.");
   }
+}
+
+/** The state in the address, and in the link to the same cards as the reference client shows them. */
+function showAddress(state, hook) {
+  const query = writeAddress(state, hook);
+  const link = byId("ehr-view");
+  link.hidden = Boolean(state.base) || !state.patient;
+  query.delete("patient");
+  link.href = `/sandbox/ehr-view/${encodeURIComponent(state.patient)}?${query}`;
 }
 
 async function showChart() {
@@ -54,6 +68,7 @@ async function showChart() {
   try {
     const { patient, timeline } = await ask(`chart?${SERVICE}&${query}`);
     if (readForm().patient !== state.patient) return;
+    byId("chart").hidden = false;
     byId("banner-name").textContent = patient.name;
     byId("banner-facts").textContent = [patient.gender, patient.birthDate && `born ${patient.birthDate}`, patient.id]
       .filter(Boolean)
@@ -77,12 +92,12 @@ async function fire(hook) {
   }
   const mine = ++call;
   fired = hook;
-  writeAddress(state, hook);
+  showAddress(state, hook);
   byId("cards").setAttribute("aria-busy", "true");
   byId("cards").classList.remove("outdated");
   say("Asking …");
   try {
-    const body = await requestOf(state, hook);
+    const body = await requestOf(state, hook, drafts);
     const exchange = await send("call", state.sign === "yes", body);
     if (mine !== call) return;
     showRequest(byId("panel-request"), exchange);
@@ -100,30 +115,6 @@ async function fire(hook) {
   }
 }
 
-async function requestOf(state, hook) {
-  const bases = fhirBases(state);
-  const body = { hook, hookInstance: crypto.randomUUID() };
-  if (bases.call) body.fhirServer = bases.call;
-  if (bases.call && state.server === "locked") {
-    body.fhirAuthorization = {
-      access_token: page.accessToken,
-      token_type: "Bearer",
-      expires_in: 300,
-      scope: "patient/*.read",
-      subject: "cds-service-sandbox",
-    };
-  }
-  body.context = { userId: page.user, patientId: state.patient, draftOrders: bundleOf(drafts) };
-  if (hook === "order-select") body.context.selections = [referenceTo(drafts[0])];
-  const { prefetch } = await ask(`prefetch?${SERVICE}`, {
-    base: bases.call ?? bases.plain,
-    patient: state.patient,
-    mode: state.prefetch,
-  });
-  if (Object.keys(prefetch).length) body.prefetch = prefetch;
-  return body;
-}
-
 async function showOutcome(exchange, state) {
   const cards = exchange.json?.cards;
   if (exchange.status === 200 && cards?.length) {
@@ -131,7 +122,8 @@ async function showOutcome(exchange, state) {
       "details",
       cards.map((one) => one.detail ?? ""),
     );
-    showCards(byId("cards"), cards, html, (kind, card, ...more) => feedback(kind, card, state, ...more));
+    taken = [];
+    showCards(byId("cards"), cards, html, (kind, card, ...more) => feedback(kind, card, state, ...more), undo);
     say(`${countCards(cards)} Answered in ${exchange.took.toFixed(0)} ms.`);
   } else if (exchange.status === 200) {
     showNone(byId("cards"), "No card", [
@@ -154,10 +146,30 @@ async function showOutcome(exchange, state) {
   }
 }
 
+/** Take back a suggestion: the drafts as they were before it, and then those that were taken after it. */
+function undoSuggestion(suggestion) {
+  const at = taken.findIndex((one) => one.suggestion === suggestion);
+  const [undone, ...later] = taken.splice(at);
+  drafts = undone.before;
+  for (const one of later) take(one.suggestion);
+  refreshDrafts();
+}
+
+function take(suggestion) {
+  taken.push({ suggestion, before: drafts });
+  drafts = applySuggestion(drafts, suggestion);
+}
+
+function undo(kind, suggestion) {
+  if (kind === "accept") undoSuggestion(suggestion);
+  const what = kind === "accept" ? "The draft is as it was" : "The card is back";
+  say(`${what}. The feedback that was sent stays: CDS Hooks has no way to take it back.`);
+}
+
 async function feedback(kind, card, state, chosen, comment) {
   const entry = { card: card.uuid, outcome: kind === "accept" ? "accepted" : "overridden" };
   if (kind === "accept") {
-    drafts = applySuggestion(drafts, chosen);
+    take(chosen);
     refreshDrafts();
     entry.acceptedSuggestions = [{ id: chosen.uuid }];
   } else if (chosen || comment) {
@@ -228,7 +240,7 @@ async function showDiscovery() {
 
 byId("compose-form").addEventListener("submit", (event) => {
   event.preventDefault();
-  fire(event.submitter?.value ?? document.querySelector(".fire button").value).then(() => {
+  fire(event.submitter?.value ?? document.querySelector(".fire .suggested").value).then(() => {
     const cards = byId("cards").getBoundingClientRect();
     if (cards.top > innerHeight - 120) byId("ehr").scrollIntoView(); // on a phone they are far below the form
   });
@@ -250,6 +262,8 @@ byId("base").addEventListener("keydown", (event) => {
 byId("list-patients").addEventListener("click", listPatients);
 byId("embedded-again").addEventListener("click", () => useOtherServer(false));
 
+if (matchMedia("(max-width: 52rem)").matches && byId("compose-form").dataset.isNew === "yes")
+  for (const fold of document.querySelectorAll(".fold")) fold.open = false; // the cards come first on a phone
 wireTabs(byId("tabs"));
 document.documentElement.classList.add("ready");
 if (isOtherServer()) await listPatients();

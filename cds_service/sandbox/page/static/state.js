@@ -12,8 +12,10 @@ export function readForm() {
   return {
     service: page.service,
     base: isOther ? base : "",
-    patient: isOther ? listed.value : radio.value,
-    fhirVersion: isOther ? listed.dataset.fhirVersion || "R4" : radio.dataset.fhirVersion,
+    patient: isOther ? listed.value : (radio?.value ?? ""), // none where the address named one who is not there
+    fhirVersion: isOther ? listed.dataset.fhirVersion || "R4" : (radio?.dataset.fhirVersion ?? "R4"),
+    orderCode: codeOf("order"),
+    reasonCode: codeOf("reason"),
     order: byId("order").value,
     "order-text": byId("order-text").value.trim(),
     "order-code": byId("order-code").value.trim(),
@@ -25,6 +27,10 @@ export function readForm() {
     server: byId("server").value,
     sign: byId("sign").checked ? "yes" : "no",
   };
+}
+
+function codeOf(select) {
+  return JSON.parse(byId(select).selectedOptions[0].dataset.code);
 }
 
 /** Whether the patients of another server are on the page, and not our own. */
@@ -40,7 +46,7 @@ export function fhirBases(state) {
   return { call: state.server === "none" ? null : plain + suffix, plain };
 }
 
-/** Put the state into the address, without what goes without saying; `fired` is the hook that was fired last. */
+/** Put the state into the address, without what goes without saying, and return its query; `fired`: the last hook. */
 export function writeAddress(state, fired) {
   const usual = {
     service: page.usualService,
@@ -52,11 +58,12 @@ export function writeAddress(state, fired) {
   };
   const query = new URLSearchParams();
   for (const [name, value] of Object.entries(state)) {
-    if (name === "fhirVersion" || !value || usual[name] === value) continue;
+    if (["fhirVersion", "orderCode", "reasonCode"].includes(name) || !value || usual[name] === value) continue;
     if (name.startsWith("order-") && state.order !== "other") continue;
     if (name === "reason-text" && state.reason !== "other") continue;
     query.set(name, value);
   }
   if (fired) query.set("fire", fired);
   history.replaceState(null, "", `?${query}`);
+  return query;
 }

@@ -13,6 +13,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.datastructures import MultiDict
 
+from cds_service.sandbox.fhir_server.stories import Story
 from cds_service.sandbox.page.order_choices import PRIORITIES
 from cds_service.sandbox.page.page_state import SERVERS
 from tests.cds_service.pages.test_error_page import Page
@@ -76,11 +77,83 @@ def test_the_page_shows_the_state_of_its_address(reader: FlaskClient, query: str
     checked = [a["value"] for tag, a in page.tags if tag == "input" and a.get("type") == "radio" and "checked" in a]
     assert checked == ([] if "base" in asked else [asked.get("patient", STORIES[0].id)])
     body = next(attributes for tag, attributes in page.tags if tag == "body")
-    assert body["data-fire"] == ("yes" if "fire" in asked else "no")
+    assert body["data-fire"] == ("yes" if "fire" in asked or not query else "no")
+    assert "which this page does not have" not in page.words
     suggested = [a["value"] for tag, a in page.tags if tag == "button" and "suggested" in (a.get("class") or "")]
     assert len(suggested) == 1
     assert "fire" not in asked or suggested == [asked["fire"]]
     assert ("sign" in asked) == any("checked" in a for tag, a in page.tags if a.get("id") == "sign")
+
+
+def alerts(html: str) -> str:
+    """What the page says at once."""
+    return " ".join(
+        re.sub("<[^>]+>", "", alert) for alert in re.findall(r'role="alert">(.*?)</(?:div|p)>', html, re.DOTALL)
+    )
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        pytest.param("patient=lab-stenosi", "no patient “lab-stenosi” here; did you mean lab-stenosis", id="a patient"),
+        pytest.param(
+            "order=lp-snomde", "order “lp-snomde”, which this page does not have; did you mean lp-snomed", id="an order"
+        ),
+        pytest.param("priority=now", "priority “now”, which this page does not have", id="a priority"),
+        pytest.param(
+            "server=failin", "server “failin”, which this page does not have; did you mean failing", id="a server"
+        ),
+        pytest.param(
+            "fire=order-sing", "fire “order-sing”, which this page does not have; did you mean order-sign", id="a hook"
+        ),
+        pytest.param("service=another", "service “another”, which this page does not have", id="a service"),
+    ],
+)
+def test_what_the_address_says_wrongly_is_said_and_nothing_is_sent(reader: FlaskClient, query: str, words: str) -> None:
+    response = reader.get(f"/?{query}&patient=lab-plain" if "patient" not in query else f"/?{query}&fire=order-sign")
+    html = unescape(response.get_data(as_text=True))
+    assert words in alerts(html).replace("\n", " ")
+    assert 'data-fire="no"' in html
+
+
+def test_an_unknown_patient_is_never_another_one(reader: FlaskClient) -> None:
+    page = page_of(reader, "patient=nobody&fire=order-sign")
+    assert [a for tag, a in page.tags if tag == "input" and a.get("type") == "radio" and "checked" in a] == []
+    assert "No patient" in page.words
+    assert "Testcase" not in page.words
+    offered = [link for link in page.attributes("href") if link.startswith("/?patient=")]
+    assert len(offered) == len(STORIES)
+
+
+VIEW = "/sandbox/ehr-view"
+
+
+@pytest.mark.parametrize("story", [pytest.param(story, id=story.id) for story in STORIES])
+def test_the_view_of_the_reference_client_knows_what_the_page_would_send(reader: FlaskClient, story: Story) -> None:
+    response = reader.get(f"{VIEW}/{story.id}")
+    page = Page(response.get_data(as_text=True))
+    body = next(attributes for tag, attributes in page.tags if tag == "body")
+    form = json.loads(unescape(body["data-form"] or ""))
+    assert response.status_code == 200
+    assert (form["patient"], form["order"], form["fhirVersion"]) == (story.id, story.order, story.fhir_version)
+    assert (form["orderCode"], body["data-hook"], body["data-fire"]) == (CODES[story.order], story.hook, "yes")
+    assert "unsafe" not in response.headers["Content-Security-Policy"]
+
+
+def test_the_view_takes_the_order_of_the_address(reader: FlaskClient) -> None:
+    page = Page(reader.get(f"{VIEW}/lab-plain?order=mri-lumbar&priority=stat&hook=order-select").get_data(as_text=True))
+    body = next(attributes for tag, attributes in page.tags if tag == "body")
+    form = json.loads(unescape(body["data-form"] or ""))
+    assert (form["order"], form["priority"], body["data-hook"]) == ("mri-lumbar", "stat", "order-select")
+
+
+def test_the_view_of_an_unknown_story_says_so_with_the_list(reader: FlaskClient) -> None:
+    response = reader.get(f"{VIEW}/lab-stenosi")
+    html = unescape(response.get_data(as_text=True))
+    assert response.status_code == 404
+    assert "did you mean lab-stenosis" in alerts(html)
+    assert html.count(f'href="{VIEW}/') == len(STORIES)
+    assert "<script" not in html
 
 
 @pytest.mark.parametrize("query", ODD)
