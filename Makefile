@@ -4,7 +4,7 @@ PYTHON ?= $(firstword $(foreach python,python3 python3.14 python3.13 python3.12 
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve test check interop fuzz audit sbom bench lock docs
+.PHONY: help setup serve test check interop fuzz audit sbom bench backtest lock docs
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -57,6 +57,10 @@ sbom: setup ## Write what is locked as a CycloneDX SBOM, dist/sbom.cdx.json
 
 bench: setup ## Print what calls, starts and fetches cost, as ratios beside their aims (6 minutes)
 	$(BIN)/python -m bench
+
+backtest: setup ## Judge the made-up orders of fixtures/bulk_export, into ./backtest-result (docs/backtest.md)
+	rm -rf backtest-result
+	$(BIN)/cds-service backtest fixtures/bulk_export --from 2025-01-01 --to 2025-12-31 --output backtest-result
 
 docs: setup ## Write the table of docs/configuration.md anew
 	$(BIN)/python -m cds_service.settings.reference docs/configuration.md

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 _INTERRUPTED = 130
 _DAY = click.DateTime(["%Y-%m-%d"])
 
+Question = tuple[str, date, date, str | None, str, Path | None]  # the arguments of `_plan`
+
 
 class BacktestRefused(click.ClickException):
     """The backtest cannot be made; exit status 1 and one line."""
@@ -91,25 +93,30 @@ def backtest(
         raise click.UsageError("--to is before --from: the period ends on --to, included.")
     if workers and scheduler:
         raise click.UsageError("--workers is for processes on this machine: leave it out with --scheduler.")
-    _require_dask()
+    try:
+        _require_dask()
+        question = (export, first_day.date(), last_day.date(), service, orders_from, against)
+        summary = _write_into(folder, question, workers, scheduler, sample)
+    except KeyboardInterrupt:
+        click.echo("cds-service: interrupted: nothing was written", err=True)
+        sys.exit(_INTERRUPTED)
+    _tell(summary, folder)
+
+
+def _write_into(folder: Path, question: Question, workers: int | None, scheduler: str | None, sample: int) -> Summary:
+    """Fill the folder, or leave none behind. Raises BacktestRefused."""
     from cds_service.backtest.results.output import OutputRefused, discard, make_folder
 
     try:
         is_new = make_folder(folder)
     except OutputRefused as fault:
         raise BacktestRefused(str(fault)) from None
-    finished = False
     try:
-        plan, found = _plan(export, first_day.date(), last_day.date(), service, orders_from, against)
-        summary = _run(plan, found, workers, scheduler, sample, folder)
-        finished = True
-    except KeyboardInterrupt:
-        click.echo("cds-service: interrupted: nothing was written", err=True)
-        sys.exit(_INTERRUPTED)
-    finally:
-        if not finished:
-            discard(folder, is_new=is_new)
-    _tell(summary, folder)
+        plan, export = _plan(*question)
+        return _run(plan, export, workers, scheduler, sample, folder)
+    except BaseException:
+        discard(folder, is_new=is_new)
+        raise
 
 
 def _require_dask() -> None:

@@ -7,9 +7,11 @@ reaches them, and serve no dashboard.
 from __future__ import annotations
 
 import logging
+import signal
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import count, islice
+from multiprocessing import resource_tracker
 from typing import Any, TypeVar
 
 import dask
@@ -72,20 +74,29 @@ class DaskWorkers:
 @contextmanager
 def local_workers(number: int) -> Iterator[Client]:
     """A client of so many processes on this machine."""
-    with (
-        dask.config.set(_CONFIG),
-        LocalCluster(
+    with dask.config.set(_CONFIG), _local_cluster(number) as cluster, Client(cluster) as client:
+        yield client
+
+
+def _local_cluster(number: int) -> LocalCluster:
+    """Workers that Ctrl-C does not reach: this process ends them.
+
+    The thread that starts them, also anew after one died, and they themselves inherit that the signal is blocked.
+    """
+    resource_tracker.ensure_running()  # which would unblock the signal, were it started with the first worker
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        return LocalCluster(
             n_workers=number,
             threads_per_worker=1,
             processes=True,
             host="127.0.0.1",
             security=True,
             dashboard_address="127.0.0.1:0",
-            silence_logs=logging.ERROR,
-        ) as cluster,
-        Client(cluster) as client,
-    ):
-        yield client
+            silence_logs=logging.CRITICAL,
+        )
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager

@@ -48,11 +48,11 @@ class Workers(Protocol):
 
 
 class Watcher(Protocol):
-    """Who is shown how far the work is."""
+    """Who is shown how far the work is: what was read of a pass (bytes, or patients), and how many were found."""
 
-    def begin(self, what: str, total_bytes: int) -> None: ...
+    def begin(self, what: str, total: int) -> None: ...
 
-    def advance(self, read_bytes: int, found: int) -> None: ...
+    def advance(self, read: int, found: int) -> None: ...
 
 
 @dataclass

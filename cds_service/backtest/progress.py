@@ -5,17 +5,17 @@ from __future__ import annotations
 from types import TracebackType
 
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    DownloadColumn,
-    Progress,
-    TaskID,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
+from rich.filesize import decimal
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-_FOUND = {"Orders": "orders of ours", "Reasons": "conditions", "Charts": "charts", "Decisions": "orders with cards"}
+# What is found in each pass; and what is read, where that is not bytes.
+_FOUND = {
+    "Orders": "orders of ours",
+    "Reasons": "conditions that matter",
+    "Charts": "charts",
+    "Decisions": "orders with cards",
+}
+_READ = {"Decisions": "patients"}
 
 
 class ProgressBar:
@@ -25,7 +25,7 @@ class ProgressBar:
         self._progress = Progress(
             TextColumn("{task.description:<9}"),
             BarColumn(),
-            DownloadColumn(),
+            TextColumn("{task.fields[read]}"),
             TextColumn("{task.fields[found]}"),
             TimeElapsedColumn(),
             TimeRemainingColumn(),
@@ -42,10 +42,18 @@ class ProgressBar:
     def __exit__(self, kind: type[BaseException] | None, fault: BaseException | None, at: TracebackType | None) -> None:
         self._progress.stop()
 
-    def begin(self, what: str, total_bytes: int) -> None:
+    def begin(self, what: str, total: int) -> None:
         self._what = what
-        self._task = self._progress.add_task(what, total=total_bytes, found="")
+        self._task = self._progress.add_task(what, total=total, read="", found="")
 
-    def advance(self, read_bytes: int, found: int) -> None:
-        if self._task is not None:
-            self._progress.update(self._task, advance=read_bytes, found=f"{found:,} {_FOUND[self._what]}")
+    def advance(self, read: int, found: int) -> None:
+        if self._task is None:
+            return
+        self._progress.advance(self._task, read)
+        task = next(task for task in self._progress.tasks if task.id == self._task)
+        of = f"{self._amount(task.completed)} of {self._amount(task.total or 0)}"
+        self._progress.update(self._task, read=of, found=f"{found:,} {_FOUND[self._what]}")
+
+    def _amount(self, read: float) -> str:
+        unit = _READ.get(self._what)
+        return f"{read:,.0f} {unit}" if unit else decimal(int(read))

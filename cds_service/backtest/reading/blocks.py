@@ -15,7 +15,7 @@ from fsspec.utils import read_block
 
 from cds_service.backtest.reading.export_files import DAMAGED, ExportFile
 
-BLOCK_BYTES = 32_000_000
+BLOCK_BYTES = 16_000_000
 _MARK = b"\xef\xbb\xbf"  # some tools begin a UTF-8 file with it
 
 

@@ -16,6 +16,7 @@ from cds_service.backtest.rows import Answer, Row
 _PRIVATE_FOLDER, _PRIVATE_FILE = 0o700, 0o600
 _COMPUTED = ("=", "+", "-", "@", "\t", "\r", "\n")  # a cell that begins so may be taken for a formula (OWASP)
 _COLUMNS = ("order", "patient", "date", "cards", "class", "indicators")
+_COLUMNS_BEFORE = ("cards_before", "class_before", "indicators_before")
 
 
 class OutputRefused(Exception):
@@ -60,22 +61,19 @@ def write_results(rows: Sequence[Row], summary: Summary, folder: Path) -> None:
     sample.sort(key=lambda row: (row.on, row.order))
     write_private(folder / "sample.csv", _csv((*_COLUMNS, "silent"), (_sample_cells(row) for row in sample)))
     if summary.against is not None:
-        columns = ("order", "patient", "date", "cards_before", "cards")
-        write_private(folder / "changed.csv", _csv(columns, _changed(rows)))
+        write_private(folder / "changed.csv", _csv((*_COLUMNS, *_COLUMNS_BEFORE), _changed(rows)))
     write_private(folder / "summary.json", as_json(summary))
 
 
 def _cells(row: Row) -> list[str]:
-    cards = row.answer.cards
-    classes = [card.card_class for card in cards if card.card_class]
-    return [
-        row.order,
-        row.patient,
-        row.on.isoformat(),
-        _keys(row.answer),
-        " ".join(dict.fromkeys(classes)),
-        " ".join(card.indicator for card in cards),
-    ]
+    return [row.order, row.patient, row.on.isoformat(), *_answer_cells(row.answer)]
+
+
+def _answer_cells(answer: Answer) -> list[str]:
+    """Cards, classes and indicators, as the columns have them."""
+    classes = dict.fromkeys(card.card_class for card in answer.cards if card.card_class)
+    keys = " ".join(card.key for card in answer.cards)
+    return [keys, " ".join(classes), " ".join(card.indicator for card in answer.cards)]
 
 
 def _sample_cells(row: Row) -> list[str]:
@@ -85,11 +83,7 @@ def _sample_cells(row: Row) -> list[str]:
 def _changed(rows: Iterable[Row]) -> Iterable[list[str]]:
     for row in rows:
         if row.against is not None and row.against.cards != row.answer.cards:
-            yield [row.order, row.patient, row.on.isoformat(), _keys(row.against), _keys(row.answer)]
-
-
-def _keys(answer: Answer) -> str:
-    return " ".join(card.key for card in answer.cards)
+            yield [*_cells(row), *_answer_cells(row.against)]
 
 
 def _csv(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

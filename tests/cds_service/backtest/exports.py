@@ -35,10 +35,10 @@ class InProcess:
 class Unwatched:
     """Nobody looks on."""
 
-    def begin(self, what: str, total_bytes: int) -> None:
+    def begin(self, what: str, total: int) -> None:
         pass
 
-    def advance(self, read_bytes: int, found: int) -> None:
+    def advance(self, read: int, found: int) -> None:
         pass
 
 

@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import csv
 import json
+import os
+import shutil
+import signal
 import stat
+import subprocess
 import sys
+import time
 from pathlib import Path
 
+import psutil
 import pytest
 from click.testing import CliRunner, Result
 
 from cds_service.cli.main import main
 from tests.cds_service.backtest.exports import born, of, write_export, write_lines
 from tests.charts import ASTHMA, STENOSIS, condition, order, procedure
+from tests.places import FIXTURES, ROOT
+from tests.server_process import COMMAND
 
 PERIOD = ("--from", "2025-01-01", "--to", "2025-12-31")
 
@@ -108,3 +116,49 @@ def test_the_results_are_private_and_name_no_patient_but_by_id(export: Path, tmp
         assert "1970" not in path.read_text()
     for name in ("report.html", "summary.json"):
         assert "p1" not in (out / name).read_text()
+
+
+def has_workers(process: subprocess.Popen[bytes]) -> bool:
+    return len(psutil.Process(process.pid).children(recursive=True)) > 1
+
+
+@pytest.mark.slow
+def test_ctrl_c_ends_it_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    """The terminal sends the signal to the workers, too."""
+    out = tmp_path / "out"
+    command_line = [COMMAND, "backtest", FIXTURES / "bulk_export", *PERIOD, "--workers", "2", "--output", out]
+    process = subprocess.Popen(  # noqa: S603 - our own command
+        [str(part) for part in command_line], stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
+    )
+    while process.poll() is None and not has_workers(process):
+        time.sleep(0.05)
+    assert out.exists()
+    os.killpg(process.pid, signal.SIGINT)
+    printed, told = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert told.decode() == "cds-service: interrupted: nothing was written\n"
+    assert not printed
+    assert not out.exists()
+
+
+@pytest.mark.slow
+def test_a_changed_threshold_shows_which_orders_change(tmp_path: Path) -> None:
+    other = tmp_path / "cards" / "topics" / "lumbar_puncture"
+    shutil.copytree(ROOT / "cards" / "topics" / "lumbar_puncture", other)
+    service = other / "service.yaml"
+    text = service.read_text(encoding="utf-8")
+    assert "look-back-days: 365" in text
+    service.write_text(text.replace("look-back-days: 365", "look-back-days: 5"), encoding="utf-8")
+    out = tmp_path / "out"
+    export = FIXTURES / "bulk_export"
+    result = command(str(export), *PERIOD, "--workers", "2", "--against", str(other), "--output", str(out))
+    assert result.exit_code == 0, result.output
+    summary = json.loads((out / "summary.json").read_text())
+    against = summary["against"]
+    assert against["content_version"] != summary["content_version"]
+    assert 0 < against["orders_with_cards"] < summary["orders_with_cards"]
+    with (out / "changed.csv").open(newline="") as file:
+        changed = list(csv.DictReader(file))
+    assert len(changed) == against["orders_changed"] == sum(change["orders"] for change in against["changes"])
+    columns = ("cards", "class", "indicators")
+    assert all([row[name] for name in columns] != [row[f"{name}_before"] for name in columns] for row in changed)

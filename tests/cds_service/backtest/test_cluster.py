@@ -124,7 +124,7 @@ class Killer(Unwatched):
         self._advances = 0
         self.killed: list[int] = []
 
-    def advance(self, read_bytes: int, found: int) -> None:
+    def advance(self, read: int, found: int) -> None:
         self._advances += 1
         if self._advances in (3, 20):
             self.killed.append(self._find_worker())
