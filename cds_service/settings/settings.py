@@ -113,9 +113,7 @@ class Settings:
         "", SECRET, "what Prometheus must send as bearer token; without it production has no /metrics", secret=True
     )
     workers: int = _setting(1, whole_number(1, 64), "server processes")
-    threads: int = _setting(
-        64, whole_number(1, 1024), "threads of a process, for waits, large calls and pages"
-    )
+    threads: int = _setting(64, whole_number(1, 1024), "threads of a process, for waits, large calls and pages")
 
     @property
     def is_production(self) -> bool:

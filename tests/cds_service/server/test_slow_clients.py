@@ -23,11 +23,11 @@ CALL = json.dumps(hook_call()).encode()
 
 
 class Served(ServerProcess):
-    """`cds-service serve` with few threads and small bodies."""
+    """`cds-service serve` with few threads, and small bodies unless `most_bytes` says otherwise."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, most_bytes: int = MOST_BYTES) -> None:
         self.port = free_port()
-        command = [COMMAND, "serve", "--port", self.port, "--threads", THREADS, "--max-body-bytes", MOST_BYTES]
+        command = [COMMAND, "serve", "--port", self.port, "--threads", THREADS, "--max-body-bytes", most_bytes]
         super().__init__(command, folder / "log", environment(), lambda: listens(self.port), folder=folder)
 
     def connect(self) -> socket.socket:
@@ -65,8 +65,8 @@ def assert_outcome(response: HTTPResponse, status: int, code: str) -> None:
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[Served]:
-    served = Served(folder)
+def running(folder: Path, most_bytes: int = MOST_BYTES) -> Iterator[Served]:
+    served = Served(folder, most_bytes)
     try:
         served.start()
         yield served
@@ -77,6 +77,16 @@ def running(folder: Path) -> Iterator[Served]:
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     with running(tmp_path_factory.mktemp("served")) as one:
+        yield one
+
+
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(MOST_BYTES, id="bodies in pieces"), pytest.param(8_000_000, id="bodies in one piece")],
+)
+def either(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """How a body is read depends on its part of all that a process holds."""
+    with running(tmp_path_factory.mktemp("served"), request.param) as one:
         yield one
 
 
@@ -96,20 +106,20 @@ def chunked(body: bytes, size: int) -> bytes:
 
 
 @pytest.mark.slow
-def test_many_more_slow_bodies_than_threads_keep_nobody_from_an_answer(served: Served) -> None:
-    with many(lambda: served.begin("Content-Length: 1000", body=b"{"), 300):
+def test_many_more_slow_bodies_than_threads_keep_nobody_from_an_answer(either: Served) -> None:
+    with many(lambda: either.begin("Content-Length: 1000", body=b"{"), 300):
         for _ in range(5):
-            status, body = served.call()
+            status, body = either.call()
             assert (status, len(body["cards"])) == (200, 1)
 
 
 @pytest.mark.slow
-def test_a_body_that_never_ends_is_a_408_and_a_head_that_never_ends_a_closed_connection(served: Served) -> None:
+def test_a_body_that_never_ends_is_a_408_and_a_head_that_never_ends_a_closed_connection(either: Served) -> None:
     """Both wait at once, for both take the server's ten seconds."""
     with (
-        closing(served.begin("Content-Length: 1000", body=b"{")) as body,
-        closing(served.connect()) as head,
-        closing(served.connect()) as silent,
+        closing(either.begin("Content-Length: 1000", body=b"{")) as body,
+        closing(either.connect()) as head,
+        closing(either.connect()) as silent,
     ):
         head.sendall(b"GET /cds-services HTTP/1.1\r\nHost: 127")
         assert_outcome(answer(body), 408, "timeout")
@@ -172,8 +182,8 @@ def test_a_body_that_is_too_large_is_a_413_that_its_sender_can_read(served: Serv
 
 @pytest.mark.parametrize("size", [1, 7, 100_000], ids=["a byte at a time", "in small chunks", "in one chunk"])
 @pytest.mark.slow
-def test_a_chunked_body_is_as_good_as_any(served: Served, size: int) -> None:
-    with closing(served.begin("Transfer-Encoding: chunked", body=chunked(CALL, size))) as connection:
+def test_a_chunked_body_is_as_good_as_any(either: Served, size: int) -> None:
+    with closing(either.begin("Transfer-Encoding: chunked", body=chunked(CALL, size))) as connection:
         response = answer(connection)
         assert (response.status, len(json.loads(response.read())["cards"])) == (200, 1)
 
@@ -186,15 +196,15 @@ def test_a_chunked_body_is_as_good_as_any(served: Served, size: int) -> None:
     ],
 )
 @pytest.mark.slow
-def test_a_body_that_breaks_off_is_a_400(served: Served, header: str, body: bytes) -> None:
-    with closing(served.begin(header, body=body)) as connection:
+def test_a_body_that_breaks_off_is_a_400(either: Served, header: str, body: bytes) -> None:
+    with closing(either.begin(header, body=body)) as connection:
         connection.shutdown(socket.SHUT_WR)
         assert_outcome(answer(connection), 400, "structure")
 
 
 @pytest.mark.slow
-def test_a_connection_serves_one_call_after_the_other(served: Served) -> None:
-    with closing(served.begin(f"Content-Length: {len(CALL)}", body=CALL)) as connection:
+def test_a_connection_serves_one_call_after_the_other(either: Served) -> None:
+    with closing(either.begin(f"Content-Length: {len(CALL)}", body=CALL)) as connection:
         assert b"cards" in answer(connection).read()
         connection.sendall(b"HEAD /cds-services HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
         response = HTTPResponse(connection, method="HEAD")
