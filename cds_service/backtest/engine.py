@@ -150,8 +150,9 @@ class _Passes:
         seen: Counter[str] = Counter()
         types = sorted({PATIENT, *self.plan.topics[0].service.resource_types.values()})
         for block, read in self._pass("Charts", types, read_chart, (self.plan, wanted)):
-            self.results.lines[block.resource_type] += read.lines
-            self.results.unread += read.unread
+            if block.resource_type not in self.plan.order_types:  # Procedures that stand for orders were counted
+                self.results.lines[block.resource_type] += read.lines
+                self.results.unread += read.unread
             seen += read.entries_seen
             for patient, lines in read.by_patient.items():
                 charts[patient].setdefault(block.resource_type, []).extend(lines)

@@ -60,6 +60,13 @@ def test_the_contracts_are_kept(copied: Path) -> None:
             id="what counts imports how it is written",
         ),
         pytest.param(
+            "backtest/reading/sieve.py",
+            "from cds_service.backtest import engine",
+            "The layers of the backtest",
+            "cds_service.backtest.reading.sieve -> cds_service.backtest.engine",
+            id="what reads an export imports the engine",
+        ),
+        pytest.param(
             "sandbox/fhir_server/search.py",
             "from cds_service.sandbox.page import ehr",
             "The layers of the sandbox",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -101,6 +101,3 @@ def rows_of(folder: Path | str, **elements: Any) -> dict[str, Row]:
 
 def cards_of(row: Row) -> list[str]:
     return [card.key for card in row.answer.cards]
-
-
-Files = Mapping[str, Iterable[Json | str]]

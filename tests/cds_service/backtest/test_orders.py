@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.cds_service.backtest.exports import backtest, born, cards_of, of, rows_of, write_export, write_lines
+from tests.cds_service.backtest.exports import backtest, born, cards_of, of, write_export, write_lines
 from tests.charts import ASTHMA, CPT, ICD_10_CM, LUMBAR_PUNCTURE, STENOSIS, Json, coded, condition, order, procedure
 
 LUMBAGO = coded(ICD_10_CM, "M54.50", "Low back pain")
@@ -146,7 +146,9 @@ def test_procedures_stand_for_orders_where_there_are_none(tmp_path: Path) -> Non
         category=coded("http://snomed.info/sct", "363679005", "Imaging"),
     )
     folder = write_export(tmp_path, born("p1"), PUNCTURED, image, placed(id="not-read"))
-    rows = rows_of(folder, orders_from="Procedure")
+    results, summary = backtest(folder, orders_from="Procedure")
+    assert summary.export.lines["Procedure"] == summary.orders_seen == 2  # read twice, counted once
+    rows = {row.order: row for row in results.rows}
     assert {order: cards_of(row) for order, row in rows.items()} == {
         "Procedure/lp": ["what-to-expect"],
         "Procedure/mri": ["pain-after-puncture"],

@@ -139,6 +139,27 @@ def test_why_a_card_stays_away(topic: Topic, drafts: Any, chart: Any, reasons: d
     assert why_not(topic, drafts, chart) == reasons
 
 
+@pytest.mark.parametrize(
+    ("drafts", "chart", "silence"),
+    [
+        pytest.param([order(MRI)], [], "no-puncture", id="nothing to follow"),
+        pytest.param([LIMB_MRI], [puncture()], "other-reason", id="another reason"),
+        pytest.param([order(MRI)], [puncture(performedDateTime=ago(200))], "no-complaint", id="too long ago to ask"),
+        pytest.param(
+            [order()],
+            [puncture(performedDateTime=ago(20)), puncture(id="second", performedDateTime=ago(40))],
+            "serial",
+            id="serial punctures",
+        ),
+        pytest.param([order(MRI)], [PAIN_SINCE, puncture()], "none", id="a card came"),
+    ],
+)
+def test_why_no_card_came_has_a_key_to_count_by(topic: Topic, drafts: Any, chart: Any, silence: str) -> None:
+    key, words = DecisionExplanation(judge(topic, drafts, chart)[0], topic).silence()
+    assert key == silence
+    assert words
+
+
 def test_where_the_chart_could_not_be_had(topic: Topic) -> None:
     reasons = why_not(topic, [order()], [], obtained=False)
     assert reasons["confounders"] == "not known: the conditions could not be read"
