@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import signal
 import socket
 import sys
 from collections.abc import Callable, Sequence
@@ -87,7 +88,13 @@ class Server(MPServer):
 
 
 def _load_without(others: Sequence[socket.socket], load: Callable[[], Any]) -> Any:
-    """In a worker: close what it has of the sockets of other workers, and load the application."""
+    """In a worker: close what it has of the sockets of other workers, and load the application.
+
+    It ends on a signal that comes before the worker has handlers of its own. Those of the main process, which a fork
+    leaves it with, would only note it: the worker would serve on, and be killed seconds later with calls under way.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
     _close(others)
     return load()
 
