@@ -58,7 +58,7 @@ class _Responder:
             return self._refuse(str(fault), media_type)
         found = [(topic, education) for topic in self._topics for education in education_about(topic, _concepts(asked))]
         entries = list(dict.fromkeys(entry for topic, each in found for entry in self._entries(topic, each, asked)))
-        is_certain = not any(education.related for _, education in found)
+        is_certain = any(not education.related for _, education in found)
         if media_type == HTML and len(entries) == 1 and is_certain:
             response = Response(status=302, headers={"Location": entries[0].address}, mimetype=HTML)
             response.cache_control.public = True
@@ -114,7 +114,7 @@ class _Responder:
                 return f"No page: this server does not know the code system. Its pages are about: {covered}."
             return f"No page for this. The pages of this server are about: {covered}."
         number = "1 page was found" if len(entries) == 1 else f"{len(entries)} pages were found"
-        if asked.is_for_patient and any(entry.language != asked.language for entry in entries):
+        if any(entry.language != asked.language for entry in entries):
             return f"{number}, in English where there is none in the language asked for ({asked.language})."
         return f"{number}."
 

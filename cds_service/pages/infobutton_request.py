@@ -25,7 +25,7 @@ _FORMATS = (
 PATIENT, _CLINICIANS = "PAT", ("PROV", "PAYOR")
 _CRITERIA = re.compile(r"mainSearchCriteria\.v\.(c|cs|dn|ot)([0-9]{0,3})")
 _MOST_CRITERIA = 10
-_LONGEST = 500  # characters of one parameter
+_MEMBERS = {"c": ("code", 100), "cs": ("system", 100), "dn": ("display", 500), "ot": ("text", 500)}  # most characters
 _LANGUAGES = {"sp": "es", "spa": "es", "eng": "en"}  # "sp" is MedlinePlus Connect's; the others are ISO 639-2
 
 
@@ -100,7 +100,6 @@ def read_request(parameters: MultiDict[str, str]) -> InfobuttonRequest:
 
 def _criteria(parameters: MultiDict[str, str]) -> tuple[Criterion, ...]:
     """Each `mainSearchCriteria`, by the number at the end of its parameters: none, or 0, 1, 2 and so on."""
-    members = {"c": "code", "cs": "system", "dn": "display", "ot": "text"}
     by_number: dict[str, dict[str, str]] = {}
     for name, values in parameters.lists():
         parameter = _CRITERIA.fullmatch(name)
@@ -111,10 +110,11 @@ def _criteria(parameters: MultiDict[str, str]) -> tuple[Criterion, ...]:
                 "a mainSearchCriteria parameter is sent twice: number further criteria, as in mainSearchCriteria.v.c1 "
                 "and mainSearchCriteria.v.cs1"
             )
-        if len(values[0]) > _LONGEST:
-            raise InfobuttonFault(f"a mainSearchCriteria parameter is longer than {_LONGEST} characters")
+        member, most = _MEMBERS[parameter[1]]
+        if len(values[0]) > most:
+            raise InfobuttonFault(f"mainSearchCriteria.v.{parameter[1]} is longer than {most} characters")
         if value := values[0].strip():
-            by_number.setdefault(parameter[2], {})[members[parameter[1]]] = value
+            by_number.setdefault(parameter[2], {})[member] = value
     if len(by_number) > _MOST_CRITERIA:
         raise InfobuttonFault(f"there are more than {_MOST_CRITERIA} mainSearchCriteria: send fewer")
     criteria = tuple(Criterion(**by_number[number]) for number in sorted(by_number, key=lambda text: int(text or -1)))

@@ -263,8 +263,8 @@ def test_the_page_opens_answered_and_covers_nothing(
         assert cards(page) == STORIES[0].expected
         expect(page.locator("#cards article.card h4").first).to_be_in_viewport()
         assert not watched.is_wider_than_its_window()
-        assert page.evaluate(COVERED) == []
         watched.picture(f"opens-answered-{width}-{'dark' if dark else 'light'}", full_page=False)
+        assert page.evaluate(COVERED) == []
 
 
 def test_a_patient_who_is_not_there_is_said_and_can_be_left(look: Look, page_service: PageService) -> None:

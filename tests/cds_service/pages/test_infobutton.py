@@ -227,6 +227,16 @@ def test_a_browser_is_led_to_the_page(client: FlaskClient) -> None:
     assert client.get(response.headers["Location"]).status_code == 200
 
 
+def test_one_page_that_is_certain_and_related_is_certain(client: FlaskClient) -> None:
+    reaction = {"mainSearchCriteria.v.c1": "G97.1", "mainSearchCriteria.v.cs1": ICD_10_CM}
+    assert ask(client, criteria("62270", CPT) | reaction | HTML).status_code == 302
+
+
+def test_evidence_is_in_english_and_says_so(client: FlaskClient) -> None:
+    parameters = STENOSIS_IN_SPANISH | {"informationRecipient": "PROV"}
+    assert subtitle_of(feed_of(ask(client, parameters))).endswith("in the language asked for (es).")
+
+
 def test_a_person_who_may_not_have_had_the_procedure_sees_the_title_first(client: FlaskClient) -> None:
     """Low back pain says nothing of a lumbar puncture; the page begins "You had a lumbar puncture some time ago"."""
     response = ask(client, criteria("M54.50", ICD_10_CM) | HTML)
@@ -254,7 +264,8 @@ BAD = [
     pytest.param({"mainSearchCriteria.v.c": "62270"}, "mainSearchCriteria.v.cs is missing", id="no code system"),
     pytest.param({"mainSearchCriteria.v.cs": CPT}, "mainSearchCriteria.v.c is missing", id="no code"),
     pytest.param(criteria("62270", CPT) | {"informationRecipient": "DOCTOR"}, "must be PAT", id="a recipient"),
-    pytest.param(criteria("6" * 501, CPT), "longer than 500 characters", id="a long code"),
+    pytest.param(criteria("6" * 101, CPT), "v.c is longer than 100 characters", id="a long code"),
+    pytest.param({"mainSearchCriteria.v.ot": "x" * 501}, "v.ot is longer than 500 characters", id="long words"),
     pytest.param({f"mainSearchCriteria.v.dn{n}": "Asthma" for n in range(11)}, "more than 10", id="many criteria"),
 ]  # fmt: skip
 
