@@ -13,6 +13,7 @@ COPY cds_service cds_service
 # With commas between several:
 # report: charts in `cds-service report --format html`
 # tracing: spans for an OpenTelemetry collector
+# backtest: `cds-service backtest`, for an image of its own beside an export: nothing that only serves needs it
 ARG EXTRAS=""
 # A mirror of the package index: --secret id=pip,src=pip.conf, which stays out of the image and of its history.
 RUN --mount=type=cache,target=/root/.cache/pip --mount=type=secret,id=pip,target=/etc/pip.conf \
