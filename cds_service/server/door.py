@@ -7,9 +7,7 @@ has a thread before its whole body has arrived, so that slow clients cost memory
 
 from __future__ import annotations
 
-import asyncio
 import os
-from concurrent.futures import Future
 from typing import TYPE_CHECKING
 
 from cds_service.app import create_app_from_environment
@@ -21,7 +19,7 @@ from cds_service.server.lanes import Lane
 from cds_service.server.request_body import BodyLimits, RequestBody
 from cds_service.server.wsgi_call import call
 from cds_service.settings.settings import read_settings
-from cds_service.steps import Steps, run_steps
+from cds_service.steps import run_steps, run_steps_on_loop
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -97,7 +95,7 @@ class Door:
                 return await lane.run(self._ask_flask, scope, request, body)
             if body.held_bytes > _LONGEST_ON_LOOP:
                 return await lane.run(_answer_hook, self._services, request, body)
-            return await _run_steps(HookCall(self._services, _with_body(request, body)).answer(), lane)
+            return await run_steps_on_loop(HookCall(self._services, _with_body(request, body)).answer(), lane.run)
 
     def _ask_flask(self, scope: Scope, request: HttpRequest, body: RequestBody) -> HttpAnswer:
         return call(self._application, scope, _with_body(request, body))
@@ -132,18 +130,3 @@ def _with_body(request: HttpRequest, body: RequestBody) -> HttpRequest:
 
 def _answer_hook(services: Services, request: HttpRequest, body: RequestBody) -> HttpAnswer:
     return run_steps(HookCall(services, _with_body(request, body)).answer())
-
-
-async def _run_steps(steps: Steps[HttpAnswer], lane: Lane) -> HttpAnswer:
-    """Run the steps of a call on the event loop, which gives to a thread what has to wait."""
-    try:
-        wait = next(steps)
-        while True:
-            try:
-                result = await (asyncio.wrap_future(wait) if isinstance(wait, Future) else lane.run(wait))
-            except Exception as error:
-                wait = steps.throw(error)
-            else:
-                wait = steps.send(result)
-    except StopIteration as done:
-        return done.value  # type: ignore[no-any-return]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 from collections.abc import Callable
 from concurrent.futures import CancelledError, Future
 from threading import Timer
@@ -9,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from cds_service.steps import Steps, Wait, run_steps
+from cds_service.steps import Steps, Wait, run_steps, run_steps_on_loop
 
 
 def done(result: Any = None, error: BaseException | None = None) -> Future[Any]:
@@ -29,6 +31,15 @@ def canceled() -> Future[Any]:
     future: Future[Any] = Future()
     future.cancel()
     return future
+
+
+def run_on_loop(steps: Steps[Any]) -> Any:
+    """What steps return on an event loop, which gives functions to another thread."""
+    return asyncio.run(run_steps_on_loop(steps, asyncio.to_thread))
+
+
+RUNNERS = [pytest.param(run_steps, id="in a thread"), pytest.param(run_on_loop, id="on an event loop")]
+Runner = Callable[[Steps[Any]], Any]
 
 
 def both(first: Wait, second: Wait) -> Steps[list[Any]]:
@@ -52,21 +63,31 @@ def both(first: Wait, second: Wait) -> Steps[list[Any]]:
         pytest.param(canceled(), CancelledError, id="work that was canceled is an error"),
     ],
 )
-def test_steps_go_on_with_the_result_of_a_wait(first: Wait, result: Any) -> None:
-    assert run_steps(both(first, lambda: 2)) == [result, 2]
+@pytest.mark.parametrize("run", RUNNERS)
+def test_steps_go_on_with_the_result_of_a_wait(run: Runner, first: Wait, result: Any) -> None:
+    assert run(both(first, lambda: 2)) == [result, 2]
 
 
-def test_work_that_is_under_way_is_waited_for() -> None:
+@pytest.mark.parametrize("run", RUNNERS)
+def test_work_that_is_under_way_is_waited_for(run: Runner) -> None:
     work: Future[int] = Future()
     later = Timer(0.02, work.set_result, [7])
     later.start()
-    assert run_steps(both(work, done(8))) == [7, 8]
+    assert run(both(work, done(8))) == [7, 8]
     later.join()
 
 
-def test_an_error_that_the_steps_do_not_catch_is_raised() -> None:
+@pytest.mark.parametrize("run", RUNNERS)
+def test_an_error_that_the_steps_do_not_catch_is_raised(run: Runner) -> None:
     def one_wait(wait: Callable[[], Any]) -> Steps[None]:
         yield wait
 
     with pytest.raises(ValueError, match="no"):
-        run_steps(one_wait(fail))
+        run(one_wait(fail))
+
+
+def test_an_error_that_was_thrown_in_is_logged_by_nobody_else(caplog: pytest.LogCaptureFixture) -> None:
+    """The event loop would log it, with its message, if nobody had looked at it."""
+    run_on_loop(both(done(error=ValueError("Jane Doe")), canceled()))
+    gc.collect()
+    assert not caplog.records

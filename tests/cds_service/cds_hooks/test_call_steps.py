@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from typing import Any
 
 import pytest
@@ -14,37 +13,32 @@ from flask import Flask
 from cds_service.cds_hooks.hook_call import HookCall
 from cds_service.cds_hooks.http_message import HttpAnswer, HttpRequest
 from cds_service.fhir_client.reader import FetchResult
-from cds_service.steps import Wait
+from cds_service.steps import Steps, Wait, run_steps
 from tests.charts import SERVICE, hook_call, order, patient
 from tests.fake_fhir_server import BASE, FakeFhirServer
 
 
-async def answer_on_loop(app: Flask, request: HttpRequest) -> tuple[HttpAnswer, list[Wait]]:
-    """The answer of a door that gives whatever may wait to a pool, and what it gave there."""
+def waits_of(app: Flask, request: HttpRequest) -> list[Wait]:
+    """What a call waits for, one after the other."""
     waits: list[Wait] = []
-    steps = HookCall(app.extensions["cds_services"], request).answer()
-    with ThreadPoolExecutor(1) as pool:
+
+    def noted(steps: Steps[HttpAnswer]) -> Steps[HttpAnswer]:
+        result = None
         try:
-            waits.append(next(steps))
             while True:
-                wait = waits[-1]
-                work = asyncio.wrap_future(wait if isinstance(wait, Future) else pool.submit(wait))
-                try:
-                    result = await work
-                except Exception as error:
-                    waits.append(steps.throw(error))
-                else:
-                    waits.append(steps.send(result))
+                waits.append(steps.send(result))
+                result = yield waits[-1]
         except StopIteration as done:
-            return done.value, waits
+            return done.value  # type: ignore[no-any-return]
+
+    run_steps(noted(HookCall(app.extensions["cds_services"], request).answer()))
+    return waits
 
 
 def wait_names(app: Flask, call: dict[str, Any]) -> list[str]:
     """What a call waits for: the functions that a thread has to run, and `writer` for what it gave to the writer."""
     body = json.dumps(call).encode()
-    _, waits = asyncio.run(
-        answer_on_loop(app, HttpRequest("POST", SERVICE, {"content-type": "application/json"}, body))
-    )
+    waits = waits_of(app, HttpRequest("POST", SERVICE, {"content-type": "application/json"}, body))
     return ["writer" if isinstance(wait, Future) else wait.func.__name__ for wait in waits]  # type: ignore[attr-defined]
 
 
