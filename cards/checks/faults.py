@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import yaml
 
-from cards.content.files import ContentError, line_of_node, parse_yaml, read_text
+from cards.content.files import ContentError, compose, line_of_node, parse_yaml, read_text
 from cards.content.rules import Step
 from cards.content.texts import Text
 
@@ -23,7 +23,7 @@ def fault_at(path: Path, what: str, *steps: Step) -> str:
     try:
         source = read_text(path)
         head = source.split("\n---\n", 1)[0] if path.suffix == ".md" else source
-        node = yaml.compose(head, Loader=yaml.SafeLoader)
+        node = compose(head)
     except (ContentError, yaml.YAMLError):
         node = None
     return str(ContentError(path, what, line_of_node(node, steps)))

@@ -33,7 +33,7 @@ def _useless(topic: Topic) -> Iterator[str]:
 
 
 def _refused(entry: ConceptEntry) -> Iterator[tuple[str, str]]:
-    for phrase in entry.phrases:
+    for phrase in entry.phrases if entry.not_words else ():
         words = words_of(phrase)
         for refused in entry.not_words:
             inner = words_of(refused.removesuffix("*"))

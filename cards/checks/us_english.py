@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 import yaml
 
-from cards.content.files import ContentError, parse_yaml, read_text
+from cards.content.files import ContentError, compose, parse_yaml, read_text
 from cards.topic import Topic
 
 _WORDS = Path(__file__).parent / "us_english.yaml"
@@ -59,7 +59,7 @@ def _in_file(path: Path, words: Mapping[str, str]) -> Iterator[str]:
 
 def _in_settings(path: Path, words: Mapping[str, str]) -> Iterator[str]:
     """The lines of service.yaml that somebody reads: those of the values of these keys."""
-    root = yaml.compose(read_text(path), Loader=yaml.SafeLoader)
+    root = compose(read_text(path))
     for line, value in _read_values(root, None, is_evidence=False):
         yield from _in_line(path, line, value, words)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -80,8 +81,14 @@ def parse_yaml(path: Path, text: str, shape: type[T], first_line: int = 1) -> T:
         what, _, where = str(cause).partition(" - at ")
         unknown = _UNKNOWN.search(what)
         steps = _steps(where.strip("`") + (f".{unknown[1]}" if unknown else ""))
-        line = first_line - 1 + line_of_node(yaml.compose(text, Loader=yaml.SafeLoader), steps)
+        line = first_line - 1 + line_of_node(compose(text), steps)
         raise ContentError(path, f"{what} (at {where.strip('`') or '$'})", line) from None
+
+
+@lru_cache(maxsize=8)
+def compose(text: str) -> yaml.Node | None:
+    """YAML or JSON as nodes, which know their lines. Raises yaml.YAMLError. One file may have many faults."""
+    return yaml.compose(text, Loader=_SafeLoader)
 
 
 def line_of_node(node: yaml.Node | None, steps: Iterable[Step]) -> int:

@@ -8,10 +8,9 @@ from datetime import date
 from pathlib import Path
 
 import msgspec
-import yaml
 
 from cards.card import Card
-from cards.content.files import ContentError, line_of_node, parse_yaml, read_text
+from cards.content.files import ContentError, compose, line_of_node, parse_yaml, read_text
 from cards.evaluate import SectionUnobtainable, evaluate, reasons_to_look_up, triage
 from cards.fhir.bundle import read_entry
 from cards.fhir.dates import read_date
@@ -172,7 +171,7 @@ def load_vignettes(path: Path, sections: Collection[str]) -> Casebook:
     for place, vignette in enumerate(file.vignettes):
         fault = next(_faults(vignette, seen, file.concepts, sections), None)
         if fault:
-            root = yaml.compose(text, Loader=yaml.SafeLoader)
+            root = compose(text)
             raise ContentError(path, fault, line_of_node(root, ("vignettes", place)))
         seen.add(vignette.name)
     return Casebook(file.today, file.concepts, tuple(file.vignettes))

@@ -15,7 +15,7 @@ from typing import Any, Literal
 import msgspec
 import yaml
 
-from cards.content.files import ContentError, is_content, line_of_node, parse_yaml, read_text
+from cards.content.files import ContentError, compose, is_content, line_of_node, parse_yaml, read_text
 from cards.content.rules import Step
 from cards.words.tokens import words_of
 
@@ -273,7 +273,7 @@ class _Lines:
 
     @cached_property
     def _root(self) -> yaml.Node | None:
-        return yaml.compose(read_text(self._path), Loader=yaml.SafeLoader)
+        return compose(read_text(self._path))
 
     def of(self, *steps: Step) -> int:
         """The line, from 1, of the deepest node that these steps lead to."""
