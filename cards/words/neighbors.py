@@ -220,7 +220,7 @@ class Neighbors:
         return self.group(target, self.drafts, forward=False)
 
     def listed_under_label(self, word: Word, labels: frozenset[str]) -> list[Draft]:
-        """What a list names that a label opens and this word closes: "red flags: fever, weakness - none".
+        """What a list names that a label opens and this word closes: "ROS: fever, weakness - none".
 
         Nothing where the list has a number, an onset or another answer in it: what it names is then not all answered.
         """
