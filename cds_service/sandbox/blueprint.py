@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, date, datetime
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import msgspec
 from flask import Blueprint, Response, abort, render_template, request
@@ -145,6 +145,7 @@ class Sandbox:
             state=state,
             story=story,
             stories=self._stories.patients,
+            back=urlencode({**request.args, "patient": patient, "fire": state.hook}),
             form=state.as_form()
             | {
                 "fhirVersion": story.fhir_version if story else "R4",

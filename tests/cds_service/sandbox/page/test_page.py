@@ -145,6 +145,19 @@ def test_the_view_takes_the_order_of_the_address(reader: FlaskClient) -> None:
     body = next(attributes for tag, attributes in page.tags if tag == "body")
     form = json.loads(unescape(body["data-form"] or ""))
     assert (form["order"], form["priority"], body["data-hook"]) == ("mri-lumbar", "stat", "order-select")
+    (back,) = [link for link in page.attributes("href") if link.startswith("/?")]
+    assert {"patient=lab-plain", "order=mri-lumbar", "priority=stat", "fire=order-select"} <= {*back[2:].split("&")}
+
+
+def test_odd_parameters_of_the_view_lead_nowhere_else(reader: FlaskClient) -> None:
+    odd = "_scheme=javascript&_external=1&endpoint=x&order=%22%3E%3Cscript%3E"
+    response = reader.get(f"{VIEW}/lab-plain?{odd}")
+    page = Page(response.get_data(as_text=True))
+    assert response.status_code == 200
+    assert all(link.startswith("/") for link in page.attributes("href"))
+    assert [attributes.get("src") for tag, attributes in page.tags if tag == "script"] == [
+        "/sandbox/static/ehr_view.js"
+    ]
 
 
 def test_the_view_of_an_unknown_story_says_so_with_the_list(reader: FlaskClient) -> None:
