@@ -168,7 +168,9 @@ def test_the_second_sentence_speaks_of_one_clinician(weeks: Interruptions, words
         pytest.param({"undated": Undated(7, 0, ())}, "7 orders met entries", id="some undated"),
         pytest.param({"undated": Undated(1, 0, ())}, "One order met entries", id="one undated"),
         pytest.param({"undated": Undated(7, 0, ())}, "the answer was always the same.", id="undated do not matter"),
-        pytest.param({"undated": Undated(7, 2, ())}, "in 2 the answer differs, and all numbers", id="undated matter"),
+        pytest.param(
+            {"undated": Undated(7, 2, ())}, "in 2 of them the answer differs; all numbers", id="undated matter"
+        ),
         pytest.param(
             {"cards_off": ("confounders",)}, "Turned off at this site, and so not counted: confounders.", id="off"
         ),

@@ -159,7 +159,7 @@ def _undated(summary: Summary) -> str:
     if not undated.orders_with_undated:
         return "No order depends on an entry without a date."
     differ = (
-        f"in {count(undated.orders_changed)} the answer differs, and all numbers here are those with the entries."
+        f"in {count(undated.orders_changed)} of them the answer differs; all numbers here are those with the entries."
         if undated.orders_changed
         else "the answer was always the same."
     )
