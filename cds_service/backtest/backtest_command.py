@@ -184,6 +184,7 @@ def _settings() -> Settings:
 
 def _run(plan: Plan, export: Export, workers: int | None, scheduler: str | None, sample: int, folder: Path) -> Summary:
     """Read, judge, count and write. Raises BacktestRefused."""
+    from distributed.client import FutureCancelledError
     from distributed.scheduler import KilledWorker
     from rich.console import Console
 
@@ -205,6 +206,8 @@ def _run(plan: Plan, export: Export, workers: int | None, scheduler: str | None,
         raise BacktestRefused(
             f"a task ended {fault.allowed_failures + 1} workers, likely for want of memory: use fewer --workers"
         ) from None
+    except FutureCancelledError:
+        raise BacktestRefused("the cluster went away: see its log, and run this again") from None
     except OSError as fault:
         raise BacktestRefused(f"the export cannot be read, here or on a worker: {fault}") from None
     summary = summarize(results, plan, export, sample)
@@ -214,11 +217,11 @@ def _run(plan: Plan, export: Export, workers: int | None, scheduler: str | None,
 
 
 def _client(workers: int | None, scheduler: str | None) -> AbstractContextManager[Any]:
+    from dask.system import CPU_COUNT  # what this process may use
+
     from cds_service.backtest.cluster import cluster_workers, local_workers
 
-    if scheduler:
-        return cluster_workers(scheduler)
-    return local_workers(workers or len(os.sched_getaffinity(0)))
+    return cluster_workers(scheduler) if scheduler else local_workers(workers or CPU_COUNT)
 
 
 def _tell(summary: Summary, folder: Path) -> None:

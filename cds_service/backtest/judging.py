@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from cards.evaluate import SectionUnobtainable, evaluate, triage
+from cards.evaluate import SectionUnobtainable, Triage, evaluate, triage
 from cards.fhir.bundle import read_entry
 from cards.fhir.dates import DateRange
 from cards.fhir.draft_orders import DraftOrder, condition_id
@@ -18,6 +17,8 @@ from cds_service.backtest.history import HistoryEntry, Placed, read_history
 from cds_service.backtest.plan import Plan
 from cds_service.backtest.reading.partition import CONDITION, PATIENT, read_draft
 from cds_service.backtest.rows import UNKNOWN, Answer, CardRow, PlacedOrder, Row, age_band
+
+Entries = dict[str, list[BundleEntry | None]]  # by resource type
 
 NOT_OURS = ("order-not-ours", "the service does not speak about this order")
 UNREADABLE = ("order-unreadable", "the order cannot be read")
@@ -55,27 +56,22 @@ def judge_patient(patient: PatientOrders, plan: Plan) -> list[Row]:
 
 def judge(chart: Chart, order: PlacedOrder, plan: Plan, *, has_chart: bool = True) -> Row:
     """What the service would have said to this order on its day, with what the chart held by then."""
-    known: dict[str, list[BundleEntry | None]] = {}
-    dated: dict[str, list[BundleEntry | None]] = {}
+    known: Entries = {}
+    dated: Entries = {}
+    has_undated = False
     for name, entries in chart.entries.items():
         for entry in entries:
             placed = entry.placed(order, plan.exported_on)
-            if placed is not Placed.AFTER:
-                known.setdefault(name, []).append(entry.as_of(order, plan.exported_on))
+            if placed is Placed.AFTER:
+                continue
+            known.setdefault(name, []).append(entry.as_of(order, plan.exported_on))
             if placed is Placed.BEFORE:
                 dated.setdefault(name, []).append(known[name][-1])
-    draft = read_draft(order)
-    unread: Counter[str] = Counter()
-
-    def answer(topic: Topic, entries: Mapping[str, Sequence[BundleEntry | None]]) -> Answer:
-        if draft is None:
-            return Answer(False, silence=UNREADABLE)
-        sections = _sections(topic, plan, entries)
-        return _answer(topic, draft, order, chart, sections, plan, unread if topic is topics[0] else Counter())
-
-    topics = plan.topics
-    served = answer(topics[0], known)
-    counted = dict(unread)  # of the first reading: the others read the same entries
+            else:
+                has_undated = True
+    case = _Case(order, read_draft(order), chart, plan)
+    topic, *others = plan.topics
+    served, unread = case.answer(topic, known)
     return Row(
         order.reference,
         order.patient,
@@ -84,51 +80,65 @@ def judge(chart: Chart, order: PlacedOrder, plan: Plan, *, has_chart: bool = Tru
         order.clinician,
         _age_band(chart.birth_date, order.on),
         served,
-        answer(topics[0], dated) if known != dated else None,
-        answer(topics[1], known) if len(topics) > 1 else None,
-        counted,
+        case.answer(topic, dated)[0] if has_undated else None,
+        case.answer(others[0], known)[0] if others else None,
+        unread,
         has_chart,
     )
 
 
-def _sections(topic: Topic, plan: Plan, entries: Mapping[str, Sequence[BundleEntry | None]]) -> dict[str, Section]:
-    """The sections that the topic's prefetch asks for. A type that the export has no file of was not obtained."""
-    types = topic.service.resource_types.values()
-    return {name: Section(entries.get(name, ()), obtained=name in plan.present_types) for name in types}
+@dataclass(frozen=True)
+class _Case:
+    """One order with the chart of its patient. `draft` None: the order cannot be read."""
 
+    order: PlacedOrder
+    draft: DraftOrder | None
+    chart: Chart
+    plan: Plan
 
-def _answer(
-    topic: Topic,
-    draft: DraftOrder,
-    order: PlacedOrder,
-    chart: Chart,
-    sections: Mapping[str, Section],
-    plan: Plan,
-    unread: Counter[str],
-) -> Answer:
-    ours = triage(topic, [draft], _looked_up(draft, chart))
-    if ours is None:
-        return Answer(False, silence=NOT_OURS)
-    read = {
-        name: read_section(section, name, chart.patient, topic.chart, order.on) for name, section in sections.items()
-    }
-    for name, section in read.items():
-        unread.update({f"{name}: {why}": count for why, count in section.unread.items()})
-    record = PatientRecord(chart.patient, read, None, chart.birth_date)
-    try:
-        cards = evaluate(topic, ours, record, order.on)
-    except SectionUnobtainable as missing:
-        return Answer(
-            True, silence=(f"{missing.key}-missing", f"the export has no {missing.key}, which this order needs")
-        )
-    if not cards:
-        return Answer(True, silence=topic.explain(ours, record, order.on).silence())
-    shown = [card for card in cards if card.key not in plan.cards_off]
-    if not shown:
-        return Answer(True, silence=CARDS_OFF)
-    rows = tuple(CardRow(card.key, card.classification or "", card.indicator) for card in shown)
-    findings = frozenset((entry.role, entry.value_set) for card in shown for entry in card.provenance)
-    return Answer(True, rows, None, findings)
+    def answer(self, topic: Topic, entries: Entries) -> tuple[Answer, dict[str, int]]:
+        """What a topic says with these entries; and how many of them could not be read, by type and reason."""
+        if self.draft is None:
+            return Answer(False, silence=UNREADABLE), {}
+        ours = triage(topic, [self.draft], _looked_up(self.draft, self.chart))
+        if ours is None:
+            return Answer(False, silence=NOT_OURS), {}
+        record = self._record(topic, entries)
+        unread = {
+            f"{name}: {why}": count
+            for name, section in record.sections.items()
+            for why, count in section.unread.items()
+        }
+        return self._decide(topic, ours, record), unread
+
+    def _record(self, topic: Topic, entries: Entries) -> PatientRecord:
+        """The sections that the topic's prefetch asks for. A type that the export has no file of was not obtained."""
+        sections = {
+            name: read_section(
+                Section(entries.get(name, ()), obtained=name in self.plan.present_types),
+                name,
+                self.chart.patient,
+                topic.chart,
+                self.order.on,
+            )
+            for name in topic.service.resource_types.values()
+        }
+        return PatientRecord(self.chart.patient, sections, None, self.chart.birth_date)
+
+    def _decide(self, topic: Topic, ours: Triage, record: PatientRecord) -> Answer:
+        try:
+            cards = evaluate(topic, ours, record, self.order.on)
+        except SectionUnobtainable as missing:
+            words = f"the export has no {missing.key}, which this order needs"
+            return Answer(True, silence=(f"{missing.key}-missing", words))
+        if not cards:
+            return Answer(True, silence=topic.explain(ours, record, self.order.on).silence())
+        shown = [card for card in cards if card.key not in self.plan.cards_off]
+        if not shown:
+            return Answer(True, silence=CARDS_OFF)
+        rows = tuple(CardRow(card.key, card.classification or "", card.indicator) for card in shown)
+        findings = frozenset((entry.role, entry.value_set) for card in shown for entry in card.provenance)
+        return Answer(True, rows, None, findings)
 
 
 def _looked_up(draft: DraftOrder, chart: Chart) -> dict[str, CodeableConcept]:

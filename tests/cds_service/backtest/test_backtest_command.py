@@ -118,6 +118,11 @@ def test_the_results_are_private_and_name_no_patient_but_by_id(export: Path, tmp
         assert "p1" not in (out / name).read_text()
 
 
+def restore_interrupts() -> None:
+    """As in a terminal: who starts tests in the background has the signal ignored."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def has_workers(process: subprocess.Popen[bytes]) -> bool:
     return len(psutil.Process(process.pid).children(recursive=True)) > 1
 
@@ -128,7 +133,11 @@ def test_ctrl_c_ends_it_and_leaves_nothing_behind(tmp_path: Path) -> None:
     out = tmp_path / "out"
     command_line = [COMMAND, "backtest", FIXTURES / "bulk_export", *PERIOD, "--workers", "2", "--output", out]
     process = subprocess.Popen(  # noqa: S603 - our own command
-        [str(part) for part in command_line], stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
+        [str(part) for part in command_line],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+        preexec_fn=restore_interrupts,
     )
     while process.poll() is None and not has_workers(process):
         time.sleep(0.05)
