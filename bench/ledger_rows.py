@@ -22,10 +22,10 @@ from cds_service.storage.database import Database
 from cds_service.storage.database_url import parse_database_url
 from cds_service.storage.schema import (
     ACCEPTED_SUGGESTION,
-    CALL_COUNT,
     FEEDBACK,
     ISSUED_CARD,
     ISSUED_SUGGESTION,
+    SERVICE_CALL_COUNT,
     SILENCED_CARD,
 )
 
@@ -40,13 +40,17 @@ Row = tuple[Any, ...]
 
 @dataclass(frozen=True)
 class _Client:
-    """`answers`: the share of cards that get feedback. `clock_ms`: how far its clock is ahead of ours."""
+    """`answers`: the share of cards that get feedback. `clock_ms`: how far its clock is ahead of ours.
+
+    `silent_days`: so many from the first one on, its users see no card.
+    """
 
     name: str
     tenants: tuple[str, ...]
     share: int
     answers: float
     clock_ms: int = 0
+    silent_days: int = 0
 
 
 @dataclass(frozen=True)
@@ -65,6 +69,7 @@ CLIENTS = (
     _Client("general-hospital", ("north", "south"), 50, 0.72),
     _Client("university-clinic", ("",), 30, 0.45, clock_ms=-90_000),
     _Client("valley-practices", ("",), 20, 0.0),
+    _Client("lakeside-hospital", ("",), 4, 0.6, silent_days=280),
 )
 CARDS = (
     _Card("what-to-expect", "info", 46, 0.71, 0.06, ("patient-instruction",)),
@@ -85,7 +90,7 @@ _REASONS: tuple[tuple[str | None, str | None, int], ...] = (
 )
 _COLUMNS: dict[Table, Sequence[str]] = {
     table: table.columns.keys()
-    for table in (ISSUED_CARD, ISSUED_SUGGESTION, FEEDBACK, ACCEPTED_SUGGESTION, CALL_COUNT, SILENCED_CARD)
+    for table in (ISSUED_CARD, ISSUED_SUGGESTION, FEEDBACK, ACCEPTED_SUGGESTION, SERVICE_CALL_COUNT, SILENCED_CARD)
 }
 
 
@@ -131,7 +136,7 @@ class _Maker:
         self._plan = plan
         self._random = random.Random(plan.seed)  # noqa: S311 - the same ledger each time is the point
         self._rows: dict[Table, list[Row]] = {table: [] for table in _COLUMNS}
-        self._calls: dict[tuple[str, str, str, str, str], int] = {}
+        self._calls: dict[tuple[str, ...], int] = {}
 
     def take(self) -> dict[Table, list[Row]]:
         """All rows made since the last time."""
@@ -140,7 +145,7 @@ class _Maker:
 
     def counted(self) -> dict[Table, list[Row]]:
         """How many calls there were, for all the cards that were made."""
-        return {CALL_COUNT: [(*key, calls) for key, calls in sorted(self._calls.items())]}
+        return {SERVICE_CALL_COUNT: [(*key, calls) for key, calls in sorted(self._calls.items())]}
 
     def add_card(self, number: int) -> None:
         """One card, what it offered, and what became of it."""
@@ -163,9 +168,11 @@ class _Maker:
             card.indicator,
             f"{version + 1:x}c0ffee{version:05x}",
         )
-        self._count(issued_ms, client.name, tenant, hook)
-        if dice.random() < 0.01:
-            self._rows[SILENCED_CARD].append((name, card.key, *place, "quiet-period", issued_ms))
+        is_silent = issued_ms - plan.since_ms < client.silent_days * _DAY_MS
+        self._count(issued_ms, client.name, tenant, hook, "silent" if is_silent else "visible")
+        if dice.random() < 0.01 or is_silent:
+            cause = "silent-client" if is_silent else "quiet-period"
+            self._rows[SILENCED_CARD].append((name, card.key, *place, cause, issued_ms))
             return
         self._rows[ISSUED_CARD].append((name, card.key, *place, issued_ms))
         offered = [(self._uuid(), name, key) for key in card.suggestions]
@@ -215,10 +222,10 @@ class _Maker:
         if not overridden and offered:
             self._rows[ACCEPTED_SUGGESTION].append((digest, dice.choice(offered)[0], foreign))
 
-    def _count(self, at_ms: int, client: str, tenant: str, hook: str) -> None:
+    def _count(self, at_ms: int, client: str, tenant: str, hook: str, mode: str) -> None:
         day = datetime.fromtimestamp(at_ms / 1000, UTC).date().isoformat()
         for outcome, calls in (("cards", 1), ("silent", _SILENT_CALLS)):
-            key = (day, client, tenant, hook, outcome)
+            key = (day, client, tenant, SERVICE, hook, mode, outcome)
             self._calls[key] = self._calls.get(key, 0) + calls
 
     def _uuid(self) -> str:

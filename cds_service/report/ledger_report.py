@@ -28,6 +28,7 @@ from cds_service.report.counting.card_counts import (
     count_cards_by_version,
     count_never_silenced,
     count_timing,
+    read_waits,
 )
 from cds_service.report.counting.card_firing import CardFiring, first_counted_day, list_card_firing
 from cds_service.report.counting.committee import Candidate, Change, find_changes, most_overridden, rank_cards
@@ -204,18 +205,19 @@ def build_report(
     """Read the whole report. `wanted`: the breakdowns to make; by card is always made. Raises DatabaseUnavailable."""
     with ledger_snapshot(database, window) as connection:
         call_groups = count_calls(connection, window)
+        waits = read_waits(connection)
         return LedgerReport(
             made_at=made_at,
             made_by=made_by,
             words=words,
             window=window,
-            total=count_all(connection),
-            groups={name: count_by(connection, name) for name in GROUPED if name in {"card", *wanted}},
+            total=count_all(connection, waits),
+            groups={name: count_by(connection, waits, name) for name in GROUPED if name in {"card", *wanted}},
             reasons=list_reasons(connection),
-            suggestions=list_suggestions(connection) if "suggestion" in wanted else (),
+            suggestions=list_suggestions(connection, window) if "suggestion" in wanted else (),
             versions=count_by_version(connection),
             changes=find_changes(count_cards_by_version(connection)),
-            never_silenced=count_never_silenced(connection, words.never_silenced),
+            never_silenced=count_never_silenced(connection, waits, words.never_silenced),
             never_silenced_overrides=list_never_silenced_overrides(connection, words.never_silenced),
             timing=count_timing(connection),
             call_groups=call_groups,

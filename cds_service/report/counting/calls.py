@@ -57,12 +57,16 @@ class CallGroup(NamedTuple):
 
 
 class ModeSpan(NamedTuple):
-    """Days on which a client called in one mode, without a day between them on which it called in the other only."""
+    """Days on which a client called in one mode, without a day between them on which it called in the other only.
+
+    `goes_on`: no later call was in the other mode only.
+    """
 
     client: str
     mode: str
     first_day: date
     last_day: date
+    goes_on: bool = False
 
 
 def count_calls(connection: Connection, window: Window) -> tuple[CallGroup, ...]:
@@ -110,7 +114,7 @@ def _spans_of(client: str, rows: Iterable[Any]) -> list[ModeSpan]:
                 latest[row.mode] = len(spans)
                 spans.append(ModeSpan(client, row.mode, today, today))
         previous = today
-    return spans
+    return [span._replace(goes_on=span.last_day == previous) for span in spans]
 
 
 def sum_calls(groups: Iterable[CallGroup], included: Callable[[CallGroup], bool]) -> Calls:

@@ -6,13 +6,13 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, Subquery, case, exists, func, select
+from sqlalchemy import Connection, Subquery, case, exists, func, select, union_all
 
 from cds_service.report.counting.card_counts import CardKey, is_never_silenced, whole_sum
-from cds_service.report.counting.snapshot import ACCEPTED, CARD, OVERRIDDEN, UNANSWERED
+from cds_service.report.counting.snapshot import ACCEPTED, ANSWERED, OVERRIDDEN, is_in
 from cds_service.report.counting.tallies import Rate, rate
-from cds_service.report.counting.window import as_time
-from cds_service.storage.schema import ACCEPTED_SUGGESTION, FEEDBACK, ISSUED_SUGGESTION
+from cds_service.report.counting.window import Window, as_time
+from cds_service.storage.schema import ACCEPTED_SUGGESTION, FEEDBACK, ISSUED_CARD, ISSUED_SUGGESTION
 
 MOST_LISTED = 20  # overrides of cards that are never silenced, each by the id of its card
 
@@ -83,9 +83,9 @@ def list_reasons(connection: Connection) -> tuple[Reason, ...]:
     )
 
 
-def list_suggestions(connection: Connection) -> tuple[Suggestion, ...]:
+def list_suggestions(connection: Connection, window: Window) -> tuple[Suggestion, ...]:
     """What became of each suggestion, by card."""
-    offered, taken, card = ISSUED_SUGGESTION.c, ACCEPTED_SUGGESTION.c, CARD.c
+    offered, taken, card = ISSUED_SUGGESTION.c, ACCEPTED_SUGGESTION.c, ANSWERED.c
     was_taken = exists().where(
         FEEDBACK.c.card_uuid == card.card_uuid,
         FEEDBACK.c.foreign_card.is_(False),
@@ -93,20 +93,32 @@ def list_suggestions(connection: Connection) -> tuple[Suggestion, ...]:
         taken.suggestion_uuid == offered.suggestion_uuid,
         taken.foreign_suggestion.is_(False),
     )
-    key = (card.service, card.card_key, offered.suggestion_key)
     # CASE and not AND, so that what was not accepted is not looked up
     count_taken = case((card.answer != ACCEPTED, 0), (was_taken, 1), else_=0)
-    outcomes = [whole_sum(case((card.answer == answer, 1), else_=0)) for answer in (ACCEPTED, OVERRIDDEN, UNANSWERED)]
-    statement = (
-        select(*key, func.count(), whole_sum(count_taken), *outcomes)
-        .select_from(ISSUED_SUGGESTION.join(CARD, card.card_uuid == offered.card_uuid))
+    outcomes = [whole_sum(case((card.answer == answer, 1), else_=0)) for answer in (ACCEPTED, OVERRIDDEN)]
+    # the name that differs most stands first, so that rows are told apart at once
+    key = (offered.suggestion_key, card.card_key, card.service)
+    answers = (
+        select(*key, whole_sum(count_taken), *outcomes)
+        # an outer join, so that SQLite begins with the few cards that have answers
+        .select_from(ANSWERED.outerjoin(ISSUED_SUGGESTION, card.card_uuid == offered.card_uuid))
         .group_by(*key)
-        .order_by(*key)
     )
-    return tuple(
-        Suggestion(service, key, name, count, taken_cards, accepted - taken_cards, overridden, unanswered)
-        for service, key, name, count, taken_cards, accepted, overridden, unanswered in connection.execute(statement)
+    told = {(service, key, name): counts for name, key, service, *counts in connection.execute(answers)}
+    shown = (offered.suggestion_key, ISSUED_CARD.c.card_key, ISSUED_CARD.c.service)
+    offers = (
+        select(*shown, func.count())
+        .select_from(ISSUED_SUGGESTION.join(ISSUED_CARD, ISSUED_CARD.c.card_uuid == offered.card_uuid))
+        .where(is_in(window))
+        .group_by(*shown)
     )
+    offers_by_card = sorted((service, key, name, count) for name, key, service, count in connection.execute(offers))
+    suggestions = []
+    for service, key, name, count in offers_by_card:
+        taken_cards, accepted, overridden = told.get((service, key, name), (0, 0, 0))
+        without, unanswered = accepted - taken_cards, count - accepted - overridden
+        suggestions.append(Suggestion(service, key, name, count, taken_cards, without, overridden, unanswered))
+    return tuple(suggestions)
 
 
 def list_never_silenced_overrides(
@@ -132,19 +144,28 @@ def list_never_silenced_overrides(
 
 def _last_reasons(never_silenced: Collection[CardKey] | None = None) -> Subquery:
     """Each overridden card, or each that `is_never_silenced`, with the reason of its latest override that gives one."""
-    entry, card = FEEDBACK.c, CARD.c
+    entry, card = FEEDBACK.c, ANSWERED.c
+    names = ("card_uuid", "service", "card_key", "indicator", "client", "tenant", "issued_at_ms")
+    of_card = [card[name] for name in names]
+    is_wanted = card.answer == OVERRIDDEN
+    if never_silenced is not None:
+        is_wanted &= is_never_silenced(card, never_silenced)
+    only_one = select(*of_card, card.reason_system, card.reason_code, card.foreign_reason)
+    only_one = only_one.where(is_wanted, card.overrides == 1)
+    is_override = (entry.outcome == "overridden") & entry.foreign_card.is_(False)
     without = case((entry.reason_code.is_(None), 1), else_=0)
     latest_first = (without, entry.outcome_at_ms.desc(), entry.received_at_ms.desc(), entry.feedback_digest)
-    ranked = (
+    numbered = (
         select(
-            *(card.card_uuid, card.service, card.card_key, card.indicator, card.client, card.tenant, card.issued_at_ms),
-            *(entry.reason_system, entry.reason_code, entry.foreign_reason),
-            func.row_number().over(partition_by=entry.card_uuid, order_by=latest_first).label("place"),
+            *of_card,
+            *(entry.reason_system, entry.reason_code),
+            case((entry.foreign_reason.is_(True), 1), else_=0).label("foreign_reason"),
+            func.row_number().over(partition_by=card.card_uuid, order_by=latest_first).label("place"),
         )
-        .select_from(FEEDBACK.join(CARD, card.card_uuid == entry.card_uuid))
-        .where(card.answer == OVERRIDDEN, entry.outcome == "overridden", entry.foreign_card.is_(False))
+        # an outer join, so that SQLite begins with the few cards that were overridden more than once
+        .select_from(ANSWERED.outerjoin(FEEDBACK, is_override & (card.card_uuid == entry.card_uuid)))
+        .where(is_wanted, card.overrides > 1)
+        .subquery()
     )
-    if never_silenced is not None:
-        ranked = ranked.where(is_never_silenced(card, never_silenced))
-    numbered = ranked.subquery()
-    return select(numbered).where(numbered.c.place == 1).subquery()
+    latest = [numbered.c[column.name] for column in only_one.selected_columns]
+    return union_all(only_one, select(*latest).where(numbered.c.place == 1)).subquery()

@@ -2,29 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from array import array
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Connection, and_, case, cast, func, or_, select
+from sqlalchemy import BigInteger, ColumnElement, Connection, and_, cast, func, or_, select
 
-from cds_service.report.counting.snapshot import ACCEPTED, CARD, CELL, OVERRIDDEN, inline
+from cds_service.report.counting.snapshot import ANSWERED, CELL, inline
 from cds_service.report.counting.tallies import Group, Tally
 from cds_service.report.counting.window import as_time, monday
 
 CardKey = tuple[str, str]  # the id of a service, and the key of one of its cards
-Key = Sequence[ColumnElement[object]]
+Waits = Mapping[tuple[Any, ...], Sequence[int]]  # by service, card, indicator, client, tenant, content version and day
 
-# how a row of CELL, and one of CARD, falls into a breakdown; 1970-01-01 was a Thursday, three days after week 0 began
-_DIMENSIONS: dict[str, tuple[Key, Key]] = {
-    "service": ([CELL.c.service], [CARD.c.service]),
-    "card": ([CELL.c.service, CELL.c.card_key], [CARD.c.service, CARD.c.card_key]),
-    "week": ([(CELL.c.day + inline(3)) // inline(7)], [(CARD.c.day + inline(3)) // inline(7)]),
-    "client": ([CELL.c.client], [CARD.c.client]),
-    "tenant": ([CELL.c.client, CELL.c.tenant], [CARD.c.client, CARD.c.tenant]),
-    "content-version": ([CELL.c.service, CELL.c.content_version], [CARD.c.service, CARD.c.content_version]),
+# 1970-01-01 was a Thursday, three days after week 0 began
+_WEEK = (CELL.c.day + inline(3)) // inline(7)
+
+# what a breakdown is by
+_DIMENSIONS = {
+    "service": ("service",),
+    "card": ("service", "card_key"),
+    "week": ("week",),
+    "client": ("client",),
+    "tenant": ("client", "tenant"),
+    "content-version": ("service", "content_version"),
 }
+_WAITS_BY = ("service", "card_key", "indicator", "client", "tenant", "content_version", "day")
 
 
 @dataclass(frozen=True)
@@ -60,24 +65,25 @@ class Version:
     issued: int
 
 
-def count_all(connection: Connection) -> Tally:
+def count_all(connection: Connection, waits: Waits) -> Tally:
     """All cards of the window together."""
-    groups = _tally(connection, [], [])
+    groups = _tally(connection, waits, ())
     return groups[0].tally if groups else Tally()
 
 
-def count_by(connection: Connection, dimension: str) -> tuple[Group, ...]:
+def count_by(connection: Connection, waits: Waits, dimension: str) -> tuple[Group, ...]:
     """The cards by one of _DIMENSIONS, in the order of its keys; a week by its Monday."""
-    groups = _tally(connection, *_DIMENSIONS[dimension])
+    groups = _tally(connection, waits, _DIMENSIONS[dimension])
     if dimension == "week":
         return tuple(Group((monday(int(group.key[0])).isoformat(),), group.tally) for group in groups)
     return tuple(groups)
 
 
-def count_never_silenced(connection: Connection, never_silenced: Collection[CardKey]) -> tuple[Group, ...]:
+def count_never_silenced(
+    connection: Connection, waits: Waits, never_silenced: Collection[CardKey]
+) -> tuple[Group, ...]:
     """The critical cards and those that are never silenced, by service, card and urgency."""
-    cell_key, card_key = [(table.c.service, table.c.card_key, table.c.indicator) for table in (CELL, CARD)]
-    return tuple(_tally(connection, cell_key, card_key, never_silenced))
+    return tuple(_tally(connection, waits, ("service", "card_key", "indicator"), never_silenced))
 
 
 def count_timing(connection: Connection) -> Timing:
@@ -120,60 +126,60 @@ def count_by_version(connection: Connection) -> tuple[Version, ...]:
 
 
 def is_never_silenced(columns: Any, never_silenced: Collection[CardKey]) -> ColumnElement[bool]:
-    """Whether a row of CARD or CELL is critical or one of those cards."""
+    """Whether a row of ANSWERED or CELL is critical or one of those cards."""
     named = [and_(columns.service == service, columns.card_key == card) for service, card in sorted(never_silenced)]
     return or_(*named, columns.indicator == "critical")
 
 
 def whole_sum(column: ColumnElement[object]) -> ColumnElement[int]:
-    """A sum as a whole number: PostgreSQL sums big integers to decimals."""
-    return cast(func.sum(column), BigInteger)
+    """A sum as a whole number, of nothing 0: PostgreSQL sums big integers to decimals."""
+    return cast(func.coalesce(func.sum(column), 0), BigInteger)
+
+
+def read_waits(connection: Connection) -> Waits:
+    """The times to action of all cards that have one, in ms, in order, by what cells differ in."""
+    card = ANSWERED.c
+    waits: dict[tuple[object, ...], array[int]] = {}
+    cells = [card[name] for name in _WAITS_BY]
+    for row in connection.execute(select(*cells, card.wait_ms).where(card.wait_ms.is_not(None))):
+        cell = row[:-1]
+        if cell not in waits:
+            waits[cell] = array("q")
+        waits[cell].append(row[-1])
+    return {cell: array("q", sorted(times)) for cell, times in waits.items()}
 
 
 def _tally(
-    connection: Connection, cell_key: Key, card_key: Key, never_silenced: Collection[CardKey] | None = None
+    connection: Connection, waits: Waits, key: Sequence[str], never_silenced: Collection[CardKey] | None = None
 ) -> list[Group]:
-    """Counts from CELL, medians from CARD; of all cards, or of those that `is_never_silenced` is true of."""
-    medians = _medians(connection, card_key, never_silenced)
-    statement = select(*cell_key, *_counts()).group_by(*cell_key).order_by(*cell_key)
+    """Counts of all cards, or of those that `is_never_silenced` is true of, by these columns or by week."""
+    columns = [_WEEK if name == "week" else CELL.c[name] for name in key]
+    statement = select(*columns, *_counts()).group_by(*columns).order_by(*columns)
     if never_silenced is not None:
         statement = statement.where(is_never_silenced(CELL.c, never_silenced))
+    medians = _medians(waits, key)
     groups = []
-    for *key, issued, accepted, overridden, timed in connection.execute(statement):
+    for *names, issued, accepted, overridden, timed in connection.execute(statement):
         if issued:
-            tally = Tally(issued, accepted, overridden, timed, medians.get(tuple(key)))
-            groups.append(Group(tuple(map(str, key)), tally))
+            tally = Tally(issued, accepted, overridden, timed, medians.get(tuple(names)))
+            groups.append(Group(tuple(map(str, names)), tally))
     return groups
 
 
-def _medians(
-    connection: Connection, key: Key, never_silenced: Collection[CardKey] | None
-) -> dict[tuple[object, ...], float]:
+def _medians(waits: Waits, key: Sequence[str]) -> dict[tuple[object, ...], float]:
     """Median time to action in seconds: the middle card of each group, or the mean of the two in the middle."""
-    wait = CARD.c.wait_ms
-    names = [f"key_{number}" for number in range(len(key))]
-    place = func.row_number().over(partition_by=key or None, order_by=wait)
-    size = func.count().over(partition_by=key or None)
-    labelled = [column.label(name) for column, name in zip(key, names, strict=True)]
-    ranked = select(*labelled, wait.label("wait_ms"), place.label("place"), size.label("size"))
-    ranked = ranked.where(wait.is_not(None))
-    if never_silenced is not None:
-        ranked = ranked.where(is_never_silenced(CARD.c, never_silenced))
-    middle = ranked.subquery()
-    keys = [middle.c[name] for name in names]
-    twice = middle.c.place * 2
-    # the lower and the upper middle; as a sum of two whole numbers, so that both databases give the same
-    statement = (
-        select(*keys, func.min(middle.c.wait_ms), func.max(middle.c.wait_ms))
-        .where(twice >= middle.c.size, twice <= middle.c.size + 2)
-        .group_by(*keys)
-    )
-    rows = connection.execute(statement)
-    return {tuple(group): (low + high) / 2000 for *group, low, high in rows if low is not None}
+    grouped: dict[tuple[object, ...], list[int]] = {}
+    for cell, times in waits.items():
+        of_cell = dict(zip(_WAITS_BY, cell, strict=True))
+        of_cell["week"] = (int(cell[-1]) + 3) // 7
+        grouped.setdefault(tuple(of_cell[name] for name in key), []).extend(times)
+    medians = {}
+    for group, times in grouped.items():
+        times.sort()  # of sorted runs, which it merges
+        medians[group] = (times[(len(times) - 1) // 2] + times[len(times) // 2]) / 2000
+    return medians
 
 
 def _counts() -> tuple[ColumnElement[int], ...]:
     cell = CELL.c
-    accepted = case((cell.answer == ACCEPTED, cell.cards), else_=0)
-    overridden = case((cell.answer == OVERRIDDEN, cell.cards), else_=0)
-    return whole_sum(cell.cards), whole_sum(accepted), whole_sum(overridden), whole_sum(cell.timed)
+    return whole_sum(cell.cards), whole_sum(cell.accepted), whole_sum(cell.overridden), whole_sum(cell.timed)

@@ -73,10 +73,13 @@ def list_foreign_feedback(connection: Connection, window: Window) -> tuple[Forei
     received = (entry.received_at_ms >= window.since_ms) & (entry.received_at_ms < window.until_ms)
     of_cards = select(entry.client, func.count()).where(received, entry.foreign_card.is_(True)).group_by(entry.client)
     # a suggestion of a card that is not ours is part of that entry, and not counted twice
+    # begins with the few foreign ones, also on SQLite
+    taken_foreign = select(taken.feedback_digest).where(taken.foreign_suggestion.is_(True))
     of_suggestions = (
         select(entry.client, func.count())
         .select_from(FEEDBACK.join(ACCEPTED_SUGGESTION, taken.feedback_digest == entry.feedback_digest))
-        .where(received, entry.foreign_card.is_(False), taken.foreign_suggestion.is_(True))
+        .where(entry.feedback_digest.in_(taken_foreign), taken.foreign_suggestion.is_(True))
+        .where(received, entry.foreign_card.is_(False))
         .group_by(entry.client)
     )
     cards: dict[str, int] = {client: count for client, count in connection.execute(of_cards).all()}  # noqa: C416

@@ -1,7 +1,7 @@
-"""One reading of the ledger: every card of the window with what became of it, in two temporary tables.
+"""One reading of the ledger: the cards of the window, counted, and those with answers, in two temporary tables.
 
-All questions are then asked of these two, so that they speak of the same moment, and the ledger is joined once. The
-rules are stated in docs/report.md, and in the report itself:
+Nearly all questions are then asked of these two, so that the ledger is joined once. The rules are stated in
+docs/report.md, and in the report itself:
 
 - accepted where any feedback accepts, else overridden where any overrides, else unanswered;
 - time to action is from the card's issue to its earliest feedback, as the client's clock has it. Clocks differ: up to
@@ -10,7 +10,7 @@ rules are stated in docs/report.md, and in the report itself:
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from sqlalchemy import (
@@ -19,6 +19,7 @@ from sqlalchemy import (
     Column,
     ColumnElement,
     Connection,
+    Index,
     MetaData,
     Select,
     SmallInteger,
@@ -35,7 +36,7 @@ from cds_service.report.counting.window import DAY_MS, Window
 from cds_service.storage.database import Database
 from cds_service.storage.schema import FEEDBACK, ISSUED_CARD
 
-UNANSWERED, OVERRIDDEN, ACCEPTED = 0, 1, 2
+OVERRIDDEN, ACCEPTED = 1, 2
 CLOCK_LEEWAY_MS = 60_000
 LONGEST_WAIT_MS = 7 * DAY_MS
 _MEMORY_KIB = 32_000  # of the database, for sorting; with what they have by default both take twice as long
@@ -44,10 +45,11 @@ _AS_TOLD, _AT_ONCE, _TOO_EARLY, _TOO_LATE = 0, 1, 2, 3
 _TEMPORARY = MetaData()
 _NAME = String(200)
 
-# One row per card. `day`: since 1970, UTC. `timing`: how the client's clock was taken (above). `changed`: 1 where
-# feedback contradicts itself.
-CARD = Table(
-    "report_card",
+# One row per card with an answer. `day`: since 1970, UTC. `timing`: how the client's clock was taken (above).
+# `changed`: 1 where feedback contradicts itself. `overrides`: how many entries override; the reason is for use where
+# that is one.
+ANSWERED = Table(
+    "report_answered",
     _TEMPORARY,
     Column("card_uuid", String(36)),
     Column("service", _NAME),
@@ -62,11 +64,16 @@ CARD = Table(
     Column("wait_ms", BigInteger),
     Column("timing", SmallInteger),
     Column("changed", SmallInteger),
+    Column("overrides", BigInteger),
+    Column("reason_system", _NAME),
+    Column("reason_code", _NAME),
+    Column("foreign_reason", SmallInteger),
     prefixes=["TEMPORARY"],
     postgresql_on_commit="DROP",
 )
+Index("ix_report_answered_card_uuid", ANSWERED.c.card_uuid)
 
-# The same cards, counted: far fewer rows, from which every count of the report is a sum.
+# All cards, counted: far fewer rows, from which every count of the report is a sum. Rows of cards and rows of answers.
 CELL = Table(
     "report_cell",
     _TEMPORARY,
@@ -77,18 +84,21 @@ CELL = Table(
     Column("tenant", _NAME),
     Column("content_version", String(40)),
     Column("day", BigInteger),
-    Column("answer", SmallInteger),
     Column("cards", BigInteger),
+    Column("first_ms", BigInteger),
+    Column("last_ms", BigInteger),
+    Column("accepted", BigInteger),
+    Column("overridden", BigInteger),
     Column("timed", BigInteger),
     Column("at_once", BigInteger),
     Column("too_early", BigInteger),
     Column("too_late", BigInteger),
     Column("changed", BigInteger),
-    Column("first_ms", BigInteger),
-    Column("last_ms", BigInteger),
     prefixes=["TEMPORARY"],
     postgresql_on_commit="DROP",
 )
+# what cells differ in; in a GROUP BY the names that differ most stand first, so that rows are told apart at once
+_PARTS = ("day", "card_key", "client", "tenant", "content_version", "service", "indicator")
 
 
 def inline(number: int) -> BindParameter[int]:
@@ -98,7 +108,7 @@ def inline(number: int) -> BindParameter[int]:
 
 @contextmanager
 def ledger_snapshot(database: Database, window: Window) -> Iterator[Connection]:
-    """A transaction that sees one moment of the ledger, with CARD and CELL filled. What is stored stays as it is.
+    """A transaction that sees one moment of the ledger, with ANSWERED and CELL filled. What is stored stays as it is.
 
     Over a long ledger it takes many seconds: open the database with `statement_ms=0`. Raises DatabaseUnavailable.
     """
@@ -109,34 +119,26 @@ def ledger_snapshot(database: Database, window: Window) -> Iterator[Connection]:
             connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
             connection.exec_driver_sql(f"SET LOCAL work_mem = '{_MEMORY_KIB}kB'")
         _TEMPORARY.create_all(connection, checkfirst=False)
-        connection.execute(CARD.insert().from_select(CARD.columns.keys(), _cards(window)))
-        if not database.is_sqlite:
-            connection.exec_driver_sql(f"ANALYZE {CARD.name}")  # else it sorts for groups that it could hash
-        connection.execute(CELL.insert().from_select(CELL.columns.keys(), _cells()))
+        answered = _answered(window)
+        connection.execute(ANSWERED.insert().from_select(ANSWERED.columns.keys(), answered))
+        connection.exec_driver_sql(f"ANALYZE {ANSWERED.name}")  # else neither knows in which order to join it
+        for names, cells in (_issued_cells(window), _answer_cells()):
+            connection.execute(CELL.insert().from_select(names, cells))
         yield connection  # and then all is rolled back, the two tables with it
 
 
-def _cards(window: Window) -> Select[tuple[object, ...]]:
-    """What feedback says of each card, put to the cards of the window."""
-    said = FEEDBACK.c.outcome
-    accepted = func.max(case((said == "accepted", 1), else_=0))
-    overridden = func.max(case((said == "overridden", 1), else_=0))
-    shown = (ISSUED_CARD.c.issued_at_ms >= window.since_ms) & (ISSUED_CARD.c.issued_at_ms < window.until_ms)
-    entries = (
-        select(
-            FEEDBACK.c.card_uuid,
-            case((accepted == 1, ACCEPTED), else_=OVERRIDDEN).label("answer"),
-            func.min(FEEDBACK.c.outcome_at_ms).label("first_at_ms"),
-            (accepted * overridden).label("changed"),
-        )
-        # joined here, too, so that a short window of a long ledger reads little
-        .select_from(FEEDBACK.join(ISSUED_CARD, ISSUED_CARD.c.card_uuid == FEEDBACK.c.card_uuid))
-        .where(shown, FEEDBACK.c.foreign_card.is_(False), said.in_(("accepted", "overridden")))
-        .group_by(FEEDBACK.c.card_uuid)
-        .subquery()
-    )
-    card = ISSUED_CARD.c
-    wait = entries.c.first_at_ms - card.issued_at_ms
+def is_in(window: Window) -> ColumnElement[bool]:
+    """Whether a card was issued in the window."""
+    return (ISSUED_CARD.c.issued_at_ms >= window.since_ms) & (ISSUED_CARD.c.issued_at_ms < window.until_ms)
+
+
+def _answered(window: Window) -> Select[tuple[object, ...]]:
+    """What feedback says of each card of the window that has any."""
+    entry, card = FEEDBACK.c, ISSUED_CARD.c
+    accepted = func.max(case((entry.outcome == "accepted", 1), else_=0))
+    overridden = func.max(case((entry.outcome == "overridden", 1), else_=0))
+    override = entry.outcome == "overridden"
+    wait = func.min(entry.outcome_at_ms) - card.issued_at_ms
     timing = case(
         (wait < -CLOCK_LEEWAY_MS, _TOO_EARLY), (wait < 0, _AT_ONCE), (wait > LONGEST_WAIT_MS, _TOO_LATE), else_=_AS_TOLD
     )
@@ -152,32 +154,45 @@ def _cards(window: Window) -> Select[tuple[object, ...]]:
             card.content_version,
             card.issued_at_ms,
             card.issued_at_ms // DAY_MS,
-            func.coalesce(entries.c.answer, UNANSWERED),
+            case((accepted == 1, ACCEPTED), else_=OVERRIDDEN),
             counted_wait,
             timing,
-            func.coalesce(entries.c.changed, 0),
+            accepted * overridden,
+            func.sum(case((override, 1), else_=0)),
+            func.min(case((override, entry.reason_system))),
+            func.min(case((override, entry.reason_code))),
+            func.max(case((override & entry.foreign_reason.is_(True), 1), else_=0)),
         )
-        .select_from(ISSUED_CARD.outerjoin(entries, entries.c.card_uuid == card.card_uuid))
-        .where(shown)
+        .select_from(FEEDBACK.join(ISSUED_CARD, card.card_uuid == entry.card_uuid))
+        .where(is_in(window), entry.foreign_card.is_(False), entry.outcome.in_(("accepted", "overridden")))
+        .group_by(card.card_uuid)
     )
 
 
-def _cells() -> Select[tuple[object, ...]]:
-    card = CARD.c
+def _issued_cells(window: Window) -> tuple[Sequence[str], Select[tuple[object, ...]]]:
+    """How many cards there were."""
+    card = ISSUED_CARD.c
+    day = (card.issued_at_ms // inline(DAY_MS)).label("day")
+    parts = [day if name == "day" else card[name] for name in _PARTS]
+    issued = select(*parts, func.count(), func.min(card.issued_at_ms), func.max(card.issued_at_ms))
+    return (*_PARTS, "cards", "first_ms", "last_ms"), issued.where(is_in(window)).group_by(*parts)
 
-    def taken(timing: int) -> ColumnElement[int]:
-        return func.sum(case((card.timing == timing, 1), else_=0))
 
-    names = ("service", "card_key", "indicator", "client", "tenant", "content_version", "day", "answer")
-    parts = [card[name] for name in names]
-    return select(
-        *parts,
-        func.count(),
-        func.count(card.wait_ms),
-        taken(_AT_ONCE),
-        taken(_TOO_EARLY),
-        taken(_TOO_LATE),
-        func.sum(card.changed),
-        func.min(card.issued_at_ms),
-        func.max(card.issued_at_ms),
-    ).group_by(*parts)
+def _answer_cells() -> tuple[Sequence[str], Select[tuple[object, ...]]]:
+    """What became of them."""
+    card = ANSWERED.c
+
+    def times(column: ColumnElement[int], value: int) -> ColumnElement[int]:
+        return func.sum(case((column == value, 1), else_=0))
+
+    parts = [card[name] for name in _PARTS]
+    sums = {
+        "accepted": times(card.answer, ACCEPTED),
+        "overridden": times(card.answer, OVERRIDDEN),
+        "timed": func.count(card.wait_ms),
+        "at_once": times(card.timing, _AT_ONCE),
+        "too_early": times(card.timing, _TOO_EARLY),
+        "too_late": times(card.timing, _TOO_LATE),
+        "changed": func.sum(card.changed),
+    }
+    return (*_PARTS, *sums), select(*parts, *sums.values()).group_by(*parts)

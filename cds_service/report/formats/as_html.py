@@ -29,6 +29,7 @@ def as_html(report: LedgerReport, wanted: Collection[str] = BREAKDOWNS) -> str:
         {
             "count": sentences.count,
             "rate": sentences.rate_with_interval,
+            "per_thousand": sentences.per_thousand,
             "ends": sentences.interval,
             "percent": sentences.percent,
             "duration": sentences.duration,

@@ -32,7 +32,7 @@ _HEADS = {
     "tenant": "client / tenant",
     "content-version": "content version",
 }
-_FIRING_COLUMN = "of calls"
+_FIRING_COLUMN = "of 1,000 calls"
 _COLUMNS = ("shown", "accepted", "overridden", "no answer", "overridden of answered (95%)", "of shown", "median time")
 _OFFER_COLUMNS = ("offered", "taken", "accepted without", "overridden", "no answer", "taken of answered (95%)")
 
@@ -111,7 +111,7 @@ def _groups(report: LedgerReport, breakdown: str) -> Table:
 
 def _firing(report: LedgerReport, group: Group) -> str:
     share = report.firing(*group.key).visible
-    return percent(share.value) if share else "–"
+    return f"{1000 * share.value:.2f}" if share else "–"
 
 
 def _cells(tally: Tally) -> Iterator[str]:

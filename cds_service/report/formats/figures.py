@@ -38,6 +38,7 @@ def draw_weeks(weeks: Sequence[Group], called: Collection[date], window: Window)
     by_monday = {group.key[0]: group.tally for group in weeks}
     tallies = [by_monday.get(monday.isoformat(), Tally()) for monday in mondays]
     with _drawn(4.0) as figure:
+        figure.get_layout_engine().set(h_pad=0.09)  # type: ignore[union-attr, call-arg]
         bars, strip, rates = figure.subplots(3, 1, sharex=True, height_ratios=(10, 0.8, 6))
         _stack(bars, tallies)
         _mark_days(strip, first, called, window)
@@ -67,7 +68,7 @@ def draw_cards(cards: Sequence[Group], overall: Rate | None) -> str:
             axes.axvline(overall.value, color=_MUTED, linestyle=(0, (4, 3)), linewidth=1, zorder=0)
             beside = {"xytext": (4, 0), "textcoords": "offset points", "va": "center"}
             top = (overall.value, len(rows) - 0.4)
-            axes.annotate("all cards", top, fontsize=_SMALL, color=_MUTED, **beside)  # type: ignore[arg-type]
+            axes.annotate("all cards", top, fontsize=_SMALL, color=_MUTED, backgroundcolor=_PAPER, **beside)  # type: ignore[arg-type]
         _rows(axes, [label for label, _ in rows])
         axes.set_xlim(0, 1)
         axes.xaxis.set_major_formatter(FuncFormatter(lambda part, _: f"{100 * part:.0f}%"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 
 from cds_service.cds_hooks.silencing import SILENT_CLIENT
+from cds_service.report.counting.calls import ModeSpan
 from cds_service.report.counting.card_counts import Timing
 from cds_service.report.counting.committee import Change
 from cds_service.report.counting.tallies import TOO_FEW, Rate
@@ -135,19 +136,24 @@ def _clocks(timing: Timing) -> dict[str, int]:
 
 
 def mode_spans(report: LedgerReport, mode: str) -> str:
-    """Which clients were in a mode, and when: general-hospital since 1 October 2026; none."""
-    end = report.window.last_day
-    spans = [span for span in report.mode_spans if span.mode == mode and span.first_day <= end]
-    return (
-        "; ".join(f"{in_one_line(span.client)} {days(span.first_day, span.last_day, end)}" for span in spans) or "none"
-    )
+    """Which clients are or were in a mode, and when: general-hospital since 1 October 2026; none."""
+    spans = [span for span in report.mode_spans if span.mode == mode]
+    return "; ".join(f"{in_one_line(span.client)} {days(span)}" for span in spans) or "none"
 
 
-def days(first: date, last: date, end: date) -> str:
-    """1 October 2026 to 3 October 2026; since 1 October 2026, where it goes on until `end`."""
-    if last >= end:
-        return f"since {day(first)}"
-    return day(first) if first == last else f"{day(first)} to {day(last)}"
+def days(span: ModeSpan) -> str:
+    """1 October 2026 to 3 October 2026; since 1 October 2026, where it goes on."""
+    if span.goes_on:
+        return f"since {day(span.first_day)}"
+    return day(span.first_day) if span.first_day == span.last_day else f"{day(span.first_day)} to {day(span.last_day)}"
+
+
+def per_thousand(share: Rate | None) -> str:
+    """14.32 (14.01 to 14.63): of a thousand, with its interval; for rates that are small as percentages."""
+    if share is None:
+        return "–"
+    mark = f" {TOO_FEW_MARK}" if share.too_few else ""
+    return _unbroken(f"{1000 * share.value:.2f} ({1000 * share.low:.2f} to {1000 * share.high:.2f}){mark}")
 
 
 def day(moment: date) -> str:

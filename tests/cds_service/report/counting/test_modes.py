@@ -110,10 +110,11 @@ def test_since_when_a_client_was_silent(
         for name in {"s": ["silent"], "v": ["visible"], "b": ["visible", "silent"], ".": []}[mode]:
             ledger.count_calls((first + timedelta(days=number)).isoformat(), "silent", 1, mode=name)
     report = ledger.report(sqlite_database.open(), topic)
-    assert list(report.mode_spans) == [
+    assert [span._replace(goes_on=False) for span in report.mode_spans] == [
         ModeSpan("general", mode, first + timedelta(days=begin - 1), first + timedelta(days=end - 1))
         for mode, begin, end in spans
     ]
+    assert {span.mode for span in report.mode_spans if span.goes_on} == {"s": {"silent"}, "v": {"visible"}}[modes[-1]]
     assert report.has_silent_clients
 
 
@@ -122,5 +123,5 @@ def test_calls_of_before_were_of_visible_clients(database: LiveDatabase, topic: 
     ledger.count_calls("2026-10-01", "silent", 1, service="")
     ledger.count_calls("2026-10-02", "silent", 1)
     report = ledger.report(database.open(), topic)
-    assert report.mode_spans == (ModeSpan("general", "visible", date(2026, 10, 1), date(2026, 10, 2)),)
+    assert report.mode_spans == (ModeSpan("general", "visible", date(2026, 10, 1), date(2026, 10, 2), True),)
     assert not report.has_silent_clients

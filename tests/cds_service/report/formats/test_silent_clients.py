@@ -34,12 +34,12 @@ def test_the_page_compares_them_and_says_since_when(report: LedgerReport) -> Non
         ["silent", "100", "15", "15.0% (9.3 to 23.3)", "85", "0"],
     ]
     assert page.cells["How often each card came"][1:] == [
-        ["confounders", "10", "201", "5.0% (2.7 to 8.9)", "15", "100", "15.0% (9.3 to 23.3)"]
+        ["confounders", "10", "201", "49.75 (27.25 to 89.14)", "15", "100", "150.00 (93.06 to 232.84)"]
     ]
     assert page.cells["Which clients were silent, and when (days with calls)"][1:] == [
-        ["general", "saw cards", "14 October 2026"],
-        ["listening", "saw no card", "14 October 2026"],
-        ["listening", "saw cards", "30 October 2026"],
+        ["general", "see cards", "since 14 October 2026"],
+        ["listening", "see no card", "14 October 2026"],
+        ["listening", "see cards", "since 30 October 2026"],
     ]
     assert "Of silent clients’ calls, 15.0% would have got one" in page.words
 
@@ -48,9 +48,9 @@ def test_the_terminal_says_it_in_three_lines(report: LedgerReport) -> None:
     lines = as_table(report, "card", 160).splitlines()
     assert "Silent clients 15.0% (9.3 to 23.3) of 100 calls would have got a card; nobody saw one" in lines
     assert "Silent         listening 14 October 2026" in lines
-    assert "Visible        general 14 October 2026; listening 30 October 2026" in lines
+    assert "Visible        general since 14 October 2026; listening since 30 October 2026" in lines
     (row,) = (line for line in lines if line.startswith("confounders"))
-    assert row.endswith("5.0%")
+    assert row.endswith("49.75")
 
 
 def test_machines_get_both_rates_and_the_days(report: LedgerReport) -> None:
