@@ -9,7 +9,7 @@ from types import ModuleType
 
 from bench.bulk_export.draws import Draws, Weighted
 from bench.bulk_export.ordinary import Diagnosis, OrderKind
-from bench.bulk_export.writing import Requester
+from bench.bulk_export.writing import Condition, Order, Procedure, Requester
 
 SERVICES = (
     "Emergency Medicine",
@@ -98,15 +98,17 @@ class Chart:
         status = draws.weighted(_ORDER_STATUS)
         self.orders.append(
             fhir.order(
-                f"{self.patient}-o{len(self.orders)}",
-                self.patient,
-                self._encounter(),
-                kind,
-                fhir.STATUSES.get(status, status),
-                priority or draws.weighted(_PRIORITY),
-                None if draws.chance(0.005) else self._moment(day),
-                self._requester(service),
-                stated,
+                Order(
+                    f"{self.patient}-o{len(self.orders)}",
+                    self.patient,
+                    self._encounter(),
+                    kind,
+                    fhir.STATUSES.get(status, status),
+                    priority or draws.weighted(_PRIORITY),
+                    None if draws.chance(0.005) else self._moment(day),
+                    self._requester(service),
+                    stated,
+                )
             )
         )
 
@@ -147,16 +149,18 @@ class Chart:
         category = "problem-list-item" if self.draws.chance(0.6) else "encounter-diagnosis"
         self.conditions.append(
             self.hospital.fhir.condition(
-                identity,
-                self.patient,
-                self._encounter(),
-                code,
-                clinical,
-                verification,
-                category,
-                onset,
-                recorded,
-                abated,
+                Condition(
+                    identity,
+                    self.patient,
+                    self._encounter(),
+                    code,
+                    clinical,
+                    verification,
+                    category,
+                    onset,
+                    recorded,
+                    abated,
+                )
             )
         )
         return identity
@@ -172,13 +176,15 @@ class Chart:
                 start = self._moment(day)
         self.procedures.append(
             self.hospital.fhir.procedure(
-                f"{self.patient}-p{len(self.procedures)}",
-                self.patient,
-                self._encounter(),
-                code,
-                status or draws.weighted(_PROCEDURE_STATUS),
-                start,
-                end,
+                Procedure(
+                    f"{self.patient}-p{len(self.procedures)}",
+                    self.patient,
+                    self._encounter(),
+                    code,
+                    status or draws.weighted(_PROCEDURE_STATUS),
+                    start,
+                    end,
+                )
             )
         )
 

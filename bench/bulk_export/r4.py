@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from bench.bulk_export.ordinary import OrderKind
-from bench.bulk_export.writing import Requester, element
+from bench.bulk_export.writing import Condition, Order, Procedure, Requester, element
 
 ORDER_TYPE = "ServiceRequest"
 STATUSES = {"revoked": "revoked", "on-hold": "on-hold"}
@@ -14,24 +13,14 @@ _CATEGORY = "http://terminology.hl7.org/CodeSystem/condition-category"
 _CORE = "http://hl7.org/fhir/us/core/StructureDefinition/us-core-"
 
 
-def order(
-    identity: str,
-    patient: str,
-    encounter: str,
-    kind: OrderKind,
-    status: str,
-    priority: str,
-    authored: str | None,
-    requester: Requester | None,
-    reason: str,
-) -> str:
-    """A ServiceRequest. `reason`: `"reasonCode":[...],`, `"reasonReference":[...],` or nothing."""
+def order(line: Order) -> str:
+    """A ServiceRequest."""
     return (
-        f'{{"resourceType":"ServiceRequest","id":"{identity}","meta":{{"profile":["{_CORE}servicerequest"]}},'
-        f'"status":"{status}","intent":"order","category":[{kind.category}],"priority":"{priority}",'
-        f'"code":{kind.code},"subject":{{"reference":"Patient/{patient}"}},'
-        f'"encounter":{{"reference":"Encounter/{encounter}"}},{element("authoredOn", authored)}'
-        f'{_requester(requester)}{reason}"identifier":[{{"system":"urn:oid:2.999.1.7","value":"{identity}"}}]}}'
+        f'{{"resourceType":"ServiceRequest","id":"{line.identity}","meta":{{"profile":["{_CORE}servicerequest"]}},'
+        f'"status":"{line.status}","intent":"order","category":[{line.kind.category}],"priority":"{line.priority}",'
+        f'"code":{line.kind.code},"subject":{{"reference":"Patient/{line.patient}"}},'
+        f'"encounter":{{"reference":"Encounter/{line.encounter}"}},{element("authoredOn", line.authored)}'
+        f'{_requester(line.requester)}{line.reason}"identifier":[{{"system":"urn:oid:2.999.1.7","value":"{line.identity}"}}]}}'
     )
 
 
@@ -41,40 +30,31 @@ def _requester(requester: Requester | None) -> str:
     return f'"requester":{{"reference":"{requester.reference}","display":"{requester.display}"}},'
 
 
-def condition(
-    identity: str,
-    patient: str,
-    encounter: str,
-    code: str,
-    clinical: str | None,
-    verification: str,
-    category: str,
-    onset: str | None,
-    recorded: str | None,
-    abated: str | None,
-) -> str:
+def condition(line: Condition) -> str:
     """A Condition."""
-    standing = f'"clinicalStatus":{{"coding":[{{"system":"{_CLINICAL}","code":"{clinical}"}}]}},' if clinical else ""
+    standing = (
+        f'"clinicalStatus":{{"coding":[{{"system":"{_CLINICAL}","code":"{line.clinical}"}}]}},' if line.clinical else ""
+    )
     return (
-        f'{{"resourceType":"Condition","id":"{identity}","meta":{{"profile":["{_CORE}condition-problems-health-concerns"]}},'
-        f'{standing}"verificationStatus":{{"coding":[{{"system":"{_VERIFICATION}","code":"{verification}"}}]}},'
-        f'"category":[{{"coding":[{{"system":"{_CATEGORY}","code":"{category}"}}]}}],"code":{code},'
-        f'"subject":{{"reference":"Patient/{patient}"}},{element("onsetDateTime", onset)}'
-        f"{element('abatementDateTime', abated)}{element('recordedDate', recorded)}"
-        f'"encounter":{{"reference":"Encounter/{encounter}"}}}}'
+        f'{{"resourceType":"Condition","id":"{line.identity}","meta":{{"profile":["{_CORE}condition-problems-health-concerns"]}},'
+        f'{standing}"verificationStatus":{{"coding":[{{"system":"{_VERIFICATION}","code":"{line.verification}"}}]}},'
+        f'"category":[{{"coding":[{{"system":"{_CATEGORY}","code":"{line.category}"}}]}}],"code":{line.code},'
+        f'"subject":{{"reference":"Patient/{line.patient}"}},{element("onsetDateTime", line.onset)}'
+        f"{element('abatementDateTime', line.abated)}{element('recordedDate', line.recorded)}"
+        f'"encounter":{{"reference":"Encounter/{line.encounter}"}}}}'
     )
 
 
-def procedure(
-    identity: str, patient: str, encounter: str, code: str, status: str, start: str | None, end: str | None
-) -> str:
-    """A Procedure; with an end it has a period, and one that was not done says why."""
-    why_not = '"statusReason":{"text":"patient declined"},' if status == "not-done" else ""
+def procedure(line: Procedure) -> str:
+    """A Procedure; one that was not done says why."""
+    why_not = '"statusReason":{"text":"patient declined"},' if line.status == "not-done" else ""
     performed = (
-        f'"performedPeriod":{{"start":"{start}","end":"{end}"}},' if end else element("performedDateTime", start)
+        f'"performedPeriod":{{"start":"{line.start}","end":"{line.end}"}},'
+        if line.end
+        else element("performedDateTime", line.start)
     )
     return (
-        f'{{"resourceType":"Procedure","id":"{identity}","meta":{{"profile":["{_CORE}procedure"]}},"status":"{status}",'
-        f'{why_not}"code":{code},"subject":{{"reference":"Patient/{patient}"}},{performed}'
-        f'"encounter":{{"reference":"Encounter/{encounter}"}}}}'
+        f'{{"resourceType":"Procedure","id":"{line.identity}","meta":{{"profile":["{_CORE}procedure"]}},"status":"{line.status}",'
+        f'{why_not}"code":{line.code},"subject":{{"reference":"Patient/{line.patient}"}},{performed}'
+        f'"encounter":{{"reference":"Encounter/{line.encounter}"}}}}'
     )

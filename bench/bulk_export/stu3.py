@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from bench.bulk_export.ordinary import OrderKind
-from bench.bulk_export.writing import Requester, element
+from bench.bulk_export.writing import Condition, Order, Procedure, Requester, element
 
 ORDER_TYPE = "ProcedureRequest"
 STATUSES = {"revoked": "cancelled", "on-hold": "suspended"}
@@ -11,24 +10,14 @@ STATUSES = {"revoked": "cancelled", "on-hold": "suspended"}
 _CATEGORY = "http://hl7.org/fhir/condition-category"
 
 
-def order(
-    identity: str,
-    patient: str,
-    encounter: str,
-    kind: OrderKind,
-    status: str,
-    priority: str,
-    authored: str | None,
-    requester: Requester | None,
-    reason: str,
-) -> str:
+def order(line: Order) -> str:
     """A ProcedureRequest."""
     return (
-        f'{{"resourceType":"ProcedureRequest","id":"{identity}","status":"{status}","intent":"order",'
-        f'"category":[{kind.category}],"priority":"{priority}","code":{kind.code},'
-        f'"subject":{{"reference":"Patient/{patient}"}},"context":{{"reference":"Encounter/{encounter}"}},'
-        f"{element('authoredOn', authored)}{_requester(requester)}{reason}"
-        f'"identifier":[{{"system":"urn:oid:2.999.1.7","value":"{identity}"}}]}}'
+        f'{{"resourceType":"ProcedureRequest","id":"{line.identity}","status":"{line.status}","intent":"order",'
+        f'"category":[{line.kind.category}],"priority":"{line.priority}","code":{line.kind.code},'
+        f'"subject":{{"reference":"Patient/{line.patient}"}},"context":{{"reference":"Encounter/{line.encounter}"}},'
+        f"{element('authoredOn', line.authored)}{_requester(line.requester)}{line.reason}"
+        f'"identifier":[{{"system":"urn:oid:2.999.1.7","value":"{line.identity}"}}]}}'
     )
 
 
@@ -39,39 +28,28 @@ def _requester(requester: Requester | None) -> str:
     return f'"requester":{{"agent":{{"reference":"{agent}","display":"{requester.display}"}}}},'
 
 
-def condition(
-    identity: str,
-    patient: str,
-    encounter: str,
-    code: str,
-    clinical: str | None,
-    verification: str,
-    category: str,
-    onset: str | None,
-    recorded: str | None,
-    abated: str | None,
-) -> str:
+def condition(line: Condition) -> str:
     """A Condition."""
-    verification = "provisional" if verification == "unconfirmed" else verification
+    verification = "provisional" if line.verification == "unconfirmed" else line.verification
     return (
-        f'{{"resourceType":"Condition","id":"{identity}",{element("clinicalStatus", clinical)}'
-        f'"verificationStatus":"{verification}","category":[{{"coding":[{{"system":"{_CATEGORY}","code":"{category}"}}]}}],'
-        f'"code":{code},"subject":{{"reference":"Patient/{patient}"}},{element("onsetDateTime", onset)}'
-        f"{element('abatementDateTime', abated)}{element('assertedDate', recorded)}"
-        f'"context":{{"reference":"Encounter/{encounter}"}}}}'
+        f'{{"resourceType":"Condition","id":"{line.identity}",{element("clinicalStatus", line.clinical)}'
+        f'"verificationStatus":"{verification}","category":[{{"coding":[{{"system":"{_CATEGORY}","code":"{line.category}"}}]}}],'
+        f'"code":{line.code},"subject":{{"reference":"Patient/{line.patient}"}},{element("onsetDateTime", line.onset)}'
+        f"{element('abatementDateTime', line.abated)}{element('assertedDate', line.recorded)}"
+        f'"context":{{"reference":"Encounter/{line.encounter}"}}}}'
     )
 
 
-def procedure(
-    identity: str, patient: str, encounter: str, code: str, status: str, start: str | None, end: str | None
-) -> str:
+def procedure(line: Procedure) -> str:
     """A Procedure; one that was not done says so."""
-    not_done = '"notDone":true,"notDoneReason":{"text":"patient declined"},' if status == "not-done" else ""
-    status = "suspended" if status == "not-done" else status
+    not_done = '"notDone":true,"notDoneReason":{"text":"patient declined"},' if line.status == "not-done" else ""
+    status = "suspended" if line.status == "not-done" else line.status
     performed = (
-        f'"performedPeriod":{{"start":"{start}","end":"{end}"}},' if end else element("performedDateTime", start)
+        f'"performedPeriod":{{"start":"{line.start}","end":"{line.end}"}},'
+        if line.end
+        else element("performedDateTime", line.start)
     )
     return (
-        f'{{"resourceType":"Procedure","id":"{identity}","status":"{status}",{not_done}"code":{code},'
-        f'"subject":{{"reference":"Patient/{patient}"}},{performed}"context":{{"reference":"Encounter/{encounter}"}}}}'
+        f'{{"resourceType":"Procedure","id":"{line.identity}","status":"{status}",{not_done}"code":{line.code},'
+        f'"subject":{{"reference":"Patient/{line.patient}"}},{performed}"context":{{"reference":"Encounter/{line.encounter}"}}}}'
     )

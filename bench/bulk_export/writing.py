@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
+
+from bench.bulk_export.ordinary import OrderKind
 
 
 @dataclass(frozen=True)
@@ -11,6 +14,47 @@ class Requester:
 
     reference: str
     display: str
+
+
+class Order(NamedTuple):
+    """`reason`: `"reasonCode":[...],`, `"reasonReference":[...],` or nothing. Dates are ISO texts, here and below."""
+
+    identity: str
+    patient: str
+    encounter: str
+    kind: OrderKind
+    status: str
+    priority: str
+    authored: str | None
+    requester: Requester | None
+    reason: str
+
+
+class Condition(NamedTuple):
+    """`code`: JSON; the rest in the words of R4."""
+
+    identity: str
+    patient: str
+    encounter: str
+    code: str
+    clinical: str | None
+    verification: str
+    category: str
+    onset: str | None
+    recorded: str | None
+    abated: str | None
+
+
+class Procedure(NamedTuple):
+    """`code`: JSON. With an end it has a period."""
+
+    identity: str
+    patient: str
+    encounter: str
+    code: str
+    status: str
+    start: str | None
+    end: str | None
 
 
 def element(name: str, text: str | None) -> str:
