@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -14,6 +15,7 @@ from typing import Any
 
 import psutil
 import pytest
+from click.testing import CliRunner
 from distributed import Client, LocalCluster
 
 from cds_service.backtest.cluster import (
@@ -28,7 +30,16 @@ from cds_service.backtest.engine import run
 from cds_service.backtest.plan import ORDER_TYPES, Plan
 from cds_service.backtest.reading.export_files import Export, find_export
 from cds_service.backtest.results.counting import summarize
-from tests.cds_service.backtest.exports import CHART_TYPES, SERVICE_ID, Unwatched, backtest, make_plan
+from cds_service.cli.main import main
+from tests.cds_service.backtest.exports import (
+    CHART_TYPES,
+    FIRST_DAY,
+    LAST_DAY,
+    SERVICE_ID,
+    Unwatched,
+    backtest,
+    make_plan,
+)
 from tests.places import FIXTURES, ROOT
 
 BLOCK_BYTES = 20_000  # about 30 blocks
@@ -114,6 +125,17 @@ def test_a_cluster_is_reached_by_its_url(digest: str) -> None:
         with cluster_workers(cluster.scheduler_address) as client:
             require_same_versions(client, PLACE)
             assert digest_with(client) == digest
+
+
+@pytest.mark.slow
+def test_the_command_runs_on_a_cluster(digest: str, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    period = ("--from", str(FIRST_DAY), "--to", str(LAST_DAY))
+    with running_cluster(1) as cluster:
+        arguments = [str(FOLDER), *period, "--scheduler", cluster.scheduler_address, "--output", str(out)]
+        result = CliRunner().invoke(main, ["backtest", *arguments])
+    assert result.exit_code == 0, result.output
+    assert json.loads((out / "summary.json").read_text())["digest"] == digest
 
 
 class Killer(Unwatched):
