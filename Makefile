@@ -29,7 +29,7 @@ test: setup ## Run the tests that a change needs: all but the slow ones (under 3
 # Every test, in one process, so that coverage is that of all of them. CI, which has run `make test`, says CHECK_TESTS='-m slow'.
 CHECK_TESTS := --cov --cov-report=term
 
-check: setup ## Run the linters, types, the law, the content check and every test; changes nothing
+check: setup ## Run the linters, types, the import rules, the content check and every test; changes nothing
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy

@@ -1,1 +1,1 @@
-"""Clinical knowledge: given a record, the orders and a date, which cards. The law is in README.md beside this file."""
+"""Clinical knowledge: given a record, the orders and a date, which cards. README.md has its rules."""
