@@ -57,6 +57,19 @@ def test_modules_and_tests_that_a_document_names_exist(document: str) -> None:
     assert [name for name in names if not any(file.endswith("/" + name) for file in files)] == []
 
 
+def test_every_security_property_names_modules_and_tests_that_exist() -> None:
+    """By paths below cds_service/ and tests/cds_service/, or from the root."""
+    security = (ROOT / "SECURITY.md").read_text(encoding="utf-8").partition("\n## The six risks")[0]
+    rows = re.findall(r"^\| (.+) \| (`.+`) \| (`.+`) \|$", security, re.MULTILINE)
+    assert len(rows) == security.count("\n| ") - 2 * security.count("\n| property |")
+    for claim, modules, tests in rows:
+        for path in re.findall(r"`(.+?)`", modules):
+            assert (ROOT / path).exists() or (ROOT / "cds_service" / path).exists(), f"{claim}: {path}"
+        for path in re.findall(r"`(.+?)`", tests):
+            below = ROOT if path.startswith("tests/") else ROOT / "tests" / "cds_service"
+            assert (below / path).exists(), f"{claim}: {path}"
+
+
 def test_every_hazard_names_a_control_and_a_test() -> None:
     safety = (ROOT / "docs" / "clinical-safety.md").read_text(encoding="utf-8")
     rows = [row.split(" | ") for row in re.findall(r"^\| (H\d+ \|.*) \|$", safety, re.MULTILINE)]
