@@ -49,7 +49,6 @@ NOT_YET_REWRITTEN = frozenset(
     {
         "CHANGELOG.md",
         "CONTRIBUTING-CLINICAL.md",
-        "SECURITY.md",
         "docs/adr/0005-the-clinical-decision-where-it-departs-from-the-design.md",
         "docs/adr/0008-replay-while-the-database-is-away.md",
         "docs/adr/0009-slow-clients.md",
