@@ -57,8 +57,6 @@ NOT_YET_REWRITTEN = frozenset(
         "docs/adr/0019-the-decision-at-the-bedside.md",
         "docs/adr/0022-the-backtest.md",
         "docs/backtest.md",
-        "docs/call.md",
-        "docs/clients.md",
         "docs/configuration.md",
         "docs/connect/oracle-health.md",
         "docs/deployment.md",
