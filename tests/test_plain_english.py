@@ -61,7 +61,6 @@ NOT_YET_REWRITTEN = frozenset(
         "docs/connect/oracle-health.md",
         "docs/deployment.md",
         "docs/high-availability.md",
-        "docs/operations.md",
         "docs/production.md",
         "docs/report.md",
         "cards/checks/boundaries.py",
