@@ -59,8 +59,6 @@ NOT_YET_REWRITTEN = frozenset(
         "docs/backtest.md",
         "docs/configuration.md",
         "docs/connect/oracle-health.md",
-        "docs/deployment.md",
-        "docs/high-availability.md",
         "docs/production.md",
         "docs/report.md",
         "cards/checks/boundaries.py",
