@@ -145,8 +145,17 @@ class RedFlagRule:
         return any(
             self._was_found_by(disease, source, puncture)
             for disease in settings.diseases
-            if disease.value_set in source.entry.value_sets or kind.value_set in disease.explains
+            if kind.value_set in disease.explains or self._is_named_as(disease, source, kind)
         )
+
+    def _is_named_as(self, disease: FoundDisease, source: Evidence, kind: RedFlagKind) -> bool:
+        """Whether the entry that shows this flag calls it the disease. A disease that is a flag of its own kind stands
+        only for what a puncture is done to find: in "SDH with SAH" the SDH is no such thing.
+        """
+        service = self._topic.service
+        sought = {found.value_set for found in service.lp_finds.diseases}
+        is_flag = any(flag.value_set == disease.value_set for flag in service.red_flags)
+        return disease.value_set in source.entry.value_sets and (kind.value_set in sought or not is_flag)
 
     def _was_found_by(self, disease: FoundDisease, source: Evidence, puncture: Puncture) -> bool:
         """Whether the disease began or was recorded around the puncture, which does not state another as its reason.

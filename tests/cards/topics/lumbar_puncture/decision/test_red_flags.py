@@ -19,7 +19,7 @@ from tests.cards.topics.lumbar_puncture.decision.charts import PUNCTURED_ON, day
 from tests.charts import ICD_10_CM, coded
 
 # flag, how a chart names it, indicator, first and last day of the window, days for which its evidence counts;
-# bleeding around the brain within two days is what a puncture is done to find
+# subarachnoid bleeding within two days is what a puncture is done to find, other bleeding around the brain is not
 TABLE = [
     ("cauda-equina-syndrome", "Cauda equina syndrome", "critical", 0, None, 60),
     ("spinal-cord-compression", "Spinal cord compression", "critical", 0, None, 60),
@@ -28,7 +28,9 @@ TABLE = [
     ("spinal-hematoma", "Spinal epidural hematoma", "critical", 0, None, 60),
     ("epidural-abscess", "Epidural abscess", "critical", 0, None, 60),
     ("spinal-infection", "Discitis", "critical", 0, None, 60),
-    ("intracranial-hemorrhage", "Subdural hematoma", "critical", 3, 60, 30),
+    ("intracranial-hemorrhage", "Subdural hematoma", "critical", 0, 60, 30),
+    ("intracranial-hemorrhage", "Cerebral venous sinus thrombosis", "critical", 0, 60, 30),
+    ("subarachnoid-hemorrhage", "Subarachnoid hemorrhage", "critical", 3, 60, 30),
     ("meningitis", "Bacterial meningitis", "critical", 3, 14, 14),
     ("bladder-bowel-dysfunction", "Urinary retention", "warning", 0, 30, 30),
     ("leg-weakness", "Foot drop, left", "warning", 0, 60, 60),
@@ -91,7 +93,7 @@ def test_the_latest_evidence_is_no_older_than_the_days_of_the_flag(
     assert ruling(topic, key, day(onset + days_ago), puncture(), again) is Ruling.COUNTS, "it was seen again today"
 
 
-@pytest.mark.parametrize(("key", "indicator"), [pytest.param(key, said, id=key) for key, _, said, *_ in TABLE])
+@pytest.mark.parametrize(("key", "indicator"), [pytest.param(key, said, id=words) for key, words, said, *_ in TABLE])
 def test_how_urgent_a_flag_is(topic: LumbarPuncture, key: str, indicator: str) -> None:
     assert [kind.indicator for kind in topic.service.red_flags if kind.key == key] == [indicator]
 
@@ -166,6 +168,14 @@ def test_present_new_and_beside_what(
 
 
 @pytest.mark.parametrize(
+    ("key", "words"),
+    [
+        pytest.param("meningitis", "Bacterial meningitis", id="meningitis"),
+        pytest.param("subarachnoid-hemorrhage", "Subarachnoid hemorrhage", id="subarachnoid hemorrhage"),
+        pytest.param("subarachnoid-hemorrhage", "HSA, hemorragia subaracnoidea", id="subarachnoid hemorrhage, Spanish"),
+    ],
+)
+@pytest.mark.parametrize(
     ("onset", "expected"),
     [
         pytest.param(0, Ruling.REASON_OF_PUNCTURE, id="on the day of the puncture"),
@@ -173,8 +183,46 @@ def test_present_new_and_beside_what(
         pytest.param(3, Ruling.COUNTS, id="three days after it"),
     ],
 )
-def test_what_a_puncture_is_done_to_find_is_no_flag_of_it(topic: LumbarPuncture, onset: int, expected: Ruling) -> None:
-    assert ruling(topic, "meningitis", TODAY, puncture(), problem("Bacterial meningitis", onset)) is expected
+def test_what_a_puncture_is_done_to_find_is_no_flag_of_it(
+    topic: LumbarPuncture, key: str, words: str, onset: int, expected: Ruling
+) -> None:
+    assert ruling(topic, key, TODAY, puncture(), problem(words, onset)) is expected
+
+
+@pytest.mark.parametrize("dates", [{"onset": 0}, {"onset": 2}, {"recorded": 0}, {"recorded": 1}], ids=str)
+@pytest.mark.parametrize(
+    ("key", "words"),
+    [
+        pytest.param("intracranial-hemorrhage", "Subdural hematoma", id="subdural hematoma"),
+        pytest.param("intracranial-hemorrhage", "Intracranial epidural hematoma", id="epidural hematoma of the head"),
+        pytest.param("intracranial-hemorrhage", "Cerebral venous thrombosis", id="cerebral venous thrombosis"),
+        pytest.param("intracranial-hemorrhage", "SDH with SAH", id="beside subarachnoid bleeding, in one entry"),
+        pytest.param("epidural-abscess", "Spinal epidural abscess with meningitis", id="beside meningitis"),
+    ],
+)
+def test_what_no_puncture_is_done_to_find_is_a_flag_from_its_day(
+    topic: LumbarPuncture, key: str, words: str, dates: dict[str, int]
+) -> None:
+    assert ruling(topic, key, day(2), puncture(), problem(words, **dates)) is Ruling.COUNTS
+
+
+@pytest.mark.parametrize(
+    ("reason", "key", "words", "expected"),
+    [
+        pytest.param(
+            "r/o SAH", "subarachnoid-hemorrhage", "SAH", Ruling.REASON_OF_PUNCTURE, id="found as it was looked for"
+        ),
+        pytest.param(
+            "r/o SAH", "intracranial-hemorrhage", "Subdural hematoma", Ruling.COUNTS, id="another than looked for"
+        ),
+        pytest.param("r/o meningitis", "subarachnoid-hemorrhage", "SAH", Ruling.COUNTS, id="looked for something else"),
+    ],
+)
+def test_bleeding_a_day_after_a_puncture_that_states_its_reason(
+    topic: LumbarPuncture, reason: str, key: str, words: str, expected: Ruling
+) -> None:
+    done = puncture(reasonCode=[{"text": reason}])
+    assert ruling(topic, key, TODAY, done, problem(words, 1)) is expected
 
 
 @pytest.mark.parametrize(
