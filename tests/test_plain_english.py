@@ -55,7 +55,6 @@ NOT_YET_REWRITTEN = frozenset(
         "docs/adr/0012-degraded-is-ready.md",
         "docs/adr/0016-one-pass-over-a-chart.md",
         "docs/adr/0019-the-decision-at-the-bedside.md",
-        "docs/backtest.md",
         "docs/configuration.md",
         "docs/connect/oracle-health.md",
         "docs/production.md",
