@@ -4,7 +4,7 @@ PYTHON ?= $(firstword $(foreach python,python3 python3.14 python3.13 python3.12 
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve test check interop fuzz audit sbom bench backtest lock docs
+.PHONY: help setup serve test check interop fuzz audit sbom soak bench backtest lock docs
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,8 +41,9 @@ interop: setup ## Run against parts not written here: HAPI FHIR, Medplum, Chromi
 	tests/interop/install
 	$(BIN)/python -m pytest tests/interop
 
-fuzz: setup ## Send 100,000 made-up calls; none may break the service
+fuzz: setup ## Send 100,000 made-up calls in each profile; none may break the service
 	$(BIN)/python -m tests.fuzz --examples 100000 --seconds 3600
+	$(BIN)/python -m tests.fuzz --profile production --examples 100000 --seconds 3600
 
 # Asks the advisory service behind the package index, which not every network lets through: so no part of `check`. Without --strict
 # it would pass over what it cannot ask about, and say that all is well.
@@ -54,6 +55,12 @@ sbom: setup ## Write what is locked as a CycloneDX SBOM, dist/sbom.cdx.json
 	@mkdir -p dist
 	$(BIN)/python -W ignore::UserWarning -m cyclonedx_py requirements requirements.lock --pyproject pyproject.toml \
 		--output-reproducible --output-file dist/sbom.cdx.json
+
+# Beside other work, too: it judges statuses, cards and memory, and no time.
+SOAK_MINUTES := 20
+
+soak: setup ## A node under half of its load for 20 minutes: statuses, memory, cards lost (SOAK_MINUTES=1: shorter)
+	$(BIN)/python -m bench.soak --minutes $(SOAK_MINUTES)
 
 bench: setup ## Print what calls, starts and fetches cost, as ratios beside their aims (6 minutes)
 	$(BIN)/python -m bench

@@ -46,7 +46,11 @@ def processor_seconds(pid: int) -> float:
 
 def _descendants(pid: int) -> Iterator[int]:
     for task in (_PROC / str(pid) / "task").iterdir():
-        for child in map(int, (task / "children").read_text().split()):
+        try:
+            children = [int(child) for child in (task / "children").read_text().split()]
+        except FileNotFoundError:  # a thread that has just ended
+            continue
+        for child in children:
             if b"resource_tracker" not in (_PROC / str(child) / "cmdline").read_bytes():
                 yield child
             yield from _descendants(child)

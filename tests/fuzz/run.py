@@ -17,11 +17,14 @@ from schemathesis import GenerationMode
 from schemathesis.config import GenerationConfig
 
 from tests.fuzz.changes import changed_answers, changed_calls, damaged_calls, odd_requests
+from tests.fuzz.production import ProductionUnderFuzz, production_under_fuzz
 from tests.fuzz.service import ServiceUnderFuzz, service_under_fuzz
 from tests.fuzz.tally import Broken, Findings, Tally
+from tests.fuzz.tokens import token_plans
 
 # Of a hundred made-up calls. Schemathesis takes ten times as long as we do for one, and knows only the document.
 SHARES = {"changed calls": 48, "damaged calls": 22, "odd requests": 20, "changed answers": 7, "described calls": 3}
+SHARES_IN_PRODUCTION = {"tokens": 60, "changed calls": 20, "damaged calls": 10, "odd requests": 10}
 CHUNK = 2_000  # calls of one seed: short enough to stop in time, long enough for hypothesis to find its way
 SEED_STEP = 1_000_000  # between two generators: no seed is used twice
 _SETTINGS = settings(
@@ -42,6 +45,18 @@ def generators(service: ServiceUnderFuzz) -> dict[str, tuple[st.SearchStrategy[A
         "odd requests": (odd_requests(), service.send),
         "changed answers": (changed_answers(), service.send),
         "described calls": (described_calls(service), service.send_case),
+    }
+
+
+def generators_in_production(
+    service: ProductionUnderFuzz,
+) -> dict[str, tuple[st.SearchStrategy[Any], Callable[[Any], Any]]]:
+    """By name as in SHARES_IN_PRODUCTION. All but the tokens are calls with a good token."""
+    return {
+        "tokens": (token_plans(), service.send_token),
+        "changed calls": (changed_calls(), service.send),
+        "damaged calls": (damaged_calls(), service.send),
+        "odd requests": (odd_requests(), service.send),
     }
 
 
@@ -109,17 +124,38 @@ def send_made_up(
             return
 
 
-def one_process(examples: int, seed: int, seconds: float, edges: bool) -> tuple[Tally, Findings]:
-    """One process's part: the edges of the document, if they are its, and its share of every generator."""
+def one_process(examples: int, seed: int, seconds: float, is_first: bool, production: bool) -> tuple[Tally, Findings]:
+    """One process's part: its share of every generator. The first one sends the edges of the document, too."""
     findings, deadline = Findings(), time.monotonic() + seconds
-    with TemporaryDirectory() as folder, service_under_fuzz(Path(folder)) as service:
-        if edges:
-            send_described_edges(service, findings)
-        left = examples - service.tally.total
-        for index, (name, (make, send)) in enumerate(generators(service).items()):
-            part = left * SHARES[name] // 100
-            first_seed = seed + index * SEED_STEP
-            send_made_up(make, send, part, findings, first_seed=first_seed, deadline=deadline)
-        left = examples - service.tally.total  # by rounding
-        send_made_up(changed_calls(), service.send, left, findings, first_seed=seed + 50 * SEED_STEP, deadline=deadline)
-    return service.tally, findings
+    with TemporaryDirectory() as folder:
+        if production:
+            with production_under_fuzz(Path(folder)) as service:
+                makers = generators_in_production(service)
+                _send_shares(makers, SHARES_IN_PRODUCTION, service.tally, examples, findings, seed, deadline)
+                return service.tally, findings
+        with service_under_fuzz(Path(folder)) as service_in_development:
+            if is_first:
+                send_described_edges(service_in_development, findings)
+            makers = generators(service_in_development)
+            _send_shares(makers, SHARES, service_in_development.tally, examples, findings, seed, deadline)
+            return service_in_development.tally, findings
+
+
+def _send_shares(
+    makers: dict[str, tuple[st.SearchStrategy[Any], Callable[[Any], Any]]],
+    shares: dict[str, int],
+    tally: Tally,
+    examples: int,
+    findings: Findings,
+    seed: int,
+    deadline: float,
+) -> None:
+    """So many answers in all, by each generator its share, and by "changed calls" what is left."""
+    left = examples - tally.total
+    for index, (name, (make, send)) in enumerate(makers.items()):
+        send_made_up(
+            make, send, left * shares[name] // 100, findings, first_seed=seed + index * SEED_STEP, deadline=deadline
+        )
+    make, send = makers["changed calls"]
+    rest = examples - tally.total  # by rounding; none where tokens were sent again
+    send_made_up(make, send, rest, findings, first_seed=seed + 50 * SEED_STEP, deadline=deadline)

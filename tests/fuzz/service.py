@@ -60,7 +60,7 @@ class ServiceUnderFuzz:
         settings = Settings(database_url=f"sqlite:///{folder / 'ledger.sqlite'}")
         self.app = create_app(settings, clock=lambda: NOW, fhir_transport=self._fhir_server)
         database = self.app.extensions["database"]
-        event.listen(database.engine, "connect", _need_not_survive)
+        event.listen(database.engine, "connect", need_not_survive)
         database.upgrade()
         self._overhear_faults(self.app)
         self.schema = openapi.from_wsgi("/openapi.json", self.app)
@@ -161,7 +161,7 @@ class ServiceUnderFuzz:
         return Broken(what, again, f"{endpoint} {status}")
 
 
-def _need_not_survive(connection: Any, _: Any) -> None:
+def need_not_survive(connection: Any, _: Any) -> None:
     """What is stored here need not outlive a loss of power, so nobody waits for the disk."""
     connection.execute("PRAGMA synchronous=OFF")
 
@@ -221,7 +221,7 @@ def _environ(call: MadeUpCall) -> dict[str, Any]:
 @contextmanager
 def service_under_fuzz(folder: Path) -> Iterator[ServiceUnderFuzz]:
     """A service to send made-up calls to, with its database in this folder, and without a log."""
-    with _no_log():
+    with no_log():
         service = ServiceUnderFuzz(folder)
         try:
             yield service
@@ -230,7 +230,7 @@ def service_under_fuzz(folder: Path) -> Iterator[ServiceUnderFuzz]:
 
 
 @contextmanager
-def _no_log() -> Iterator[None]:
+def no_log() -> Iterator[None]:
     """Nothing is logged meanwhile: a hundred thousand events help nobody."""
 
     def drop(*_: Any) -> Any:
