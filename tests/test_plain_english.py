@@ -49,10 +49,6 @@ NOT_YET_REWRITTEN = frozenset(
     {
         "CHANGELOG.md",
         "CONTRIBUTING-CLINICAL.md",
-        "docs/adr/0005-the-clinical-decision-where-it-departs-from-the-design.md",
-        "docs/adr/0008-replay-while-the-database-is-away.md",
-        "docs/adr/0016-one-pass-over-a-chart.md",
-        "docs/adr/0019-the-decision-at-the-bedside.md",
         "docs/configuration.md",
         "docs/connect/oracle-health.md",
         "docs/production.md",
