@@ -50,7 +50,6 @@ NOT_YET_REWRITTEN = frozenset(
         "CHANGELOG.md",
         "CONTRIBUTING-CLINICAL.md",
         "docs/configuration.md",
-        "docs/connect/oracle-health.md",
         "docs/production.md",
         "cards/checks/boundaries.py",
         "cards/checks/patient_pages.py",
