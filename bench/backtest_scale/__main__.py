@@ -35,6 +35,7 @@ class Run:
     processor_s: float
     peak_mb: float
     digest: str
+    content_version: str = ""
     note: str = ""
 
 
@@ -84,6 +85,9 @@ def main() -> int:
         "",
     ]
     print_table("Backtest", notes, head, rows)
+    if len({run.content_version for run in runs if run.content_version}) > 1:
+        print("the content changed while this ran: digests cannot be compared; run it again", file=sys.stderr)
+        return 1
     digests = {run.digest for run in runs if run.digest}
     if len(digests) > 1:
         print(f"{len(digests)} different digests: the answers depend on how it was run", file=sys.stderr)
@@ -156,7 +160,8 @@ def _backtest(
     if status:
         raise SystemExit(f"{name}: the backtest ended with status {status}")
     summary = json.loads((output / "summary.json").read_text())
-    return Run(name, time.monotonic() - began, sampler.processor_s, sampler.peak_mb, summary["digest"], note)
+    digest, version = summary["digest"], summary["content_version"]
+    return Run(name, time.monotonic() - began, sampler.processor_s, sampler.peak_mb, digest, version, note)
 
 
 if __name__ == "__main__":
