@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from cards.checks.faults import fault_at, with_line
-from cards.content.files import parse_yaml, read_text
 from cards.topic import Topic
-from cards.words.lexicon_files import ConceptEntry, LexiconFile, find_lexicon_faults
+from cards.words.lexicon_files import ConceptEntry, find_lexicon_faults, read_lexicon_file
 from cards.words.tokens import words_of
 
 
@@ -24,7 +23,7 @@ def _useless(topic: Topic) -> Iterator[str]:
     """Words of no value set, and phrases that hold a word which the entry refuses."""
     for folder in topic.files.lexicon:
         for path in sorted(folder.glob("*.yaml")):
-            for place, entry in enumerate(parse_yaml(path, read_text(path), LexiconFile).concepts):
+            for place, entry in enumerate(read_lexicon_file(path).concepts):
                 if not topic.files.value_set(entry.concept).exists():
                     yield fault_at(path, f"there is no value set {entry.concept!r}", "concepts", place)
                 for phrase, word in _refused(entry):
@@ -33,10 +32,10 @@ def _useless(topic: Topic) -> Iterator[str]:
 
 
 def _refused(entry: ConceptEntry) -> Iterator[tuple[str, str]]:
-    for phrase in entry.phrases if entry.not_words else ():
+    whole = [(refused, words_of(refused)) for refused in entry.not_words if not refused.endswith("*")]
+    for phrase in entry.phrases if whole else ():
         words = words_of(phrase)
-        for refused in entry.not_words:
-            inner = words_of(refused.removesuffix("*"))
+        for refused, inner in whole:
             places = range(len(words) - len(inner) + 1)
-            if not refused.endswith("*") and any(words[at : at + len(inner)] == inner for at in places):
+            if any(words[at : at + len(inner)] == inner for at in places):
                 yield phrase, refused

@@ -15,7 +15,7 @@ from cards.content.files import ContentError, read_text
 from cards.content.rules import Step
 from cards.terminology.code_system import CodeSystem
 from cards.terminology.code_systems import find_code_system
-from cards.terminology.value_set import load_value_set
+from cards.terminology.value_set import ValueSet, load_value_set
 from cards.topic import Topic
 from cards.words.lexicon_files import LexiconContent, load_lexicon
 from cards.words.word_rules import TITLES
@@ -31,14 +31,16 @@ def find_value_set_faults(topics: Collection[Topic]) -> list[str]:
     """Every fault of the value sets and their words, one line each; a file that cannot be loaded hides no other."""
     faults: list[str] = []
     files: dict[Path, Any] = {}
+    sets: dict[Path, ValueSet] = {}
     for path in _value_set_paths(topics):
-        if load_or_report(faults, path, load_value_set):
+        if loaded := load_or_report(faults, path, load_value_set):
+            sets[path] = loaded
             files[path] = json.loads(read_text(path))
     for folder in _folders(topics):
         faults += _unused(topics, folder)
     words = _load_words(topics)
     faults += [*find_faults_of_words(topics), *_wordless(words.values(), files)]
-    faults += [*_missing(topics), *_repeated(files), *_unlisted(topics, words, files)]
+    faults += [*_missing(topics), *_repeated(files), *_unlisted(topics, words, sets)]
     for topic in topics:
         faults += _contradictory(topic, files)
     faults += _undescribed(files)
@@ -76,19 +78,18 @@ def _codes(file: Mapping[str, Any]) -> Iterator[tuple[Code, tuple[Step, ...]]]:
 
 
 def _unlisted(
-    topics: Collection[Topic], words: Mapping[tuple[Path, ...], LexiconContent], files: Files
+    topics: Collection[Topic], words: Mapping[tuple[Path, ...], LexiconContent], sets: Mapping[Path, ValueSet]
 ) -> Iterator[str]:
     """Codes that need words of a list that the lexicon does not hold, and lists that no code needs."""
     for folders, content in words.items():
         lists = dict(content.beside_codes)
         needed = {TITLES}
-        for file in files:
-            rules = load_value_set(file).needs_words
-            for (_, code), rule in sorted(rules.items(), key=lambda item: item[0][1]):
+        for file, value_set in sets.items():
+            for (_, code), rule in sorted(value_set.needs_words.items(), key=lambda item: item[0][1]):
                 needed.update(rule.needs, rule.unless)
                 for name in sorted({*rule.needs, *rule.unless} - lists.keys()):
                     yield fault_at(file, f"{code} needs words of {name!r}, and there is no such list", "compose")
-        if set(_value_set_paths(topics)) == files.keys():
+        if set(_value_set_paths(topics)) == sets.keys():
             path = folders[0] / "code-words.yaml"
             spare = sorted(lists.keys() - needed)
             yield from (fault_at(path, f"no code needs the list {name!r}", "beside-codes", name) for name in spare)

@@ -116,12 +116,11 @@ def _read_codes(
         members = [(concept.code, concept.extension, codes) for concept in include.concept]
         members += [(only.value, only.extension, families) for only in include.filter]
         for code, extensions, kind in members:
-            line = line_of(text, f'"{code}"')
             try:
                 system.validate(code)
                 rule = _word_rule(extensions)
             except (InvalidCode, msgspec.ValidationError) as cause:
-                raise ContentError(path, f"{code}: {cause}", line) from None
+                raise ContentError(path, f"{code}: {cause}", line_of(text, f'"{code}"')) from None
             kind.setdefault(system, set()).add(system.normalise(code))
             if rule:
                 rules[system, system.normalise(code)] = rule

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property, lru_cache, partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -137,7 +137,7 @@ class LexiconContent:
 
 def load_lexicon(folders: Sequence[Path]) -> LexiconContent:
     """Every file of these folders. Raises ContentError at the first fault."""
-    files = {path: _read(path) for path in _paths(folders)}
+    files = {path: read_lexicon_file(path) for path in _paths(folders)}
     for fault in _faults(files, folders):
         raise fault
     return _merge(list(files.values()))
@@ -148,7 +148,7 @@ def find_lexicon_faults(folders: Sequence[Path]) -> Iterator[ContentError]:
     files: dict[Path, LexiconFile] = {}
     for path in _paths(folders):
         try:
-            files[path] = _read(path)
+            files[path] = read_lexicon_file(path)
         except ContentError as fault:
             yield fault
     yield from _faults(files, folders)
@@ -170,8 +170,14 @@ def _paths(folders: Sequence[Path]) -> list[Path]:
     return [path for folder in folders for path in sorted(folder.glob("*.yaml")) if is_content(path)]
 
 
-def _read(path: Path) -> LexiconFile:
-    return parse_yaml(path, read_text(path), LexiconFile)
+def read_lexicon_file(path: Path) -> LexiconFile:
+    """One file. Raises ContentError. What a start loads and then checks is parsed once: do not change it."""
+    return _parse(path, read_text(path))
+
+
+@lru_cache(maxsize=16)
+def _parse(path: Path, text: str) -> LexiconFile:
+    return parse_yaml(path, text, LexiconFile)
 
 
 def _merge(files: list[LexiconFile]) -> LexiconContent:

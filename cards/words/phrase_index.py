@@ -28,10 +28,13 @@ class PhraseIndex(Generic[T]):
         phrases.setdefault(text, []).append(meaning)
         if phrases is self._stems:
             begin = text[:_SHORTEST_STEM]
-            self._stem_lengths[begin] = tuple(sorted({*self._stem_lengths.get(begin, ()), len(text)}))
+            stem_lengths = self._stem_lengths.get(begin, ())
+            if len(text) not in stem_lengths:
+                self._stem_lengths[begin] = tuple(sorted([*stem_lengths, len(text)]))
         if len(words) > 1 or phrases is self._phrases:
-            lengths = {*self._lengths.get(words[0], ()), len(words)}
-            self._lengths[words[0]] = tuple(sorted(lengths, reverse=True))
+            lengths = self._lengths.get(words[0], ())
+            if len(words) not in lengths:
+                self._lengths[words[0]] = tuple(sorted([*lengths, len(words)], reverse=True))
 
     def find(self, words: Sequence[str]) -> Iterator[tuple[T, int, int]]:
         """Every phrase in the text: its meaning, its first token, and the one behind its last; the longest first."""

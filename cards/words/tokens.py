@@ -90,6 +90,8 @@ def tokenize(text: str) -> Tokens:
 
 def words_of(phrase: str) -> tuple[str, ...]:
     """A phrase of the lexicon as the tokens it is compared with."""
+    if phrase.isascii() and len(phrase) <= LONGEST_TEXT and phrase.replace(" ", "").isalnum():
+        return tuple(phrase.lower().split())  # nearly all of the thousands that a start reads: a sixth of the time
     return tuple(tokenize(phrase).words)
 
 

@@ -9,16 +9,19 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from threading import Lock
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Table, inspect, text
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DatabaseError, DBAPIError, InterfaceError, InternalError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
 from cds_service.storage.schema import SchemaState, schema_state
 from cds_service.storage.sqlite_engine import LOCKED_MS, make_engine
+
+if TYPE_CHECKING:
+    from sqlalchemy.dialects import postgresql
 
 _LEFT_ALONE_S = 5.0  # hook calls do not try a database that failed again for so long
 _VERSION = text("SELECT version_num FROM alembic_version")  # where Alembic keeps it
@@ -75,7 +78,11 @@ class Database:
 
     def insert(self, table: Table) -> sqlite.Insert | postgresql.Insert:
         """An INSERT with an ON CONFLICT clause."""
-        return sqlite.insert(table) if self.is_sqlite else postgresql.insert(table)
+        if self.is_sqlite:
+            return sqlite.insert(table)
+        from sqlalchemy.dialects import postgresql  # a fiftieth of a second, which a start on SQLite does without
+
+        return postgresql.insert(table)
 
     def insert_new(self, table: Table) -> sqlite.Insert | postgresql.Insert:
         """An INSERT that skips rows whose key exists already."""

@@ -192,7 +192,7 @@ def test_a_set_that_nothing_uses_is_a_fault(topic: Topic, copy: Copy) -> None:
 
 
 def test_every_set_is_used_by_service_yaml_and_missed(topic: Topic, copy: Copy) -> None:
-    """All at once, because reading the words anew for each would take a second for each."""
+    """All at once, because there are about a hundred, and one check reads all of them."""
     names = sorted(path.stem for path in copy.folder.glob("*.json"))
     for name in names:
         (copy.folder / f"{name}.json").unlink()
