@@ -26,6 +26,7 @@ from cds_service.fhir_client.base_url import FhirBase
 from cds_service.steps import Steps
 
 LEEWAY_S = 60
+_CLOCK_FAULT_S = 3_600  # used token ids are kept this much longer, in case the clock that removes them is wrong
 _LONGEST_LIFE_S = 3_600
 _LONGEST_TOKEN = 8_192  # characters
 _BEARER = re.compile(r"bearer +([A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+) *", re.IGNORECASE | re.ASCII)
@@ -139,7 +140,7 @@ class ClientAuth:
         fault = _fault_of(claims, audiences, now_s)
         if fault:
             raise ClientNotTrusted(*fault, client.name)
-        keep_until_s = int(claims.exp) + LEEWAY_S + 1
+        keep_until_s = int(claims.exp) + LEEWAY_S + 1 + _CLOCK_FAULT_S
         if not (yield from self._seen.is_first_use(claims.iss, claims.jti, keep_until_s)):
             raise ClientNotTrusted(TokenRefusal.REPLAYED, "jti was seen before", client.name)
         return TrustedClient(client, claims.tenant or "", claims.jti, any_loopback=not self._production)

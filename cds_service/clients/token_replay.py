@@ -45,7 +45,7 @@ class SeenTokens:
         now_s = self._clock().timestamp()
         seen_s = self._remember(digest, now_s)
         if seen_s is not None:
-            return self._window_s > 0 and now_s - seen_s <= self._window_s
+            return self._window_s > 0 and 0 <= now_s - seen_s <= self._window_s
         try:
             is_first: bool = yield self._writer.write(self._tokens, (digest, keep_until_s))
         except DatabaseUnavailable as reason:

@@ -266,6 +266,8 @@ def token_plans(draw: Draw) -> TokenPlan:
 def _damaged(token: str, part: str, how: str, place: int) -> str:
     parts = token.split(".")
     index = {"header": 0, "claims": 1, "signature": 2}.get(part)
+    if index is not None and index >= len(parts):  # an earlier damage took it away
+        return token
     text = token if index is None else parts[index]
     if not text:
         return token
