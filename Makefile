@@ -12,6 +12,8 @@ help: ## List the targets
 setup: .venv/locked ## Create .venv from the lockfile and install the project into it
 
 .venv/locked: requirements-dev.lock pyproject.toml
+	@test -z "$(PYTHON)" || $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+		|| { echo "PYTHON=$(PYTHON): Python 3.11 or newer is needed; found: $$($(PYTHON) --version 2>&1 | head -1)" >&2; exit 1; }
 	@test -n "$(PYTHON)" || { echo "No Python 3.11+ with venv found. Install it (Debian: python3-venv) or run: make PYTHON=/path/to/python3.11" >&2; exit 1; }
 	@test ! -L .venv || { echo ".venv is a link to $$(readlink -f .venv), which other checkouts may use, so it is not rebuilt from here. Run make setup there, or remove the link" >&2; exit 1; }
 	$(PYTHON) -m venv --clear .venv

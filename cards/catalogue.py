@@ -13,6 +13,7 @@ from pathlib import Path
 import cards.topics
 from cards.content.files import ContentError
 from cards.content.topic_files import TopicFiles
+from cards.nearest_names import did_you_mean
 from cards.terminology.site_codes import refuse_unknown_sets
 from cards.topic import Topic
 
@@ -103,5 +104,7 @@ def _named(names: Collection[str] | None) -> list[TopicSource]:
     installed = find_topics()
     for name in names or ():
         if name not in installed:
-            raise TopicError(f"there is no topic {name!r}; installed are {', '.join(installed)}")
+            raise TopicError(
+                f"there is no topic {name!r}; installed are {', '.join(installed)}{did_you_mean(name, installed)}"
+            )
     return [installed[name] for name in (installed if names is None else dict.fromkeys(names))]

@@ -26,3 +26,16 @@ def test_an_environment_behind_a_link_is_left_as_it_is(tmp_path: Path) -> None:
 def test_git_ignores_an_environment_that_is_a_link() -> None:
     """A pattern with a slash at its end is for folders only."""
     assert ".venv" in (ROOT / ".gitignore").read_text("ascii").splitlines()
+
+
+def test_a_python_that_is_too_old_is_named_with_its_version(tmp_path: Path) -> None:
+    for name in ("Makefile", "pyproject.toml", "requirements-dev.lock"):
+        shutil.copy(ROOT / name, tmp_path)
+    old = tmp_path / "python3.9"
+    old.write_text('#!/bin/sh\n[ "$1" = --version ] && echo "Python 3.9.2"\nexit 1\n')
+    old.chmod(0o755)
+    command = ["make", "setup", f"PYTHON={old}"]
+    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)  # noqa: S603
+    assert result.returncode != 0
+    assert "Python 3.11 or newer is needed; found: Python 3.9.2" in result.stderr
+    assert not (tmp_path / ".venv").exists()

@@ -8,6 +8,7 @@ from pathlib import Path
 from cards.content.files import ContentError, is_content, line_of, read_text
 from cards.content.service import Service
 from cards.content.topic_files import TopicFiles
+from cards.nearest_names import did_you_mean
 from cards.terminology.value_set import ValueSet, load_value_set
 
 
@@ -32,7 +33,7 @@ def refuse_unknown_sets(folder: Path, known: Collection[str]) -> None:
     """Raise ContentError where a site adds to a value set that no topic has; `known`: those that they have."""
     for path in site_files(folder):
         if path.stem not in known:
-            what = f"there is no value set {path.stem!r} to add to; there are {', '.join(sorted(known))}"
+            what = f"there is no value set {path.stem!r} to add to{did_you_mean(path.stem, known)} (docs/site-codes.md)"
             raise ContentError(path, what, 1)
 
 

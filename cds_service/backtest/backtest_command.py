@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from cards.nearest_names import did_you_mean
+
 if TYPE_CHECKING:
     from cds_service.backtest.plan import Plan
     from cds_service.backtest.reading.export_files import Export
@@ -147,7 +149,8 @@ def _plan(
             raise BacktestRefused(f"several services are installed: say --topic with one of {', '.join(topics)}")
         service = service or next(iter(topics))
         if service not in topics:
-            raise BacktestRefused(f"--topic: no service has the id {service!r}; there are {', '.join(topics)}")
+            nearest = did_you_mean(service, topics)
+            raise BacktestRefused(f"--topic: no service has the id {service!r}; there are {', '.join(topics)}{nearest}")
         content = ContentPlace(service, value_sets_dir, against.resolve() if against else None)
         load(content)
         orders = (PROCEDURE,) if orders_from == PROCEDURE else ORDER_TYPES

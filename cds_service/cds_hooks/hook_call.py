@@ -17,6 +17,7 @@ from cards.card import Card
 from cards.evaluate import SectionUnobtainable, Triage, evaluate, reasons_to_look_up, triage
 from cards.fhir.draft_orders import OtherPatient, refuse_other_patients
 from cards.fhir.resources import CodeableConcept
+from cards.nearest_names import did_you_mean
 from cards.record.patient_record import PatientRecord
 from cards.topic import Topic
 from cds_service.cds_hooks.cors import Cors
@@ -225,9 +226,12 @@ class HookCall:
 
     def _topic(self, service_id: str) -> Topic:
         """The topic of a service. Raises UnknownService; only a client that may call learns which there are."""
-        topic = self._services.topics.get(service_id)
+        topics = self._services.topics
+        topic = topics.get(service_id)
         if topic is None:
-            raise UnknownService(f"no service has this id; this server has {', '.join(self._services.topics)}")
+            raise UnknownService(
+                f"no service has this id; this server has {', '.join(topics)}{did_you_mean(service_id, topics)}"
+            )
         return topic
 
 

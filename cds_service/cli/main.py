@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import fields
 from datetime import UTC, date, datetime
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from cards.content.files import ContentError, is_content
+from cards.nearest_names import did_you_mean
 from cds_service.backtest.backtest_command import backtest
 from cds_service.cli.keys import keys
 from cds_service.ehr_simulator.call_command import call
@@ -99,10 +100,10 @@ def serve(**flags: str | None) -> None:
     Every flag is also an environment variable, named in brackets; a flag wins over its variable.
     """
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # until the server has its own: process 1 would ignore it
-    for name, text in flags.items():
-        if text is not None:
-            os.environ[PREFIX + name.upper()] = text  # the server's own processes read their settings from there
-    settings = _settings("cannot start")
+    used = {name: text for name, text in flags.items() if text is not None}
+    for name, text in used.items():
+        os.environ[PREFIX + name.upper()] = text  # the server's own processes read their settings from there
+    settings = _settings("cannot start", {PREFIX + name.upper(): flag(name) for name in used})
     from cds_service.cli.doctor import examine
 
     diagnosis = examine(os.environ, ask_issuers=False)
@@ -172,12 +173,26 @@ def show(name: str, language: str | None) -> None:
     matching = exact or [case for case in cases if name.lower() in case[2].name.lower()]
     if len(matching) != 1:
         names = [vignette.name for _, _, vignette in matching]
-        _refuse(f"{len(matching)} vignettes have {name!r} in their name", names)
+        if not names:
+            every = [vignette.name for _, _, vignette in cases]
+            nearest = did_you_mean(name, every)
+            files = sorted({str(topic.files.vignettes) for topic in topics})
+            _refuse(f"no vignette has {name!r} in its name{nearest}", [f"All of them: {file}" for file in files])
+        _refuse(f"{len(names)} vignettes have {name!r} in their names: give more of the name", names)
     topic, casebook, vignette = matching[0]
     if language:
+        _check_language(topic, language)
         vignette = msgspec.structs.replace(vignette, language=language)
     click.echo(vignette.name)
     show_cards(casebook.run(vignette, topic).cards, Console())
+
+
+def _check_language(topic: Topic, language: str) -> None:
+    """Exit where neither cards nor patient pages are in this language, or in that of which it is a regional form."""
+    known = sorted({*topic.service.languages, *topic.service.patient_languages})
+    if language.lower().partition("-")[0] not in known:
+        what = f"cards and patient pages are in {', '.join(known)}, not in {language!r} (see {topic.files.service})"
+        raise click.BadParameter(what, param_hint="--language")
 
 
 @main.command()
@@ -299,9 +314,9 @@ def _today() -> date:
     return datetime.now(UTC).date()
 
 
-def _settings(what: str) -> Settings:
+def _settings(what: str, flags: Mapping[str, str] | None = None) -> Settings:
     try:
-        return read_settings(os.environ)
+        return read_settings(os.environ, flags)
     except NotReady as fault:
         _refuse(what, fault.reasons)
 

@@ -114,7 +114,7 @@ class ClientAuth:
     def identify(self, authorization: str | None, audiences: Collection[str], log: CallLog) -> Steps[TrustedClient]:
         """The client of a call, noted in the log. Raises what `authenticate` does, where tokens are required.
 
-        Where they are not, nothing is refused: the log says why the token would have been.
+        Where they are not, nothing is refused: the log says why the token is not trusted.
         """
         try:
             client = yield from self.authenticate(authorization, audiences)
@@ -122,7 +122,7 @@ class ClientAuth:
             log.client, log.not_trusted = refusal.client, refusal.reason
             if self._required:
                 raise
-            client = TrustedClient(None, any_loopback=True)
+            client, log.went_on = TrustedClient(None, any_loopback=True), True
         log.client, log.tenant, log.jti, log.mode = client.name, client.tenant, client.jti, client.mode
         log.lap("auth")
         return client

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from cards.nearest_names import did_you_mean
 from cds_service.terminal import objects_in
 
 
@@ -51,5 +52,6 @@ def _reason(card: dict[str, Any], code: str) -> dict[str, str]:
     for reason in reasons:
         if reason.get("code") == code:
             return {name: reason[name] for name in ("code", "system") if isinstance(reason.get(name), str)}
-    codes = ", ".join(str(reason.get("code")) for reason in reasons)
-    raise NoSuchCard(f"the card has no reason {code}; it has {codes or 'none'}")
+    codes = [str(reason.get("code")) for reason in reasons]
+    nearest = did_you_mean(code, codes)
+    raise NoSuchCard(f"the card has no reason {code}; it has {', '.join(codes) or 'none'}{nearest}")

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
+from cards.nearest_names import did_you_mean
 from cds_service.ehr_simulator.http_client import CallFailed, NotJson, Web
 from cds_service.ehr_simulator.refusal import refusal
 from cds_service.terminal import in_one_line
@@ -89,8 +90,10 @@ def choose(services: Sequence[Listed], hook: str, service_id: str | None) -> Lis
     listed = [f"It lists {service}" for service in services] or ["It lists none."]
     if service_id and any(service.id == service_id for service in services):
         raise CallFailed(f"the service {in_one_line(service_id)} does not have the hook {hook}", listed)
-    what = f"no service {in_one_line(service_id)}" if service_id else f"no service with the hook {hook}"
-    raise CallFailed(f"{what} is listed there", listed)
+    if service_id is None:
+        raise CallFailed(f"no service with the hook {hook} is listed there", listed)
+    nearest = in_one_line(did_you_mean(service_id, (service.id for service in services)))
+    raise CallFailed(f"no service {in_one_line(service_id)} is listed there{nearest}", listed)
 
 
 def _listed(entry: Any) -> Listed | None:

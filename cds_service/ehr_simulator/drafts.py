@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from cards.nearest_names import nearest_names
 
 Json = dict[str, Any]
 
@@ -15,7 +18,18 @@ VERSIONS = ("DSTU2", "STU3", "R4", "R4B", "R5")
 ORDER_HOOKS = ("order-sign", "order-select")
 HOOKS = (*ORDER_HOOKS, "patient-view", "encounter-start", "encounter-discharge")
 _REQUESTS = {"DSTU2": "ProcedureRequest", "STU3": "ProcedureRequest"}  # else ServiceRequest
+_SYSTEMS = {  # what people write for the URI of a code system
+    "snomed": "http://snomed.info/sct",
+    "cpt": "http://www.ama-assn.org/go/cpt",
+    "loinc": "http://loinc.org",
+    "icd-10-cm": "http://hl7.org/fhir/sid/icd-10-cm",
+    "rxnorm": RXNORM,
+}
+_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:\S+")
 _BY_NUMBER = {"1.0": "DSTU2", "3.0": "STU3", "4.0": "R4", "4.3": "R4B", "5.0": "R5"}
+
+
+_EXAMPLE = "such as 'http://snomed.info/sct|277762005' (in quotes, as | is the shell's)"
 
 
 class NotAnOrder(ValueError):
@@ -42,7 +56,11 @@ def parse_concept(text: str) -> Json:
     """A CodeableConcept from SYSTEM|CODE or SYSTEM|CODE|DISPLAY. Raises NotAnOrder."""
     parts = [part.strip() for part in text.split("|", 2)]
     if len(parts) < 2 or not all(parts[:2]):
-        raise NotAnOrder(f"{text!r} is not SYSTEM|CODE, such as 'http://snomed.info/sct|277762005' (in quotes)")
+        raise NotAnOrder(f"{text!r} is not SYSTEM|CODE, {_EXAMPLE}; words without a code: --order-text, --reason-text")
+    if not _URI.fullmatch(parts[0]):
+        nearest = nearest_names(parts[0], _SYSTEMS)
+        instead = f"write {_SYSTEMS[nearest[0]]}" if nearest else f"write it as SYSTEM|CODE, {_EXAMPLE}"
+        raise NotAnOrder(f"{parts[0]!r} in {text!r} is not the URI of a code system: {instead}")
     coding = dict(zip(("system", "code", "display"), parts, strict=False))
     return {"coding": [{name: value for name, value in coding.items() if value}]}
 

@@ -13,6 +13,7 @@ import click
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from cards.nearest_names import did_you_mean
 from cds_service.ehr_simulator.card_faults import find_answer_faults
 from cds_service.ehr_simulator.card_feedback import NoSuchCard, build_feedback
 from cds_service.ehr_simulator.discovery import Address, Listed, choose, read_discovery
@@ -83,8 +84,9 @@ def _choose(
 def _build(wanted: Wanted, chosen: Listed, web: Web, say: Say) -> Built:
     unknown = [key for key in wanted.without if key not in chosen.prefetch]
     if unknown:
-        keys = in_one_line(", ".join(chosen.prefetch)) or "none"
-        raise click.BadParameter(f"the keys of this service are: {keys}", param_hint="--partial")
+        keys, nearest = ", ".join(chosen.prefetch) or "none", did_you_mean(unknown[0], chosen.prefetch)
+        what = f"this service has no prefetch key {unknown[0]!r}; it has {keys}{nearest}"
+        raise click.BadParameter(in_one_line(what), param_hint="--partial")
     try:
         return build_request(wanted, chosen.prefetch, web, say)
     except (NotAnOrder, OutOfRange) as fault:

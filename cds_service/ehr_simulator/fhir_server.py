@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import quote
 
 from cds_service.ehr_simulator.drafts import version_of
 from cds_service.ehr_simulator.http_client import Answer, CallFailed, NotJson, Web
@@ -15,6 +16,7 @@ from cds_service.fhir_client.base_url import FhirBase, LeavesServer
 from cds_service.terminal import in_one_line, objects_in
 
 _MOST_PAGES = 20
+_NO_RESOURCE = (404, 410)
 _ACCEPT = "application/fhir+json, application/json;q=0.9, application/json+fhir;q=0.8"  # the last: DSTU2
 
 Say = Callable[[str], object]
@@ -22,6 +24,10 @@ Say = Callable[[str], object]
 
 class _NotObtained(Exception):
     """A key that cannot be read; the message says why."""
+
+
+class _NotThere(_NotObtained):
+    """The FHIR server has no such resource."""
 
 
 @dataclass
@@ -81,6 +87,18 @@ class FhirSide:
                 prefetch.left_out[key] = fault.message
         return prefetch
 
+    def check_patient(self, patient: str) -> None:
+        """Raise CallFailed where the FHIR server says that it has no such patient, or that the id cannot be one."""
+        try:
+            self._say("reading the patient")
+            self._read(f"Patient/{quote(patient, safe='')}")
+        except _NotThere as why:
+            where = f"{self._base.url}/Patient may list those that it has."
+            advice = [in_one_line(why), where]
+            raise CallFailed(f"the FHIR server has no patient {in_one_line(patient)}", advice) from None
+        except (_NotObtained, CallFailed):
+            return  # not this patient's fault; a key that cannot be read is reported with the prefetch
+
     def _value(self, key: str, url: str, prefetch: Prefetch, all_pages: bool) -> Any:
         resource = self._read(url)
         if resource["resourceType"] != "Bundle":
@@ -112,7 +130,8 @@ class FhirSide:
             raise _NotObtained("its address is not below the FHIR base") from None
         if answer.status != 200:
             hint = "; FHIR_TOKEN may hold a token for it" if answer.status == 401 and not self._has_token else ""
-            raise _NotObtained(f"the FHIR server answers {answer.status}{_said(answer)}{hint}")
+            kind = _NotThere if answer.status in _NO_RESOURCE else _NotObtained
+            raise kind(f"the FHIR server answers {answer.status}{_said(answer)}{hint}")
         try:
             resource = answer.read_json()
         except NotJson as what:

@@ -100,13 +100,17 @@ def build_request(wanted: Wanted, templates: Mapping[str, str], web: Web, say: S
         version = side.read_version() if side and wanted.needs_version else "R4"
     orders = _orders(wanted, version)
     if any(not 1 <= number <= len(orders) for number in wanted.selected):
-        raise OutOfRange(f"there are {len(orders)} order(s) to select from")
+        raise OutOfRange(
+            f"--select: there {'is 1 order' if len(orders) == 1 else f'are {len(orders)} orders'} to select from"
+        )
     context = build_context(
         wanted.hook, wanted.user, wanted.patient, wanted.encounter, orders, sorted(set(wanted.selected))
     )
     prefetch = None
     if side and wanted.prefetch and templates:
         prefetch = side.fill(templates, context, without=wanted.without, all_pages=wanted.all_pages)
+    if side and wanted.prefetch and not (prefetch and prefetch.resources["Patient"]):
+        side.check_patient(wanted.patient)
     request: Json = {"hook": wanted.hook, "hookInstance": str(uuid4()), "context": context} | _fhir_access(wanted)
     if prefetch and prefetch.values:
         request["prefetch"] = prefetch.values

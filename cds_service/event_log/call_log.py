@@ -42,6 +42,7 @@ class CallLog:
 
     `service` None: no service has the id that was called. `traceparent`: the header of the caller's trace. `mode`: of
     the client, None where it is not trusted. A silent client's `outcome` is what it would have been without that.
+    `went_on`: the call went on without a trusted token, as it may in development.
     """
 
     event: str
@@ -53,6 +54,7 @@ class CallLog:
     mode: str | None = None
     jti: str | None = None
     not_trusted: CodedReason | None = None
+    went_on: bool = False
     hook: str | None = None
     hook_instance: str | None = None
     outcome: str = "refused"

@@ -78,7 +78,7 @@ def members_of(call: CallLog, status: int, seconds: float) -> dict[str, Any]:
         "cds_hooks.tenant": call.tenant,
         "cds_hooks.mode": call.mode,
         "cds_hooks.token.jti": call.jti and call.jti[:_LONGEST_ID],
-        "cds_hooks.token.refused": call.not_trusted,
+        "cds_hooks.token.not_trusted" if call.went_on else "cds_hooks.token.refused": call.not_trusted,
         "cds_hooks.service": call.service,
         "cds_hooks.content_version": call.content_version,
         "cds_hooks.hook": call.hook,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
+from cards.nearest_names import did_you_mean
 from cards.topic import Topic
 from cds_service.errors import NotReady
 
@@ -21,11 +22,13 @@ def switched_off_cards(names: Iterable[str], topics: Mapping[str, Topic]) -> Swi
         service_id, _, card = name.rpartition("/")
         cards = {pair for pair in _all_cards(topics) if pair[1] == card and service_id in ("", pair[0])}
         if not cards:
-            known = ", ".join(dict.fromkeys(key for _, key in _all_cards(topics)))
-            faults.append(f"CDS_CARDS_OFF names no card of this server: {name!r}; there are {known}")
+            known = list(dict.fromkeys(key for _, key in _all_cards(topics)))
+            faults.append(
+                f"CDS_CARDS_OFF: there is no card {name!r}; the cards are {', '.join(known)}{did_you_mean(card, known)}"
+            )
         for service, key in sorted(cards):
             if topics[service].service.cards[key].always_shown:
-                faults.append(f"CDS_CARDS_OFF must not name {key}: this card is always shown, remove it from the list")
+                faults.append(f"CDS_CARDS_OFF must not name {key}: this card is always shown; remove it from the list")
         off |= cards
     if faults:
         raise NotReady(faults)

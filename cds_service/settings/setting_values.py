@@ -25,7 +25,7 @@ class Kind:
     hint: str = ""
 
     def read(self, text: str) -> Any:
-        """The value. Raises ValueError, whose message begins with "must" and never contains the text."""
+        """The value. Raises ValueError, whose message begins with "must" and does not show the text."""
         try:
             return self.parse(text)
         except ValueError as fault:
@@ -122,11 +122,11 @@ def _names(text: str) -> tuple[str, ...]:
 
 YES_OR_NO = Kind("yes or no", _yes_or_no)
 NAMES = Kind("names of cards, separated by commas", _names)
-FOLDER = Kind("a folder that is there", _folder)
-TOPICS = Kind("some of the topics that are installed, separated by commas", _topics)
-FILE = Kind("a file that is there", _file)
+FOLDER = Kind("an existing folder", _folder)
+TOPICS = Kind("names of installed topics, separated by commas", _topics)
+FILE = Kind("an existing file", _file)
 HOST = Kind("an address or host name to listen on, such as 127.0.0.1", _host)
-DATABASE_URL = Kind("a sqlite:///… or postgresql://… URL that names its database", _database_url)
+DATABASE_URL = Kind("a sqlite:///… or postgresql://… URL with the name of a database", _database_url)
 SECRET = Kind(
     f"{_SHORTEST_SECRET} characters or more", _secret, ": python3 -c 'import secrets; print(secrets.token_hex())'"
 )

@@ -21,4 +21,4 @@ def parse_database_url(text: str) -> URL:
         return url.set(drivername="sqlite")
     if backend in ("postgresql", "postgres") and url.database:
         return url.set(drivername="postgresql+psycopg")
-    raise ValueError("must be a sqlite:///… or postgresql://… URL that names its database")
+    raise ValueError("must be a sqlite:///… or postgresql://… URL with the name of a database")

@@ -14,6 +14,7 @@ from datetime import date
 import msgspec
 from flask import Blueprint, Response, request
 
+from cards.nearest_names import did_you_mean
 from cds_service.errors import operation_outcome
 from cds_service.sandbox.fhir_server.capability import capability_statement
 from cds_service.sandbox.fhir_server.patient_charts import PatientCharts
@@ -83,10 +84,13 @@ class FhirServer:
             return _json(capability_statement(url, base.fhir_version, self.types, self.today(), token_demanded=locked))
         if steps[0] not in self.types or len(steps) > 2:
             return _refusal(404, f"there is only {', '.join(self.types)} and metadata here", "not-found")
-        resources = self.charts.resources(base.fhir_version, self.today())
+        resources = [*self.charts.resources(base.fhir_version, self.today())]
         if len(steps) == 2 and not is_post_search:
             resource = find_resource(resources, *steps)
-            return _json(resource) if resource else _refusal(404, "no resource has this id", "not-found")
+            if resource is None:
+                known = [one["id"] for one in resources if one["resourceType"] == steps[0]]
+                return _refusal(404, f"no {steps[0]} has this id{did_you_mean(steps[1], known)}", "not-found")
+            return _json(resource)
         if is_post_search and request.mimetype not in ("application/x-www-form-urlencoded", ""):
             return _refusal(415, "send the parameters as application/x-www-form-urlencoded", "not-supported")
         strict = "handling=strict" in request.headers.get("Prefer", "").replace(" ", "")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 
+from cards.nearest_names import nearest_names
 from cds_service.sandbox.fhir_server.stories import Story
 from cds_service.sandbox.page.order_choices import PRIORITIES, OrderChoices
 
@@ -23,7 +23,7 @@ class UnknownValue:
 
     @property
     def nearest(self) -> str | None:
-        return next(iter(get_close_matches(self.value, self.known, n=1)), None)
+        return next(iter(nearest_names(self.value, self.known)), None)
 
 
 @dataclass(frozen=True)

@@ -130,7 +130,7 @@ def test_cards_that_are_off_are_said(production: dict[str, str]) -> None:
     ("names", "words"),
     [
         pytest.param("red-flags", "must not name red-flags", id="a card that is always shown"),
-        pytest.param("confounder", "names no card of this server", id="a card that is not there"),
+        pytest.param("confounder", "did you mean confounders?", id="a card that is not there"),
         pytest.param("Con founders", "must be names of cards", id="no name at all"),
     ],
 )

@@ -52,13 +52,13 @@ def test_help_of_serve_explains_every_setting(setting: Any) -> None:
 @pytest.mark.parametrize(
     ("arguments", "variables", "reasons"),
     [
-        pytest.param(["--port", "x"], {}, ["CDS_PORT must be a whole number"], id="a wrong flag"),
+        pytest.param(["--port", "x"], {}, ["--port must be a whole number"], id="a wrong flag"),
         pytest.param([], {"CDS_PORT": "x"}, ["CDS_PORT must be a whole number"], id="a wrong variable"),
-        pytest.param(["--port", "x"], {"CDS_PORT": "8080"}, ["CDS_PORT must"], id="a flag that wins over its variable"),
+        pytest.param(["--port", "x"], {"CDS_PORT": "8080"}, ["--port must"], id="a flag that wins over its variable"),
         pytest.param(
             ["--port", "x", "--host", "0.0.0.0", "--workers", "0"],  # noqa: S104 - is refused
             {"CDS_NOPE": "1"},
-            ["CDS_HOST must be a loopback", "CDS_NOPE is not a setting", "CDS_PORT must", "CDS_WORKERS must"],
+            ["--host must be a loopback", "--port must", "--workers must", "CDS_NOPE is not a setting"],
             id="four faults at once",
         ),
         pytest.param(

@@ -256,7 +256,7 @@ def test_development_refuses_nobody_and_logs_why_it_would(
     try:
         assert service.call(token).status_code == 200
         (event,) = service.log
-        assert (event["cds_hooks.client"], bool(event["cds_hooks.token.refused"])) == ("unidentified", True)
+        assert (event["cds_hooks.client"], bool(event["cds_hooks.token.not_trusted"])) == ("unidentified", True)
         assert service.call(service.forge().bearer()).status_code == 200
         assert [event["cds_hooks.client"] for event in service.log] == ["general-hospital"]
     finally:

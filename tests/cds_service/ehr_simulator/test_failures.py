@@ -228,3 +228,32 @@ def test_a_slow_key_costs_only_itself(server: CallServer) -> None:
     assert "  left out: problems (" in result.stderr
     assert "did not answer within 0.5 s" in result.stderr
     assert "patient" in json.loads(server.posted()[0].body)["prefetch"]
+
+
+@pytest.mark.parametrize("status", [404, 410])
+def test_a_patient_that_the_fhir_server_does_not_have_ends_the_call(server: CallServer, status: int) -> None:
+    fhir = f"{server.url}/fhir"
+    server.answers["GET /cds-services"] = reply({"services": [{"hook": "order-sign", "id": "one"}]})
+    server.answers["GET /fhir/Patient/pat-1"] = reply(b"", status)
+    result = call(
+        "--service", server.url, "--fhir", fhir, "--patient", "pat-1", "--order-text", "x", "--fhir-version", "R4"
+    )  # fmt: skip
+    assert result.exit_code == 1
+    assert "the FHIR server has no patient pat-1" in result.stderr
+    assert f"{fhir}/Patient" in result.stderr
+    assert server.posted() == []
+
+
+@pytest.mark.parametrize(
+    ("order", "words"),
+    [
+        pytest.param("277762005", "such as 'http://snomed.info/sct|277762005'", id="a code alone"),
+        pytest.param("snomed|277762005", "write http://snomed.info/sct", id="the name of a code system"),
+        pytest.param("hospital codes|LP", "write it as SYSTEM|CODE, such as", id="another name"),
+    ],
+)
+def test_an_order_in_another_form_is_answered_with_an_example(server: CallServer, order: str, words: str) -> None:
+    result = call("--service", server.url, "--patient", "pat-1", "--order", order)
+    assert result.exit_code == 2
+    assert words in result.stderr
+    assert server.posted() == []

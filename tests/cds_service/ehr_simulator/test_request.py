@@ -35,6 +35,7 @@ def server() -> Iterator[CallServer]:
     one = CallServer()
     services = [{"hook": hook, "id": hook, "description": "x"} for hook in HOOKS]
     one.answers["GET /cds-services"] = reply({"services": services})
+    one.answers["GET /fhir/Patient/42"] = reply({"resourceType": "Patient", "id": "42"})
     yield one
     one.close()
 
@@ -253,7 +254,7 @@ USABLE = ("--patient", "42", "--order", LP)
         pytest.param(["--patient", "42", "--order", "277762005"], "is not SYSTEM|CODE", id="an order without system"),
         pytest.param([*USABLE, "--reason", "pain"], "is not SYSTEM|CODE", id="a reason without system"),
         pytest.param([*USABLE, "--select", "1"], "--select is for --hook order-select", id="a selection at signing"),
-        pytest.param([*USABLE, "--hook", "order-select", "--select", "2"], "1 order(s)", id="a selection of no order"),
+        pytest.param([*USABLE, "--hook", "order-select", "--select", "2"], "is 1 order", id="a selection of no order"),
         pytest.param([*USABLE, "--hook", "patient-view"], "patient-view has no orders", id="orders without a place"),
         pytest.param(["--hook", "encounter-start", "--patient", "4"], "needs --encounter", id="no encounter"),
         pytest.param([*USABLE, "--hook", "my-hook"], "Invalid value for '--hook'", id="a hook that we cannot build"),
@@ -263,7 +264,7 @@ USABLE = ("--patient", "42", "--order", LP)
         pytest.param([*USABLE, "--service", "http://u:p@h"], "no user and no password", id="a service with a password"),
         pytest.param([*USABLE, "--service", "http://h:x"], "Invalid value for --service", id="a service with no port"),
         pytest.param([*USABLE, "--json", "--curl"], "one of them", id="two ways of printing"),
-        pytest.param([*USABLE, "--partial", "nope"], "of this service are: none", id="a key that is not there"),
+        pytest.param([*USABLE, "--partial", "nope"], "it has none", id="a key that is not there"),
         pytest.param([*USABLE, "--issuer", "x"], "need --key FILE", id="an issuer and no key"),
         pytest.param([*USABLE, "--audience", "http://x"], "need --key FILE", id="an audience and no key"),
         pytest.param([*USABLE, "--audience", "x"], "Invalid value for --audience", id="an audience that is no URL"),

@@ -29,7 +29,7 @@ MEMBERS = {
     "cds_hooks.outcome",
     "cds_hooks.client",
     "cds_hooks.mode",
-    "cds_hooks.token.refused",
+    "cds_hooks.token.not_trusted",
     "cds_hooks.service",
     "cds_hooks.content_version",
     "cds_hooks.hook",

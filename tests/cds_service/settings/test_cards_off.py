@@ -36,8 +36,8 @@ def test_which_cards_are_off(topic: Topic, names: tuple[str, ...], off: set[str]
     [
         pytest.param("red-flags", "must not name red-flags", id="a card that is always shown"),
         pytest.param(f"{SERVICE_ID}/red-flags", "must not name red-flags", id="the same by its service"),
-        pytest.param("red-flag", "names no card", id="a misspelled card"),
-        pytest.param("other/confounders", "names no card", id="a card of another service"),
+        pytest.param("red-flag", "did you mean red-flags?", id="a misspelled card"),
+        pytest.param("other/confounders", "there is no card 'other/confounders'", id="a card of another service"),
     ],
 )
 def test_a_start_is_refused(make_app: Callable[..., Flask], topic: Topic, name: str, words: str) -> None:

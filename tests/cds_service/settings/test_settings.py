@@ -118,12 +118,17 @@ def test_every_setting_can_be_set(tmp_path: Path) -> None:
         pytest.param("CDS_PUBLIC_URL", "https://x.org/?a=b", "without user or query", id="a public URL with a query"),
         pytest.param("CDS_PUBLIC_URL", "https://x.org/#a", "http or https", id="a public URL with a fragment"),
         pytest.param("CDS_PUBLIC_URL", "http://[", "", id="a public URL with half an address"),
-        pytest.param("CDS_VALUE_SETS_DIR", "/nothing/here", "a folder that is there", id="a folder that is not there"),
+        pytest.param(
+            "CDS_VALUE_SETS_DIR",
+            "/nothing/here",
+            "an existing folder",
+            id="a folder that is not there",
+        ),
         pytest.param("CDS_DRAFT_TRANSLATIONS", "1", "yes or no", id="a number for yes"),
         pytest.param("CDS_STALE_REVIEW", "ignore", "refuse or warn", id="an overdue review that nobody would see"),
-        pytest.param("CDS_CLIENTS_FILE", "/nothing/here.toml", "a file that is there", id="clients that are not there"),
-        pytest.param("CDS_CLIENTS_FILE", "/", "a file that is there", id="a folder for a file"),
-        pytest.param("CDS_CA_FILE", "", "a file that is there", id="authorities from nowhere"),
+        pytest.param("CDS_CLIENTS_FILE", "/nothing/here.toml", "it is '/nothing/", id="clients that are not there"),
+        pytest.param("CDS_CLIENTS_FILE", "/", "an existing file", id="a folder for a file"),
+        pytest.param("CDS_CA_FILE", "", "an existing file", id="authorities from nowhere"),
         pytest.param("CDS_REQUIRE_TOKENS", "true", "yes or no", id="true for yes"),
         pytest.param("CDS_OPEN_DISCOVERY", "", "yes or no", id="nothing for no"),
         pytest.param("CDS_STORE_COMMENTS", "some", "yes or no", id="some comments"),
@@ -134,12 +139,12 @@ def test_every_setting_can_be_set(tmp_path: Path) -> None:
         pytest.param("CDS_DATABASE_URL", "sqlite://", "must name a file", id="a database in memory"),
         pytest.param("CDS_DATABASE_URL", "sqlite:///:memory:", "must name a file", id="the same by its name"),
         pytest.param("CDS_DATABASE_URL", "mysql://u:p@h/d", "or postgresql://", id="a database of another kind"),
-        pytest.param("CDS_DATABASE_URL", "postgresql://host", "names its database", id="a server without a database"),
+        pytest.param("CDS_DATABASE_URL", "postgresql://host", "name of a database", id="a server without a database"),
         pytest.param("CDS_PATIENT_HASH_KEY", "short", "32 characters or more", id="a short key"),
         pytest.param("CDS_PATIENT_HASH_KEY", "", "32 characters or more", id="an empty key"),
         pytest.param("CDS_PROFILE", "prod", "development or production", id="an unknown profile"),
         pytest.param("CDS_PROFILE", "Development", "development or production", id="a profile in other letters"),
-        pytest.param("CDS_DATABASE", "sqlite://", "CDS_PORT", id="an unknown name, with the names there are"),
+        pytest.param("CDS_DATABASE", "sqlite://", "did you mean CDS_DATABASE_URL", id="an unknown name"),
         pytest.param("CDS_", "x", "is not a setting", id="the bare prefix"),
         pytest.param("CDS_port", "80", "is not a setting", id="a name in small letters"),
     ],
@@ -182,7 +187,7 @@ def test_production_is_possible(production: dict[str, str]) -> None:
     ("variable", "text", "says"),
     [
         pytest.param("CDS_CLIENTS_FILE", None, "must name the file of registered clients", id="no clients"),
-        pytest.param("CDS_CLIENTS_FILE", "/nothing/here", "a file that is there", id="clients that are not there"),
+        pytest.param("CDS_CLIENTS_FILE", "/nothing/here", "an existing file", id="clients that are not there"),
         pytest.param("CDS_PUBLIC_URL", None, "must be the https address", id="no public URL"),
         pytest.param("CDS_PUBLIC_URL", "http://cds.example.org", "must be the https address", id="a URL without TLS"),
         pytest.param("CDS_PUBLIC_URL", "HTTPS://", "must be an http or https address", id="a URL without a host"),
@@ -323,3 +328,38 @@ def test_everything_else_is_not_loopback(host: str) -> None:
 def test_settings_do_not_change_once_read() -> None:
     with pytest.raises(AttributeError, match=re.escape("port")):
         Settings().port = 1  # type: ignore[misc]
+
+
+def test_an_unknown_name_is_answered_with_the_nearest_and_where_all_are_listed() -> None:
+    (reason,) = reasons(CDS_PRT="8080")
+    assert reason.startswith("CDS_PRT is not a setting; did you mean CDS_PORT")
+    assert "docs/configuration.md" in reason
+
+
+def test_the_value_is_shown_and_the_flag_that_gave_it() -> None:
+    with pytest.raises(NotReady) as caught:
+        read_settings({"CDS_PORT": "80a", "CDS_WORKERS": "many"}, {"CDS_PORT": "--port"})
+    assert caught.value.reasons == [
+        "--port must be a whole number from 1 to 65535; it is '80a'",
+        "CDS_WORKERS must be a whole number from 1 to 64; it is 'many'",
+    ]
+
+
+def test_a_relative_path_is_shown_with_the_folder_it_was_looked_for_in() -> None:
+    (reason,) = reasons(CDS_CLIENTS_FILE="nowhere.toml")
+    assert (
+        reason == f"CDS_CLIENTS_FILE must be an existing file; it is 'nowhere.toml', which is {Path.cwd()}/nowhere.toml"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        pytest.param("CDS_METRICS_TOKEN", "hunter2", id="a short token"),
+        pytest.param("CDS_PATIENT_HASH_KEY", "hunter2", id="a short key"),
+        pytest.param("CDS_DATABASE_URL", "mysql://user:hunter2@db/cds", id="a database of another kind"),
+        pytest.param("CDS_PUBLIC_URL", "https://user:hunter2@cds.example.org", id="a password in an address"),
+    ],
+)
+def test_no_secret_is_shown(name: str, text: str) -> None:
+    assert "hunter2" not in "".join(reasons(**{name: text}))
