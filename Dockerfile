@@ -1,5 +1,5 @@
 # The image of cds-service: docs/deployment.md. Build it with BuildKit (docker, podman and buildah have it).
-# A tag can be moved. To pin what it stands for today: --build-arg PYTHON=python:3.11.14-slim-bookworm@sha256:…, as
+# A tag can move. To pin the current image: --build-arg PYTHON=python:3.11.14-slim-bookworm@sha256:…, as
 # `docker buildx imagetools inspect python:3.11.14-slim-bookworm` prints it.
 ARG PYTHON=python:3.11.14-slim-bookworm
 
@@ -10,12 +10,12 @@ COPY deploy/install_into deploy/install_into
 COPY fixtures/patients fixtures/patients
 COPY cards cards
 COPY cds_service cds_service
-# With commas between several:
+# Separate several with commas:
 # report: charts in `cds-service report --format html`
 # tracing: spans for an OpenTelemetry collector
-# backtest: `cds-service backtest`, for an image of its own beside an export: nothing that only serves needs it
+# backtest: `cds-service backtest`, for a separate image next to an export; the service does not need it
 ARG EXTRAS=""
-# A mirror of the package index: --secret id=pip,src=pip.conf, which stays out of the image and of its history.
+# A mirror of the package index: --secret id=pip,src=pip.conf, which is not stored in the image or its history.
 RUN --mount=type=cache,target=/root/.cache/pip --mount=type=secret,id=pip,target=/etc/pip.conf \
     deploy/install_into /opt/cds-service "${EXTRAS}"
 
@@ -27,13 +27,13 @@ LABEL org.opencontainers.image.title="cds-service" \
       org.opencontainers.image.revision="${REVISION}" \
       org.opencontainers.image.licenses="Apache-2.0"
 COPY --from=build /opt/cds-service /opt/cds-service
-# What Python's own library is asked for is compiled once, here: the base image comes without bytecode, and a container whose
-# files cannot be written would compile it at each start. /var/lib/cds-service is for SQLite, on one node.
+# The parts of Python's standard library that are used are compiled once, here: the base image has no bytecode, and a
+# read-only container would compile them at each start. /var/lib/cds-service is for SQLite, on one node.
 RUN /opt/cds-service/bin/cds-service check \
     && /opt/cds-service/bin/python -c "import cds_service.server.door, cds_service.server.server" \
     && install --directory --owner 10001 --group 10001 --mode 0700 /var/lib/cds-service
-# Development would refuse to listen on 0.0.0.0, and production to start without clients, a public URL and a database.
-# HOME: libraries that want a cache have nowhere else to write.
+# Development does not listen on 0.0.0.0. Production does not start without clients, a public URL and a database.
+# HOME: where libraries can write a cache.
 ENV PATH=/opt/cds-service/bin:/usr/local/bin:/usr/bin:/bin \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
