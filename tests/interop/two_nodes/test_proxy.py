@@ -96,6 +96,19 @@ def test_nothing_about_a_patient_and_no_token_is_in_the_logs_of_nginx(cluster: C
     assert token.removeprefix("Bearer ") not in logs
 
 
+def test_what_an_infobutton_says_of_the_patient_is_in_no_log_when_no_node_answers(parts: Parts, tmp_path: Path) -> None:
+    proxy = Proxy(tmp_path, free_port(), [f"127.0.0.1:{free_port()}", f"127.0.0.2:{free_port()}"])
+    with proxy.running(parts, "nginx without nodes"):
+        ehr = Ehr(proxy.port, proxy.certificate, lambda _: "")
+        for path in ("infobutton", "other"):
+            assert ehr.get(f"/{path}?age.v.v=sent-of-{path}").status == 502
+        ehr.close()
+    logs = proxy.access_log.read_text("utf-8") + proxy.error_log.read_text("utf-8")
+    assert "sent-of-other" in logs  # nginx does write queries of other paths there
+    assert "/infobutton" in logs
+    assert "sent-of-infobutton" not in logs
+
+
 @pytest.mark.parametrize("path", ["/metrics", "/health/ready", "/health/live", "//metrics", "/%6Detrics"])
 def test_what_is_for_the_operator_is_not_there_for_strangers(path: str, ehr: Ehr) -> None:
     assert ehr.get(path).status == 404
