@@ -82,7 +82,7 @@ def test_show_prints_the_cards_as_a_clinician_would_see_them() -> None:
 
 
 def test_show_finds_a_vignette_by_a_part_of_its_name_and_speaks_the_patients_language() -> None:
-    result = run("show", "--vignette", "STENOSIS is told as a possible contributor", "--language", "es")
+    result = run("show", "--vignette", "STENOSIS is listed as a possible contributor", "--language", "es")
     assert result.exit_code == 0
     assert "medlineplus.gov/spanish/backpain.html" in "".join(word.strip("│") for word in result.stdout.split())
 
