@@ -7,6 +7,7 @@ forever. Therefore another thread ends a late download, by shutting down its soc
 from __future__ import annotations
 
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -32,6 +33,28 @@ class NotDownloaded(Exception):
     def __init__(self, words: str, status: int | None = None) -> None:
         super().__init__(words)
         self.status = status
+
+
+# By X509_V_ERR_* of OpenSSL. Its own words are not used: they may name the host.
+_CERTIFICATE_FAULTS = {
+    9: "CertificateNotYetValid",
+    10: "CertificateExpired",
+    18: "CertificateNotTrusted",
+    19: "CertificateNotTrusted",
+    20: "CertificateNotTrusted",
+    62: "CertificateForAnotherHost",
+    64: "CertificateForAnotherHost",
+}
+
+
+def kind_of(fault: BaseException) -> str:
+    """The kind of an error of a download, for the log: what is wrong with a certificate, or the name of its class."""
+    cause: BaseException | None = fault
+    while cause is not None:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return _CERTIFICATE_FAULTS.get(cause.verify_code, "CertificateNotValid")
+        cause = cause.__cause__ or cause.__context__
+    return type(fault).__name__
 
 
 class CutOff:

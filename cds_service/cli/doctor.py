@@ -117,8 +117,8 @@ def _ask(client: RegisteredClient, diagnosis: Diagnosis) -> Iterator[Fact]:
         return
     try:
         keys = client.keys.ask()
-    except KeysUnobtainable:
-        diagnosis.faults.append(f"client {client.name}: its key set cannot be fetched from its jwks_url")
+    except KeysUnobtainable as fault:
+        diagnosis.faults.append(f"client {client.name}: its key set cannot be fetched from its jwks_url ({fault})")
         return
     ignored = "".join(f"; not used: {count} of {reason}" for reason, count in keys.ignored.items())
     if not keys:

@@ -43,7 +43,10 @@ _MOST_WAITING = 8  # calls: an issuer that hangs must not block the threads of o
 
 
 class KeysUnobtainable(Exception):
-    """No key of this issuer is known, and the key set cannot be fetched. The message names no address."""
+    """No key of this issuer is known, and the key set cannot be fetched.
+
+    The message is the kind of error and names no address.
+    """
 
 
 class KeySet:
@@ -198,13 +201,15 @@ class FetchedKeys:
         try:
             return KeySet(json.loads(self._fetch(self._url)), allow_sandbox=self._allow_sandbox)
         except (ValueError, RecursionError):
-            raise KeysUnobtainable from None
+            raise KeysUnobtainable("NotAKeySet") from None
 
     def _refresh(self) -> None:
         """Replace the keys by those of the issuer. A set without a usable key is an outage: the old keys stay."""
         try:
             keys = self.ask()
             reason = None if keys else "NoUsableKey"
+        except KeysUnobtainable as fault:
+            reason = str(fault) or type(fault).__name__
         except Exception as fault:  # of any library, for unexpected bytes: the keys that are known stay
             reason = type(fault).__name__
         if reason is None:

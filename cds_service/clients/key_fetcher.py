@@ -8,7 +8,7 @@ import requests
 import urllib3
 
 from cds_service.clients.issuer_keys import KeysUnobtainable
-from cds_service.http_download import IsolatedSession, NotDownloaded, time_limit
+from cds_service.http_download import IsolatedSession, NotDownloaded, kind_of, time_limit
 
 _LONGEST_S = 2.0
 _MOST_BYTES = 262_144
@@ -26,5 +26,7 @@ class KeyFetcher:
         try:
             with IsolatedSession(1, self._ca_bundle) as session, time_limit(_LONGEST_S) as cut_off:
                 return session.download(url, _HEADERS, cut_off, _MOST_BYTES)
-        except (NotDownloaded, requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError):
-            raise KeysUnobtainable from None
+        except NotDownloaded as fault:
+            raise KeysUnobtainable(str(fault)) from None
+        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as fault:
+            raise KeysUnobtainable(kind_of(fault)) from None

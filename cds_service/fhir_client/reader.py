@@ -23,7 +23,7 @@ from cds_service.fhir_client.base_url import FhirBase, LeavesServer
 from cds_service.fhir_client.prefetch import PrefetchValue, State, sort_resource
 from cds_service.fhir_client.read_failure import ReadFailure
 from cds_service.fhir_client.server_limits import ServerGate
-from cds_service.http_download import CutOff, IsolatedSession, NotDownloaded
+from cds_service.http_download import CutOff, IsolatedSession, NotDownloaded, kind_of
 from cds_service.json_depth import is_deeper_than
 
 _MOST_BYTES_OF_A_PAGE = 10_000_000  # decompressed
@@ -142,7 +142,7 @@ class FhirReader:
         except TimeoutError:
             result.failure = _TIME_SPENT
         except Exception as cause:  # of any library, for unexpected bytes: one key fails, never the whole call
-            words = f"the server could not be read ({type(cause).__name__})"
+            words = f"the server could not be read ({kind_of(cause)})"
             in_time = time.monotonic() < cut_off.deadline  # later errors come from the cut
             result.failure = CodedReason(ReadFailure.UNREACHABLE, words) if in_time else _TIME_SPENT
         finally:

@@ -6,14 +6,16 @@ import gzip
 import json
 import time
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from cds_service.clients.issuer_keys import FetchedKeys
-from tests.certificates import self_signed, server_context
+from tests.certificates import HOUR, self_signed, server_context
 from tests.charts import SERVICE
 from tests.misbehaving_server import HTTP_OK, Answer, LoopbackServer, answer, never_ending, raw
 from tests.monotonic_clock import MonotonicClock
@@ -32,9 +34,15 @@ class Issuer:
     """A server that publishes keys, and counts how often it is asked for them."""
 
     def __init__(self, certificate: Path | None) -> None:
-        self.server = LoopbackServer(tls=server_context(certificate) if certificate else None)
+        self._tls = server_context(certificate) if certificate else None
+        self.server = LoopbackServer(tls=self._tls)
         self.url = self.server.base.removesuffix("/fhir") + PATH
         self.publish(jwk_of(OWN, "ES384", "own"))
+
+    def present(self, certificate: Path) -> None:
+        """Use another certificate from the next connection on."""
+        assert self._tls
+        self._tls.load_cert_chain(certificate)
 
     def publish(self, *keys: Any) -> None:
         self.answer_with(answer({"keys": list(keys)}))
@@ -102,6 +110,12 @@ def status(service: RegisteredService, **whose: Any) -> int:
     return service.call(forge(service, **whose).bearer()).status_code
 
 
+def status_with_log(service: RegisteredService) -> int:
+    """The same, with its events left to the log of the test."""
+    headers = {"Authorization": forge(service).bearer(), "Content-Type": "application/json"}
+    return service.app.test_client().post(SERVICE, data=CALL, headers=headers).status_code
+
+
 def until(is_so: Callable[[], bool]) -> None:
     """Wait for what happens beside the calls; not for long."""
     deadline = time.monotonic() + 10
@@ -135,6 +149,57 @@ def test_issuer_whose_certificate_is_not_trusted_gives_no_keys(
     other = self_signed(tmp_path, "127.0.0.1")
     assert status(make_service(issuer.url, ca_file=other)) == 503
     assert issuer.asked == 0
+
+
+@pytest.mark.parametrize(
+    ("begins_in", "kind"),
+    [
+        pytest.param(-2 * HOUR, "CertificateExpired", id="expired"),
+        pytest.param(HOUR, "CertificateNotYetValid", id="not valid yet"),
+    ],
+)
+def test_issuer_whose_certificate_is_out_of_date_gives_no_keys_and_the_log_says_why(
+    make_service: Callable[..., RegisteredService], tmp_path: Path, begins_in: timedelta, kind: str
+) -> None:
+    outdated = self_signed(tmp_path, "127.0.0.1", begins_in=begins_in)
+    issuer = Issuer(outdated)
+    service = make_service(issuer.url, ca_file=outdated)
+    try:
+        with capture_logs() as log:
+            assert status_with_log(service) == 503
+        (told,) = [one for one in log if one["event"] == NOT_FETCHED]
+        assert (told["cds_hooks.client"], told["error.type"]) == ("remote-clinic", kind)
+        assert str(issuer.server.port) not in repr(log)
+        assert issuer.asked == 0
+    finally:
+        issuer.server.close()
+
+
+def test_known_keys_outlive_an_issuer_whose_certificate_expires_until_it_is_renewed(
+    make_service: Callable[..., RegisteredService], clock: MonotonicClock, tmp_path: Path
+) -> None:
+    good = self_signed(tmp_path, "127.0.0.1", name="good")
+    expired = self_signed(tmp_path, "127.0.0.1", begins_in=-2 * HOUR, name="expired")
+    trusted = tmp_path / "trusted.pem"
+    trusted.write_bytes(good.read_bytes() + expired.read_bytes())
+    issuer = Issuer(good)
+    service = make_service(issuer.url, ca_file=trusted)
+    try:
+        assert status(service) == 200
+        issuer.present(expired)
+        issuer.publish(jwk_of(NEXT, "ES384", "own"))
+        clock.advance(301)
+        with capture_logs() as log:
+            assert status_with_log(service) == 200
+            until(lambda: any(one["event"] == NOT_FETCHED for one in log))
+        (told,) = [one for one in log if one["event"] == NOT_FETCHED]
+        assert (told["error.type"], told["cds_hooks.keys.known"]) == ("CertificateExpired", True)
+        issuer.present(good)
+        clock.advance(301)
+        assert status(service) == 200  # with the old key, while the new one is fetched
+        until(lambda: status(service, key=NEXT) == 200)
+    finally:
+        issuer.server.close()
 
 
 def test_certificate_for_another_address_gives_no_keys(
