@@ -64,7 +64,7 @@ SOAK_MINUTES := 20
 soak: setup ## Run a node at half load for 20 minutes: statuses, memory, lost cards (shorter: SOAK_MINUTES=1)
 	$(BIN)/python -m bench.soak --minutes $(SOAK_MINUTES)
 
-bench: setup ## Measure calls, starts, and fetches, and compare with the targets (6 minutes)
+bench: setup ## Measure calls, starts, and fetches, and compare with the targets (8 minutes)
 	$(BIN)/python -m bench
 
 backtest: setup ## Backtest the sample export of fixtures/bulk_export, into ./backtest-result (docs/backtest.md)

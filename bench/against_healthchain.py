@@ -7,26 +7,58 @@ log in both, while ours writes its own.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
 from bench.bodies import CARDS, SILENT, lumbar_puncture_order, unrelated_order
-from bench.client import Request
+from bench.call_shares import print_shares
+from bench.client import Request, answers
 from bench.environments import NotInstalled, environment
-from bench.figures import Aim, p99, ratios, spread
+from bench.figures import Aim, p99, percentiles, ratios, spread
 from bench.load import NOTE, Slice, running_clients
 from bench.memory import memory_of_server
 from bench.report import print_table
-from bench.server import SERVICE, Command, our_command, running
+from bench.server import DISCOVERY, READY, SERVICE, Command, Server, our_command, running, settle
 
-_CASES = {  # body, how our answer begins, HealthChain's service, how its answer begins, times its throughput at least
-    "LP order, 50 Conditions": (lumbar_puncture_order(50), CARDS, "/cards", b'{"cards":[{', 4.0),
-    "unrelated order, 1 MB of prefetch": (unrelated_order(1_030), SILENT, "/silent", b'{"cards":[]', 7.0),
+_OURS, _FLOOR = "ours", "HealthChain"
+_WAYS = {_FLOOR: ("asyncio", "h11"), "HealthChain with uvloop and httptools": ("uvloop", "httptools")}
+_MOST_P50, _MOST_P99 = 1.2, 3.0  # of HealthChain's p50, single calls
+_SINGLE_SECONDS = 0.5  # of single calls, each line and round
+
+
+@dataclass(frozen=True)
+class _Case:
+    """The same call for both: our body, the service of HealthChain that answers it, how both answers begin.
+
+    `times`: how many times HealthChain's calls a second ours should be at least.
+    """
+
+    body: bytes
+    answer_begins: bytes
+    their_path: str
+    their_answer_begins: bytes
+    times: float
+
+    def request(self, who: str) -> Request:
+        if who == _OURS:
+            return Request.post(SERVICE, self.body, self.answer_begins)
+        return Request.post(f"{self.their_path}/cds-services/bench", self.body, self.their_answer_begins)
+
+
+_LP, _SILENT = "LP order, 50 Conditions", "silent order, 50 Conditions"
+_CASES = {
+    _LP: _Case(lumbar_puncture_order(50), CARDS, "/cards", b'{"cards":[{', 2.0),
+    _SILENT: _Case(unrelated_order(50), SILENT, "/silent", b'{"cards":[]', 4.0),
+    "silent order, 1 MB of prefetch": _Case(unrelated_order(1_030), SILENT, "/silent", b'{"cards":[]', 4.0),
 }
-_WAYS = {"HealthChain": ("asyncio", "h11"), "HealthChain with uvloop and httptools": ("uvloop", "httptools")}
-_OURS = "ours"
+_SINGLE = (_LP, _SILENT)
+_THEIR_DISCOVERY = Request.get("/cards/cds-discovery", b'{"services":[{')
+
+Single = dict[str, list[list[float]]]  # by line: the seconds of each call, for each round
 
 
 def measure(rounds: int, seconds: float) -> tuple[list[Aim], int]:
@@ -37,45 +69,93 @@ def measure(rounds: int, seconds: float) -> tuple[list[Aim], int]:
         print(f"\n### Against HealthChain\n\nNot measured, for it could not be installed: {reason}")
         return [], 0
     with ExitStack() as stack:
-        servers = {_OURS: stack.enter_context(running(our_command()))}
+        servers = {_OURS: stack.enter_context(running(our_command(), READY))}
         for way, parts in _WAYS.items():
             servers[way] = stack.enter_context(running(_command(folder, *parts), Request.get("/health", b"{")))
+        for server in servers.values():
+            settle(server)
         clients = stack.enter_context(running_clients())
         targets = {
-            f"{name}: {who}": (server, _request(name, ours=who == _OURS))
-            for name in _CASES
+            _line(name, who): (server, case.request(who))
+            for name, case in _CASES.items()
             for who, server in servers.items()
         }
         found = clients.rounds(targets, rounds, seconds)
+        single = _single_calls(servers, rounds)
         memory = [sum(one.pss_mb for one in memory_of_server(server.process.pid)) for server in servers.values()]
-    rows = []
-    aims = []
-    for name, (*_, limit) in _CASES.items():
-        ours = found[f"{name}: {_OURS}"]
-        for who in servers:
-            slices = found[f"{name}: {who}"]
-            times = ratios([one.per_second for one in ours], [one.per_second for one in slices])
-            compared = ["", ""] if who == _OURS else [spread(times, 2), f"{limit:g}"]
-            rows.append([f"{name}: {who}", *_figures(slices), *compared])
-            if who != _OURS:
-                aims.append(Aim(f"times {who}, {name}", limit, median(times), at_least=True))
-    notes = [
+        aims = _print_load(found, f"Against HealthChain {_version(folder)}", _notes(rounds, seconds, servers, memory))
+        aims += _print_single(single, list(servers), rounds)
+        wrong = sum(one.errors for slices in found.values() for one in slices)
+        if not all(aim.is_met for aim in aims):
+            bodies = {name: (_CASES[name].body, _CASES[name].answer_begins) for name in _SINGLE}
+            wrong += print_shares(clients, servers[_OURS], bodies, rounds, seconds)
+    return aims, wrong
+
+
+def _line(name: str, who: str) -> str:
+    return f"{name}: {who}"
+
+
+def _notes(rounds: int, seconds: float, servers: Mapping[str, Server], memory: Sequence[float]) -> list[str]:
+    return [
         f"1 worker each; {NOTE}; {seconds:g} s for each line, in {rounds} slices in turn; least / median / greatest",
         "ours: the whole rule, two cards and the ledger; HealthChain: a handler that walks raw dictionaries"
         " and returns one short card, or none without looking",
         "memory of all processes after the load, PSS: "
         + ", ".join(f"{who} {mb:.0f} MB" for who, mb in zip(servers, memory, strict=True)),
     ]
+
+
+def _print_load(found: Mapping[str, list[Slice]], title: str, notes: Sequence[str]) -> list[Aim]:
+    rows = []
+    aims = []
+    for name, case in _CASES.items():
+        ours = found[_line(name, _OURS)]
+        for who in (_OURS, *_WAYS):
+            slices = found[_line(name, who)]
+            times = ratios([one.per_second for one in ours], [one.per_second for one in slices])
+            compared = ["", ""] if who == _OURS else [spread(times, 2), f"{case.times:g}"]
+            rows.append([_line(name, who), *_figures(slices), *compared])
+            if who != _OURS:
+                aims.append(Aim(f"times {who}, {name}", case.times, median(times), at_least=True))
     head = ["", "calls/s", "processor ms a call", "p50 ms", "p99 ms", "errors", "we answer times as many", "aim"]
-    print_table(f"Against HealthChain {_version(folder)}", notes, head, rows)
-    return aims, sum(one.errors for slices in found.values() for one in slices)
+    print_table(title, notes, head, rows)
+    return aims
 
 
-def _request(name: str, *, ours: bool) -> Request:
-    body, beginning, path, their_beginning, _ = _CASES[name]
-    if ours:
-        return Request.post(SERVICE, body, beginning)
-    return Request.post(f"{path}/cds-services/bench", body, their_beginning)
+def _single_calls(servers: Mapping[str, Server], rounds: int) -> Single:
+    """One call after the other on one connection, all lines in turn. Raises ValueError where an answer is wrong."""
+    requests = {(name, who): _CASES[name].request(who) for name in _SINGLE for who in servers}
+    requests |= {("discovery", who): DISCOVERY if who == _OURS else _THEIR_DISCOVERY for who in servers}
+    single: Single = {_line(name, who): [] for name, who in requests}
+    for _ in range(rounds):
+        for (name, who), request in requests.items():
+            until = time.monotonic() + _SINGLE_SECONDS
+            single[_line(name, who)].append(answers(servers[who].port, request, until))
+    return single
+
+
+def _print_single(single: Single, contenders: Sequence[str], rounds: int) -> list[Aim]:
+    rows = []
+    aims = []
+    for name in (*_SINGLE, "discovery"):
+        floor = [percentiles(one)[0] for one in single[_line(name, _FLOOR)]]
+        for who in contenders:
+            in_rounds = [percentiles(one) for one in single[_line(name, who)]]
+            p50s, p95s, p99s = ([one * 1000 for one in column] for column in zip(*in_rounds, strict=True))
+            row = [_line(name, who), spread(p50s, 2), spread(p95s, 2), spread(p99s, 2)]
+            middle, far = (ratios([one[place] for one in in_rounds], floor) for place in (0, 2))
+            rows.append([*row, spread(middle, 2), spread(far, 2)])
+            if who == _OURS and name in _SINGLE:
+                aims.append(Aim(f"single calls, {name}: our p50 over {_FLOOR}'s p50", _MOST_P50, median(middle)))
+                aims.append(Aim(f"single calls, {name}: our p99 over {_FLOOR}'s p50", _MOST_P99, median(far)))
+    notes = [
+        f"one call after the other on one connection, all lines in turn; least / median / greatest of {rounds} rounds",
+        f"over: of {_FLOOR}'s p50 for the same call in the same round",
+    ]
+    head = ["", "p50 ms", "p95 ms", "p99 ms", "p50 over", "p99 over"]
+    print_table("Single calls in sequence: ours and HealthChain's", notes, head, rows)
+    return aims
 
 
 def _command(folder: Path, loop: str, http: str) -> Command:

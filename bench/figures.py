@@ -29,6 +29,12 @@ def p99(values: Sequence[float]) -> float:
     return quantiles(values, n=100, method="inclusive")[98] if len(values) > 1 else values[0]
 
 
+def percentiles(values: Sequence[float]) -> tuple[float, float, float]:
+    """p50, p95 and p99 of at least two values."""
+    points = quantiles(values, n=100, method="inclusive")
+    return points[49], points[94], points[98]
+
+
 @dataclass(frozen=True)
 class Aim:
     """What one figure should be, and the median that it was. `at_least`: more is better, else less is."""

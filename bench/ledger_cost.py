@@ -32,6 +32,7 @@ from cds_service.storage.schema import ISSUED_CARD, ISSUED_SUGGESTION
 
 _SERVICE = "/cds-services/lumbar-puncture-back-pain"
 _CLIENTS = 2  # processes, each with bench.client.CONNECTIONS connections
+_WRITTEN_SECONDS = 0.5  # cards are recorded after the answer, within 50 ms unless the machine is busy
 _OLD = b"8f1f0e5e-6a3d-4c1b-9a55-0e6d5f1c2b3a"  # the hookInstance of bench.bodies
 
 
@@ -88,8 +89,10 @@ def _measure(url: str, workers: int, rounds: int, seconds: float) -> tuple[list[
         for number in range(rounds + 1):
             for state, port in ports.items():
                 latencies, wrong = _one_at_a_time(port, seconds / 2)
+                time.sleep(_WRITTEN_SECONDS)
                 before = _count(database)
                 loads = _under_load(clients, port, seconds)
+                time.sleep(_WRITTEN_SECONDS)
                 rows = _count(database) - before
                 errors += wrong + sum(one.errors for one in loads)
                 if number == 0:

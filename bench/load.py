@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -38,12 +38,19 @@ class Clients:
     def __init__(self, pool: ProcessPoolExecutor) -> None:
         self._pool = pool
 
-    def load(self, server: Server, request: Request, seconds: float, patience: float = PATIENCE_SECONDS) -> Slice:
-        """One slice: the same request over and over."""
+    def load(
+        self,
+        server: Server,
+        request: Request | Sequence[Request],
+        seconds: float,
+        patience: float = PATIENCE_SECONDS,
+    ) -> Slice:
+        """One slice: the same request over and over, or one for each client."""
+        requests = [request] * CLIENTS if isinstance(request, Request) else request
         before = processor_seconds(server.process.pid)
         begin = time.monotonic() + 0.2  # when all clients have the request and their connections; one clock for all
         end = begin + seconds
-        running = [self._pool.submit(load, server.port, request, begin, end, patience) for _ in range(CLIENTS)]
+        running = [self._pool.submit(load, server.port, one, begin, end, patience) for one in requests]
         loads: list[Load] = [one.result() for one in running]
         spent = processor_seconds(server.process.pid) - before
         latencies = [latency * 1000 for one in loads for latency in one.latencies]

@@ -12,7 +12,7 @@ from bench.figures import Aim, ratios, spread
 from bench.report import print_table
 from bench.server import SERVICE, our_command, running
 
-_LIMIT_SECONDS = 1.5
+_LIMIT_SECONDS = 1.2
 _LATER_CALLS = 30
 
 

@@ -179,7 +179,7 @@ def _runs(pid: int) -> bool:
         return False
 
 
-def _programs() -> Path | None:
+def server_programs() -> Path | None:
     """Where PostgreSQL's server programs are: on the path, or where Debian keeps them."""
     found = shutil.which("initdb")
     if found:
@@ -190,7 +190,7 @@ def _programs() -> Path | None:
 
 def started_postgresql(config: pytest.Config, **options: int) -> PostgresqlServer:
     """A new server; skips, or fails where the run says so, where PostgreSQL is not installed."""
-    programs = _programs()
+    programs = server_programs()
     if programs is None:
         if config.getoption("--require-postgresql"):
             pytest.fail(_INSTALL)

@@ -17,7 +17,7 @@ from tests import databases
 def test_without_postgresql_its_tests_are(
     required: bool, outcome: type[BaseException], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(databases, "_programs", lambda: None)
+    monkeypatch.setattr(databases, "server_programs", lambda: None)
     config: Any = SimpleNamespace(getoption={"--require-postgresql": required}.get)
     with pytest.raises(outcome, match="apt-get install postgresql"):
         databases.started_postgresql(config)
