@@ -183,7 +183,9 @@ class Families:
             "not_heard": self._counters("requests_not_heard", refused, ("code",), product(("400", "408", "503"))),
             "keys_not_fetched": self._counters("key_fetch_failures", fetches, ("client",), product(clients)),
             "replay_local": self._counters("replay_checks_local", "Tokens checked by one process alone", (), ()),
-            "housekeeping_failed": self._counters("housekeeping_failures", "Chores the database refused", (), ()),
+            "housekeeping_failed": self._counters(
+                "housekeeping_failures", "Background tasks that the database refused", (), ()
+            ),
             "unrecorded": self.ledger_failures,
             "fault": self._counters("faults", "Faults of this service", (), ()),
         }

@@ -18,7 +18,7 @@ def capability_statement(
     """A CapabilityStatement in the shape of its FHIR version, for these resource types."""
     rest: dict[str, Any] = {
         "mode": "server",
-        "documentation": "Made-up patients, read-only, to try a CDS Hooks service with. Their dates move with the day.",
+        "documentation": "Fictional patients, read-only, to try a CDS Hooks service. Their dates follow today.",
         "resource": [_resource(name) for name in types],
     }
     if token_demanded:
