@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from cards.topic import Topic
 from cds_service.report.counting.card_answers import Reason
-from cds_service.report.counting.card_counts import CardKey
+from cds_service.report.counting.cards import CardKey
 from cds_service.terminal import in_one_line
 
 _PLACEHOLDER = re.compile(r"\{\w+\}")

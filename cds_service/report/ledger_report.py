@@ -28,9 +28,9 @@ from cds_service.report.counting.card_counts import (
     count_cards_by_version,
     count_never_silenced,
     count_timing,
-    read_waits,
 )
 from cds_service.report.counting.card_firing import CardFiring, first_counted_day, list_card_firing
+from cds_service.report.counting.cards import count_cards
 from cds_service.report.counting.committee import Candidate, Change, find_changes, most_overridden, rank_cards
 from cds_service.report.counting.counted_apart import (
     ForeignFeedback,
@@ -203,27 +203,28 @@ def build_report(
     made_at: datetime,
 ) -> LedgerReport:
     """Read the whole report. `wanted`: the breakdowns to make; by card is always made. Raises DatabaseUnavailable."""
-    with ledger_snapshot(database, window) as connection:
+    with ledger_snapshot(database) as connection:
         call_groups = count_calls(connection, window)
-        waits = read_waits(connection)
+        counted = count_cards(connection, window, words.never_silenced, with_suggestions="suggestion" in wanted)
+        cells = counted.cells
         return LedgerReport(
             made_at=made_at,
             made_by=made_by,
             words=words,
             window=window,
-            total=count_all(connection, waits),
-            groups={name: count_by(connection, waits, name) for name in GROUPED if name in {"card", *wanted}},
-            reasons=list_reasons(connection),
-            suggestions=list_suggestions(connection, window) if "suggestion" in wanted else (),
-            versions=count_by_version(connection),
-            changes=find_changes(count_cards_by_version(connection)),
-            never_silenced=count_never_silenced(connection, waits, words.never_silenced),
-            never_silenced_overrides=list_never_silenced_overrides(connection, words.never_silenced),
-            timing=count_timing(connection),
+            total=count_all(cells),
+            groups={name: count_by(cells, name) for name in GROUPED if name in {"card", *wanted}},
+            reasons=list_reasons(counted),
+            suggestions=list_suggestions(counted),
+            versions=count_by_version(cells),
+            changes=find_changes(count_cards_by_version(cells)),
+            never_silenced=count_never_silenced(cells, words.never_silenced),
+            never_silenced_overrides=list_never_silenced_overrides(counted),
+            timing=count_timing(cells),
             call_groups=call_groups,
             mode_spans=list_mode_spans(connection),
-            card_firing=list_card_firing(connection, window, call_groups),
-            mute_clients=list_mute_clients(connection),
+            card_firing=list_card_firing(connection, window, call_groups, cells),
+            mute_clients=list_mute_clients(connection, cells),
             silenced=list_silenced(connection, window),
             foreign=list_foreign_feedback(connection, window),
         )

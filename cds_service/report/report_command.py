@@ -132,7 +132,7 @@ def _ask(database: Database, window: Window, wanted: tuple[str, ...], now: datet
         return build_report(database, window, _words(), f"cds-service {program_version()}", wanted, made_at=now)
     except DatabaseUnavailable as reason:
         if str(reason) == _NO_RIGHT:
-            raise ReportRefused("the database user may not read the ledger and make temporary tables") from None
+            raise ReportRefused("the database user may not read the ledger") from None
         raise ReportRefused(f"the database is not available ({reason})") from None
     finally:
         database.close()

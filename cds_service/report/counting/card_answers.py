@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, Subquery, case, exists, func, select, union_all
-
-from cds_service.report.counting.card_counts import CardKey, is_never_silenced, whole_sum
-from cds_service.report.counting.snapshot import ACCEPTED, ANSWERED, OVERRIDDEN, is_in
+from cds_service.report.counting.cards import CountedCards
 from cds_service.report.counting.tallies import Rate, rate
-from cds_service.report.counting.window import Window, as_time
-from cds_service.storage.schema import ACCEPTED_SUGGESTION, FEEDBACK, ISSUED_CARD, ISSUED_SUGGESTION
+from cds_service.report.counting.window import as_time
 
 MOST_LISTED = 20  # overrides of cards that are never silenced, each by the id of its card
 
@@ -70,102 +65,44 @@ class NeverSilencedOverride:
     reason: Reason
 
 
-def list_reasons(connection: Connection) -> tuple[Reason, ...]:
+def list_reasons(counted: CountedCards) -> tuple[Reason, ...]:
     """Why cards were overridden, by card, the most frequent first. Every overridden card counts under one reason."""
-    last = _last_reasons().c
-    cards = func.count()
-    key = (last.service, last.card_key, last.reason_system, last.reason_code, last.foreign_reason)
-    order = (cards.desc(), last.service, last.card_key, last.reason_code, last.reason_system)
-    rows = connection.execute(select(*key, cards).group_by(*key).order_by(*order))
-    return tuple(
-        Reason(service, card, system, code, bool(foreign), count)
-        for service, card, system, code, foreign, count in rows
-    )
+    reasons = [Reason(service, card, *reason, cards) for (service, card, reason), cards in counted.reasons.items()]
+    return tuple(sorted(reasons, key=_by_frequency))
 
 
-def list_suggestions(connection: Connection, window: Window) -> tuple[Suggestion, ...]:
+def list_suggestions(counted: CountedCards) -> tuple[Suggestion, ...]:
     """What became of each suggestion, by card."""
-    offered, taken, card = ISSUED_SUGGESTION.c, ACCEPTED_SUGGESTION.c, ANSWERED.c
-    was_taken = exists().where(
-        FEEDBACK.c.card_uuid == card.card_uuid,
-        FEEDBACK.c.foreign_card.is_(False),
-        taken.feedback_digest == FEEDBACK.c.feedback_digest,
-        taken.suggestion_uuid == offered.suggestion_uuid,
-        taken.foreign_suggestion.is_(False),
+    return tuple(
+        Suggestion(
+            *key,
+            offers.offered,
+            offers.taken,
+            offers.accepted - offers.taken,
+            offers.overridden,
+            offers.offered - offers.accepted - offers.overridden,
+        )
+        for key, offers in sorted(counted.suggestions.items())
     )
-    # CASE and not AND, so that what was not accepted is not looked up
-    count_taken = case((card.answer != ACCEPTED, 0), (was_taken, 1), else_=0)
-    outcomes = [whole_sum(case((card.answer == answer, 1), else_=0)) for answer in (ACCEPTED, OVERRIDDEN)]
-    # the name that differs most stands first, so that rows are told apart at once
-    key = (offered.suggestion_key, card.card_key, card.service)
-    answers = (
-        select(*key, whole_sum(count_taken), *outcomes)
-        # an outer join, so that SQLite begins with the few cards that have answers
-        .select_from(ANSWERED.outerjoin(ISSUED_SUGGESTION, card.card_uuid == offered.card_uuid))
-        .group_by(*key)
-    )
-    told = {(service, key, name): counts for name, key, service, *counts in connection.execute(answers)}
-    shown = (offered.suggestion_key, ISSUED_CARD.c.card_key, ISSUED_CARD.c.service)
-    offers = (
-        select(*shown, func.count())
-        .select_from(ISSUED_SUGGESTION.join(ISSUED_CARD, ISSUED_CARD.c.card_uuid == offered.card_uuid))
-        .where(is_in(window))
-        .group_by(*shown)
-    )
-    offers_by_card = sorted((service, key, name, count) for name, key, service, count in connection.execute(offers))
-    suggestions = []
-    for service, key, name, count in offers_by_card:
-        taken_cards, accepted, overridden = told.get((service, key, name), (0, 0, 0))
-        without, unanswered = accepted - taken_cards, count - accepted - overridden
-        suggestions.append(Suggestion(service, key, name, count, taken_cards, without, overridden, unanswered))
-    return tuple(suggestions)
 
 
-def list_never_silenced_overrides(
-    connection: Connection, never_silenced: Collection[CardKey]
-) -> tuple[NeverSilencedOverride, ...]:
+def list_never_silenced_overrides(counted: CountedCards) -> tuple[NeverSilencedOverride, ...]:
     """The latest overrides of critical cards and of those that are never silenced, MOST_LISTED at most."""
-    last = _last_reasons(never_silenced)
-    statement = select(last).order_by(last.c.issued_at_ms.desc(), last.c.card_uuid).limit(MOST_LISTED)
+    latest = sorted(counted.never_silenced_overrides, key=lambda card: (-card.issued_at_ms, card.card_uuid))
     return tuple(
         NeverSilencedOverride(
-            row.card_uuid,
-            row.service,
-            row.card_key,
-            row.indicator,
-            row.client,
-            row.tenant,
-            as_time(row.issued_at_ms),
-            Reason(row.service, row.card_key, row.reason_system, row.reason_code, bool(row.foreign_reason), 1),
+            card.card_uuid,
+            card.parts.service,
+            card.parts.card,
+            card.parts.indicator,
+            card.parts.client,
+            card.parts.tenant,
+            as_time(card.issued_at_ms),
+            Reason(card.parts.service, card.parts.card, *card.reason, 1),
         )
-        for row in connection.execute(statement)
+        for card in latest[:MOST_LISTED]
     )
 
 
-def _last_reasons(never_silenced: Collection[CardKey] | None = None) -> Subquery:
-    """Each overridden card, or each that `is_never_silenced`, with the reason of its latest override that gives one."""
-    entry, card = FEEDBACK.c, ANSWERED.c
-    names = ("card_uuid", "service", "card_key", "indicator", "client", "tenant", "issued_at_ms")
-    of_card = [card[name] for name in names]
-    is_wanted = card.answer == OVERRIDDEN
-    if never_silenced is not None:
-        is_wanted &= is_never_silenced(card, never_silenced)
-    only_one = select(*of_card, card.reason_system, card.reason_code, card.foreign_reason)
-    only_one = only_one.where(is_wanted, card.overrides == 1)
-    is_override = (entry.outcome == "overridden") & entry.foreign_card.is_(False)
-    without = case((entry.reason_code.is_(None), 1), else_=0)
-    latest_first = (without, entry.outcome_at_ms.desc(), entry.received_at_ms.desc(), entry.feedback_digest)
-    numbered = (
-        select(
-            *of_card,
-            *(entry.reason_system, entry.reason_code),
-            case((entry.foreign_reason.is_(True), 1), else_=0).label("foreign_reason"),
-            func.row_number().over(partition_by=card.card_uuid, order_by=latest_first).label("place"),
-        )
-        # an outer join, so that SQLite begins with the few cards that were overridden more than once
-        .select_from(ANSWERED.outerjoin(FEEDBACK, is_override & (card.card_uuid == entry.card_uuid)))
-        .where(is_wanted, card.overrides > 1)
-        .subquery()
-    )
-    latest = [numbered.c[column.name] for column in only_one.selected_columns]
-    return union_all(only_one, select(*latest).where(numbered.c.place == 1)).subquery()
+def _by_frequency(reason: Reason) -> tuple[int, str, str, str, str]:
+    return -reason.cards, reason.service, reason.card, reason.code or "", reason.system or ""

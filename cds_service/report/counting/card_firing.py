@@ -11,8 +11,8 @@ from sqlalchemy import Connection, func, select
 from cds_service.cds_hooks.silencing import SILENT_CLIENT
 from cds_service.clients.clients_file import Mode
 from cds_service.report.counting.calls import CallGroup, sum_calls
-from cds_service.report.counting.card_counts import CardKey, whole_sum
-from cds_service.report.counting.snapshot import CELL
+from cds_service.report.counting.cards import CardKey
+from cds_service.report.counting.cells import Cells, sum_cells
 from cds_service.report.counting.tallies import Rate, rate
 from cds_service.report.counting.window import DAY_MS, Window, as_ms_of_day
 from cds_service.storage.schema import SILENCED_CARD
@@ -37,10 +37,12 @@ def first_counted_day(calls: Iterable[CallGroup], window: Window) -> date:
     return max(before) + timedelta(days=1) if before else window.since
 
 
-def list_card_firing(connection: Connection, window: Window, calls: Sequence[CallGroup]) -> tuple[CardFiring, ...]:
+def list_card_firing(
+    connection: Connection, window: Window, calls: Sequence[CallGroup], cells: Cells
+) -> tuple[CardFiring, ...]:
     """Each card that was shown or would have been. Days with calls whose service is not known are left out."""
     since = first_counted_day(calls, window)
-    shown = _shown(connection, since)
+    shown = _shown(cells, since)
     unseen = _unseen(connection, window, since)
 
     def share(cards: Mapping[CardKey, int], key: CardKey, mode: Mode) -> Rate | None:
@@ -53,15 +55,10 @@ def list_card_firing(connection: Connection, window: Window, calls: Sequence[Cal
     )
 
 
-def _shown(connection: Connection, since: date) -> dict[CardKey, int]:
-    cell = CELL.c
+def _shown(cells: Cells, since: date) -> dict[CardKey, int]:
     first_day = as_ms_of_day(since) // DAY_MS
-    cards = (
-        select(cell.service, cell.card_key, whole_sum(cell.cards))
-        .where(cell.day >= first_day)
-        .group_by(cell.service, cell.card_key)
-    )
-    return {(service, card): count for service, card, count in connection.execute(cards)}
+    sums = sum_cells(((parts.service, parts.card), cell) for parts, cell in cells.items() if parts.day >= first_day)
+    return {key: cell.cards for key, cell in sums.items()}
 
 
 def _unseen(connection: Connection, window: Window, since: date) -> dict[CardKey, int]:

@@ -9,7 +9,8 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby, pairwise
 
-from cds_service.report.counting.card_counts import CardKey, VersionTally
+from cds_service.report.counting.card_counts import VersionTally
+from cds_service.report.counting.cards import CardKey
 from cds_service.report.counting.intervals import newcombe
 from cds_service.report.counting.tallies import TOO_FEW, Group, Rate
 

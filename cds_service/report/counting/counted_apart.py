@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import BigInteger, Connection, cast, func, select
+from sqlalchemy import Connection, func, select
 
-from cds_service.report.counting.snapshot import CELL
+from cds_service.report.counting.cells import Cells, sum_cells
 from cds_service.report.counting.window import Window
 from cds_service.storage.schema import ACCEPTED_SUGGESTION, FEEDBACK, SILENCED_CARD
 
@@ -41,17 +41,12 @@ class ForeignFeedback:
     suggestions: int
 
 
-def list_mute_clients(connection: Connection) -> tuple[MuteClient, ...]:
+def list_mute_clients(connection: Connection, cells: Cells) -> tuple[MuteClient, ...]:
     """Clients with cards in the window that never sent any feedback, the client with most cards first."""
-    ever = select(FEEDBACK.c.client).distinct()
-    cards = cast(func.sum(CELL.c.cards), BigInteger)
-    statement = (
-        select(CELL.c.client, cards)
-        .where(CELL.c.client.not_in(ever))
-        .group_by(CELL.c.client)
-        .order_by(cards.desc(), CELL.c.client)
-    )
-    return tuple(MuteClient(client, issued) for client, issued in connection.execute(statement))
+    heard = set(connection.execute(select(FEEDBACK.c.client).distinct()).scalars())
+    sums = sum_cells((parts.client, cell) for parts, cell in cells.items() if parts.client not in heard)
+    mute = [MuteClient(client, cell.cards) for client, cell in sums.items()]
+    return tuple(sorted(mute, key=lambda client: -client.issued))
 
 
 def list_silenced(connection: Connection, window: Window) -> tuple[Silenced, ...]:

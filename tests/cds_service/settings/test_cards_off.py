@@ -51,6 +51,6 @@ def test_a_card_that_is_off_is_not_shown_and_counted(make_app: Callable[..., Fla
     call = hook_call(prefetch=prefetch(condition()))
     assert list(cards_of(app.test_client(), call)) == ["what-to-expect"]
     app.extensions["writer"].flush()
-    with ledger_snapshot(app.extensions["database"], Window(NOW.date(), NOW.replace(year=NOW.year + 1))) as connection:
+    with ledger_snapshot(app.extensions["database"]) as connection:
         silenced = list_silenced(connection, Window(NOW.date(), NOW.replace(year=NOW.year + 1)))
     assert silenced == (Silenced(SERVICE_ID, "confounders", "switched-off", 1),)

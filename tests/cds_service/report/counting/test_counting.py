@@ -6,13 +6,16 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
+from sqlalchemy import Connection
 
 from cards.topic import Topic
+from cds_service.report.counting import ledger_rows
 from cds_service.report.counting.card_answers import list_suggestions
-from cds_service.report.counting.card_counts import count_all, read_waits
+from cds_service.report.counting.card_counts import count_all
+from cds_service.report.counting.cards import CountedCards, count_cards
 from cds_service.report.counting.snapshot import ledger_snapshot
 from cds_service.report.counting.tallies import Tally
-from tests.cds_service.report.hand_made import NOON, OCTOBER, REASONS, SERVICE, HandMadeLedger, uuid
+from tests.cds_service.report.hand_made import NOON, OCTOBER, REASONS, SERVICE, HandMadeLedger, eventful_ledger, uuid
 from tests.databases import LiveDatabase
 
 Entry = tuple[str, float]
@@ -274,7 +277,7 @@ def test_an_empty_ledger_has_an_empty_report(database: LiveDatabase, topic: Topi
 
 
 def test_a_report_leaves_the_ledger_as_it_was(database: LiveDatabase, topic: Topic) -> None:
-    """Two in a row, over one connection: the temporary tables of the first are gone."""
+    """Two in a row, over one connection."""
     ledger = HandMadeLedger()
     ledger.show_many(1, 2, 3)
     opened = database.open(pool_size=1)
@@ -286,12 +289,33 @@ def test_a_report_keeps_no_writer_waiting_and_sees_one_moment(database: LiveData
     ledger = HandMadeLedger()
     ledger.show_many(0, 0, 2)
     ledger.write(database.open())
-    with ledger_snapshot(database.open(), OCTOBER) as connection:
+    with ledger_snapshot(database.open()) as connection:
+        assert count_all(counted(connection).cells) == Tally(issued=2)
         late = HandMadeLedger(cards=10)
         late.answer(1, "accepted")
         late.show_many(0, 0, 5)
         late.write(database.opened[0])
-        assert count_all(connection, read_waits(connection)) == Tally(issued=2)
-        assert list_suggestions(connection, OCTOBER) == ()
-    with ledger_snapshot(database.opened[1], OCTOBER) as connection:
-        assert count_all(connection, read_waits(connection)).issued == 7
+        assert count_all(counted(connection).cells) == Tally(issued=2)
+        assert list_suggestions(counted(connection)) == ()
+    with ledger_snapshot(database.opened[1]) as connection:
+        assert count_all(counted(connection).cells).issued == 7
+
+
+def counted(connection: Connection) -> CountedCards:
+    return count_cards(connection, OCTOBER, (), with_suggestions=True)
+
+
+@pytest.mark.parametrize("most_cards", [pytest.param(1, id="one card each"), pytest.param(20, id="several")])
+def test_a_report_read_in_slices_is_the_same(
+    most_cards: int, database: LiveDatabase, topic: Topic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each slice is then the smaller part of the ledger, so that the database joins. Some cards are of one moment."""
+    ledger = eventful_ledger()
+    for hour in range(30):
+        card = ledger.show("confounders", at=NOON + timedelta(hours=hour), suggestions=("refer-spine",))
+        ledger.answer(card, "overridden", after_s=3600 * hour + 9, reason="need-more-info")
+        if hour % 2:
+            ledger.answer(card, "accepted", after_s=3600 * hour + 20, took=1)
+    whole = ledger.report(database.open(), topic)
+    monkeypatch.setattr(ledger_rows, "MOST_CARDS", most_cards)
+    assert HandMadeLedger().report(database.opened[0], topic) == whole
