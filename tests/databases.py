@@ -43,7 +43,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 class PostgresqlServer:
     """A server of our own on a free port of loopback, as it is in life: everything it acknowledges is on the disk."""
 
-    def __init__(self, programs: Path, *, connections: int = 100) -> None:
+    def __init__(
+        self, programs: Path, *, connections: int = 100, data: Path | None = None, wal: Path | None = None
+    ) -> None:
+        """`data`, `wal`: empty folders for its data and its write-ahead log, such as small disks of a test."""
         self._connections = connections
         self._programs = programs
         self._folder = Path(tempfile.mkdtemp(prefix="cds-postgresql-"))
@@ -51,9 +54,14 @@ class PostgresqlServer:
         if os.geteuid() == 0:
             owner = pwd.getpwnam(_OWNER)
             os.chown(self._folder, owner.pw_uid, owner.pw_gid)
+            for folder in filter(None, (data, wal)):
+                os.chown(folder, owner.pw_uid, owner.pw_gid)
+                folder.chmod(0o700)
             self._owner = {"user": owner.pw_uid, "group": owner.pw_gid, "extra_groups": []}
         self._port = free_port()
-        arguments = ["--pgdata", "data", "--username", _OWNER, "--auth", "trust", "--encoding", "UTF8", "--no-sync"]
+        self._data = str(data or "data")
+        arguments = ["--pgdata", self._data, "--username", _OWNER, "--auth", "trust", "--encoding", "UTF8", "--no-sync"]
+        arguments += ["--waldir", str(wal)] if wal else []
         self._run("initdb", *arguments, "--no-locale", stdout=subprocess.DEVNULL).wait(_START_S)
         self._has_template = False
         self.start()
@@ -65,7 +73,7 @@ class PostgresqlServer:
     def start(self) -> None:
         """Start it, again after it was stopped or killed, and wait until it takes connections."""
         with (self._folder / "log").open("a") as log:
-            arguments = ["-D", "data", "-p", str(self._port), "-h", "127.0.0.1", "-k", str(self._folder)]
+            arguments = ["-D", self._data, "-p", str(self._port), "-h", "127.0.0.1", "-k", str(self._folder)]
             arguments += ["-c", f"max_connections={self._connections}"]
             self._process = self._run("postgres", *arguments, stdout=log, stderr=log)
         deadline = time.monotonic() + _START_S
@@ -97,6 +105,11 @@ class PostgresqlServer:
     def drop(self, name: str) -> None:
         """Remove a database, whoever is still connected to it."""
         self.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it has not ended by itself."""
+        return self._process.poll() is None
 
     def send(self, signal_number: int) -> None:
         """Send a signal to the server and each of its processes: SIGSTOP makes it silent, SIGKILL is a power cut."""
@@ -188,7 +201,7 @@ def server_programs() -> Path | None:
     return versions[-1].parent if versions else None
 
 
-def started_postgresql(config: pytest.Config, **options: int) -> PostgresqlServer:
+def started_postgresql(config: pytest.Config, **options: Any) -> PostgresqlServer:
     """A new server; skips, or fails where the run says so, where PostgreSQL is not installed."""
     programs = server_programs()
     if programs is None:

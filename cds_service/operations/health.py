@@ -29,7 +29,7 @@ PARTIAL, MISSING, UNNEEDED = "partial", "missing", "unneeded"
 
 
 class DatabaseCheck:
-    """Whether the database answers, with a schema that this version can work with."""
+    """Whether the database answers and takes writes, with a schema that this version can work with."""
 
     def __init__(self, database: Database, *, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._database = database
@@ -38,7 +38,9 @@ class DatabaseCheck:
         self._word: str = UNAVAILABLE
 
     def word(self) -> str:
-        """`ok`; `away`; `outdated`: `db upgrade` has not been run; `newer`: a newer version has run it."""
+        """`ok`; `away`, also where the last write failed; `outdated`: `db upgrade` has not been run; `newer`: a newer
+        version has run it.
+        """
         end = self._refreshing.begin(after_s=_FRESH_S)
         if end is None:
             return self._word
@@ -48,7 +50,8 @@ class DatabaseCheck:
 
     def _refresh(self) -> None:
         try:
-            self._word = schema_state(self._database.schema_version())
+            word = schema_state(self._database.schema_version())
+            self._word = UNAVAILABLE if word == OK and self._database.last_write_failed else word
         except DatabaseUnavailable:
             self._word = UNAVAILABLE
         except Exception as fault:

@@ -56,6 +56,7 @@ class Database:
         self.engine = make_engine(url, pool_size, statement_ms)
         self.is_sqlite = url.get_backend_name() == "sqlite"
         self._monotonic = monotonic
+        self.last_write_failed = False  # a database on a full disk can be read, and not be written to
         self._unavailable_until = 0.0  # 0: it was available at the last attempt
         self._trial = Lock()
         self._inserts: dict[Table, sqlite.Insert | postgresql.Insert] = {}
@@ -67,8 +68,13 @@ class Database:
         """A transaction that is durable once the block has been left without an error."""
         self._refuse_if_left_alone(insist)
         turn = self._turn(self._writer) if self.is_sqlite else nullcontext()
-        with turn, self._attempt(insist), self.engine.begin() as connection:
-            yield connection
+        try:
+            with turn, self._attempt(insist), self.engine.begin() as connection:
+                yield connection
+        except DatabaseUnavailable:
+            self.last_write_failed = True
+            raise
+        self.last_write_failed = False
 
     @contextmanager
     def read(self, *, insist: bool = True) -> Iterator[Connection]:

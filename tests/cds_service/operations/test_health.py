@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -15,7 +16,7 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import event, text
+from sqlalchemy import delete, event, text
 from structlog.testing import capture_logs
 
 from cards.checks.run_all import find_stale, review_due
@@ -23,7 +24,8 @@ from cards.topic import Topic
 from cds_service.clients.issuer_keys import KeysUnobtainable
 from cds_service.operations.health import DatabaseCheck
 from cds_service.storage import upgrade as schema_version
-from cds_service.storage.schema import SCHEMA_VERSION
+from cds_service.storage.database import DatabaseUnavailable
+from cds_service.storage.schema import SCHEMA_VERSION, SEEN_TOKEN
 from tests.charts import SERVICE, hook_call
 from tests.conftest import NOW
 from tests.databases import LiveDatabase, PostgresqlServer
@@ -111,6 +113,24 @@ def test_a_database_that_says_nothing_keeps_no_probe_waiting(make_app: Callable[
         assert (status, state, words["database"]) == (200, "degraded", "away")
     finally:
         silent.close()
+
+
+def test_a_database_that_can_be_read_and_not_written_to_is_away_until_a_write_succeeds(
+    sqlite_database: LiveDatabase,
+) -> None:
+    database, clock = sqlite_database.open(), MonotonicClock()
+    check = DatabaseCheck(database, monotonic=clock)
+    words = [check.word()]
+    with suppress(DatabaseUnavailable), database.write():
+        raise OSError("no space left on device")
+    for _ in range(2):  # the read between succeeds, and changes nothing
+        clock.advance(1)
+        words.append(check.word())
+    with database.write() as connection:
+        connection.execute(delete(SEEN_TOKEN))
+    clock.advance(1)
+    words.append(check.word())
+    assert words == ["ok", "away", "away", "ok"]
 
 
 def test_however_many_probe_the_database_is_asked_once_a_second(sqlite_database: LiveDatabase) -> None:
