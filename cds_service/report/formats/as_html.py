@@ -9,6 +9,7 @@ from pathlib import Path
 from markupsafe import Markup
 
 from cds_service.committee_page import render_page
+from cds_service.readable import count, day
 from cds_service.report.counting.card_answers import MOST_LISTED, Reason
 from cds_service.report.counting.committee import LOOK_FIRST_RULE
 from cds_service.report.counting.tallies import TOO_FEW, rate
@@ -27,13 +28,13 @@ def as_html(report: LedgerReport, wanted: Collection[str] = BREAKDOWNS) -> str:
     return render_page(
         _TEMPLATE,
         {
-            "count": sentences.count,
+            "count": count,
             "rate": sentences.rate_with_interval,
             "per_thousand": sentences.per_thousand,
             "ends": sentences.interval,
             "percent": sentences.percent,
             "duration": sentences.duration,
-            "day": sentences.day,
+            "day": day,
             "moment": sentences.moment,
             "printable": in_one_line,
         },

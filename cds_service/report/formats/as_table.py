@@ -10,12 +10,12 @@ from rich.table import Table
 from rich.text import Text
 
 from cds_service.clients.clients_file import Mode
+from cds_service.readable import count
 from cds_service.report.counting.tallies import Group, Tally, rate
 from cds_service.report.formats.sentences import (
     TOO_FEW_MARK,
     TOO_FEW_NOTE,
     caveats,
-    count,
     duration,
     mode_spans,
     percent,

@@ -15,11 +15,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from cds_service.readable import count
 from cds_service.report.counting.card_answers import Reason
 from cds_service.report.counting.committee import Change
 from cds_service.report.counting.tallies import Group, Rate, Tally, rate
 from cds_service.report.counting.window import Window, monday_of
-from cds_service.report.formats.sentences import count, percent, points
+from cds_service.report.formats.sentences import percent, points
 from cds_service.report.formats.svg import COLOURS, as_svg, settings
 
 _WIDTH = 5.3  # inches, of 72 units each
@@ -117,7 +118,8 @@ def draw_changes(changes: Sequence[tuple[str, Change]]) -> str:
         axes.set_xlim(-reach, reach)
         axes.xaxis.set_major_formatter(FuncFormatter(lambda part, _: points(part).removesuffix(".0")))
         axes.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
-        axes.set_xlabel("← fewer overrides | percentage points | more overrides →", fontsize=_TEXT, color=_INK)
+        label = "← fewer overrides | percentage points | more overrides →"
+        axes.set_xlabel(label, fontsize=_TEXT, color=_INK, loc="right")  # it is longer than the axis
         described = (
             f"{name} in {change.after.content_version}: {points(change.difference or 0)}" for name, change in rows
         )

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import datetime
 
 from cds_service.cds_hooks.silencing import SILENT_CLIENT
+from cds_service.readable import count, day
 from cds_service.report.counting.calls import ModeSpan
 from cds_service.report.counting.card_counts import Timing
 from cds_service.report.counting.committee import Change
@@ -20,11 +21,6 @@ VERDICTS = {
     "rose": "rose",
     "unclear": "no clear change",
 }
-
-
-def count(number: int) -> str:
-    """12,345."""
-    return f"{number:,}"
 
 
 def percent(share: float) -> str:
@@ -96,6 +92,11 @@ def caveats(report: LedgerReport) -> list[str]:
         lines.append("No calls were counted in this period, so there is no firing rate.")
     elif without := [day for day in report.window.days() if day not in report.days_called]:
         lines.append(f"Days without any call: {count(len(without))} of {count(len(report.window.days()))}.")
+    if report.call_groups and report.window.until >= report.made_at:
+        lines.append(
+            "A running service adds its counts of calls to the database every half minute, so the latest calls may be "
+            "missing. Cards are not."
+        )
     if report.call_groups and report.services_counted_since > report.window.since:
         lines.append(
             f"Calls are counted by service from {day(report.services_counted_since)} on: the firing rate of a single "
@@ -136,13 +137,13 @@ def _clocks(timing: Timing) -> dict[str, int]:
 
 
 def mode_spans(report: LedgerReport, mode: str) -> str:
-    """Which clients are or were in a mode, and when: general-hospital since 1 October 2026; none."""
+    """Which clients are or were in a mode, and when: general-hospital since October 1, 2026; none."""
     spans = [span for span in report.mode_spans if span.mode == mode]
     return "; ".join(f"{in_one_line(span.client)} {days(span)}" for span in spans) or "none"
 
 
 def days(span: ModeSpan) -> str:
-    """1 October 2026 to 3 October 2026; since 1 October 2026, where it goes on."""
+    """October 1, 2026 to October 3, 2026; since October 1, 2026, where it goes on."""
     if span.goes_on:
         return f"since {day(span.first_day)}"
     return day(span.first_day) if span.first_day == span.last_day else f"{day(span.first_day)} to {day(span.last_day)}"
@@ -156,11 +157,6 @@ def per_thousand(share: Rate | None) -> str:
     return _unbroken(f"{1000 * share.value:.2f} ({1000 * share.low:.2f} to {1000 * share.high:.2f}){mark}")
 
 
-def day(moment: date) -> str:
-    """1 October 2026."""
-    return f"{moment.day} {moment:%B %Y}"
-
-
 def moment(when: datetime) -> str:
-    """1 October 2026, 09:30 UTC."""
+    """October 1, 2026, 09:30 UTC."""
     return f"{day(when)}, {when:%H:%M} UTC"

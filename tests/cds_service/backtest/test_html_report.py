@@ -110,7 +110,7 @@ def test_a_long_list_ends_and_says_how_it_goes_on(of_fixture: Summary) -> None:
     assert "in 3 rarer changes" in html
     assert f"b{MOST_LISTED}" not in html
     categories = {f"kind {number}": Group(9, number, number, {}) for number in range(40)}
-    table = f"By kind of order, the {MOST_LISTED} with the most cards"
+    table = f"By order category, the {MOST_LISTED} with the most cards"
     rows = Page(as_html(replace(of_fixture, by_category=categories))).cells[table]
     assert [row[0] for row in rows[1:3]] == ["kind 39", "kind 38"]
     assert len(rows) == 1 + MOST_LISTED

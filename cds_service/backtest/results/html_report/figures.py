@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup, escape
 
-from cds_service.backtest.results.html_report.sentences import count
+from cds_service.readable import count
 
 _WIDTH, _HEIGHT = 380, 150  # narrow enough for a phone
 _TOP, _BOTTOM = 16, 18  # room for the number above a column, and for the month below

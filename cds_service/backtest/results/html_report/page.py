@@ -10,6 +10,7 @@ from cds_service.backtest.results.html_report.figures import Column
 from cds_service.backtest.results.output import write_private
 from cds_service.backtest.results.summary import Group, Summary
 from cds_service.committee_page import render_page
+from cds_service.readable import count, day
 from cds_service.terminal import in_one_line
 
 FILE_NAME = "report.html"
@@ -27,11 +28,11 @@ def as_html(summary: Summary) -> str:
     return render_page(
         _TEMPLATE,
         {
-            "count": sentences.count,
+            "count": count,
             "rate": sentences.rate,
             "percent": sentences.percent,
             "signed": sentences.signed,
-            "day": sentences.day,
+            "day": day,
             "month": sentences.month,
             "words": sentences.words,
             "per_1000": sentences.per_1000,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 from cds_service.backtest.results.summary import Group, Interruptions, Summary
+from cds_service.readable import count, day
 
 MINUS = "\N{MINUS SIGN}"
 _UNREAD = {
@@ -23,11 +24,6 @@ _UNREAD_ENTRIES = {
     "not a resource": "that cannot be read",
     "patient not resolved": "whose patient is not named clearly",
 }
-
-
-def count(number: int) -> str:
-    """12,345."""
-    return f"{number:,}"
 
 
 def rate(number: float) -> str:
@@ -49,11 +45,6 @@ def percent(share: float) -> str:
 def signed(number: float) -> str:
     """+12, −3 or 0."""
     return f"{number:+,.0f}".replace("-", MINUS) if round(number) else "0"
-
-
-def day(moment: date) -> str:
-    """October 1, 2026."""
-    return f"{moment:%B} {moment.day}, {moment.year}"
 
 
 def month(key: str) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
+from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -13,6 +15,7 @@ from cds_service.report.formats.as_csv import as_csv
 from cds_service.report.formats.as_html import as_html
 from cds_service.report.formats.as_json import as_json
 from cds_service.report.formats.as_table import as_table
+from cds_service.report.formats.sentences import caveats
 from cds_service.report.ledger_report import LedgerReport
 from tests.cds_service.report.counting.test_modes import trial
 from tests.cds_service.report.formats.test_formats import Page
@@ -37,9 +40,9 @@ def test_the_page_compares_them_and_says_since_when(report: LedgerReport) -> Non
         ["confounders", "10", "201", "49.75 (27.25 to 89.14)", "15", "100", "150.00 (93.06 to 232.84)"]
     ]
     assert page.cells["Which clients were silent, and when (days with calls)"][1:] == [
-        ["general", "see cards", "since 14 October 2026"],
-        ["listening", "see no card", "14 October 2026"],
-        ["listening", "see cards", "since 30 October 2026"],
+        ["general", "see cards", "since October 14, 2026"],
+        ["listening", "see no card", "October 14, 2026"],
+        ["listening", "see cards", "since October 30, 2026"],
     ]
     assert "Of silent clients’ calls, 15.0% would have got one" in page.words
 
@@ -47,8 +50,8 @@ def test_the_page_compares_them_and_says_since_when(report: LedgerReport) -> Non
 def test_the_terminal_says_it_in_three_lines(report: LedgerReport) -> None:
     lines = as_table(report, "card", 160).splitlines()
     assert "Silent clients 15.0% (9.3 to 23.3) of 100 calls would have got a card; nobody saw one" in lines
-    assert "Silent         listening 14 October 2026" in lines
-    assert "Visible        general since 14 October 2026; listening since 30 October 2026" in lines
+    assert "Silent         listening October 14, 2026" in lines
+    assert "Visible        general since October 14, 2026; listening since October 30, 2026" in lines
     (row,) = (line for line in lines if line.startswith("confounders"))
     assert row.endswith("49.75")
 
@@ -85,3 +88,15 @@ def test_small_numbers_are_explained_once(report: LedgerReport) -> None:
         assert text.count("too few to judge") == 1
         assert "75.0%" in text
         assert "*" in text
+
+
+@pytest.mark.parametrize(
+    ("hours_later", "is_said"),
+    [
+        pytest.param(0, True, id="up to now: the latest calls may not be counted yet"),
+        pytest.param(24, False, id="a period that is over: all calls are counted"),
+    ],
+)
+def test_calls_that_are_not_counted_yet_are_mentioned(hours_later: int, is_said: bool, report: LedgerReport) -> None:
+    made = replace(report, made_at=report.window.until + timedelta(hours=hours_later))
+    assert any("the latest calls may be missing" in line for line in caveats(made)) is is_said
