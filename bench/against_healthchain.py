@@ -81,10 +81,9 @@ def measure(rounds: int, seconds: float) -> tuple[list[Aim], int]:
             for who, server in servers.items()
         }
         found = clients.rounds(targets, rounds, seconds)
-        single = _single_calls(servers, rounds)
         memory = [sum(one.pss_mb for one in memory_of_server(server.process.pid)) for server in servers.values()]
         aims = _print_load(found, f"Against HealthChain {_version(folder)}", _notes(rounds, seconds, servers, memory))
-        aims += _print_single(single, list(servers), rounds)
+        aims += _print_single(_single_calls(servers, rounds), list(servers), rounds)
         wrong = sum(one.errors for slices in found.values() for one in slices)
         if not all(aim.is_met for aim in aims):
             bodies = {name: (_CASES[name].body, _CASES[name].answer_begins) for name in _SINGLE}

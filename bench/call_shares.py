@@ -10,7 +10,7 @@ from bench.client import Request
 from bench.in_process import LOGGED, OURS, Cost, cost_in_child
 from bench.load import Clients
 from bench.report import print_table
-from bench.server import SERVICE, Server, running, settle
+from bench.server import READY, SERVICE, Server, running, settle
 
 _MOST_SECONDS = 2.5
 _WHOLE = "whole"
@@ -24,7 +24,7 @@ def print_shares(
     A second server beside it writes nothing to the ledger: the difference is the writer's share.
     """
     requests = {name: Request.post(SERVICE, *body) for name, body in bodies.items()}
-    with running(lambda _: [sys.executable, "-m", "bench.ledger_server", "off"]) as unwritten:
+    with running(lambda _: [sys.executable, "-m", "bench.ledger_server", "off"], READY) as unwritten:
         settle(unwritten)
         targets = {}
         for name, request in requests.items():

@@ -9,6 +9,7 @@ import os
 import sys
 from typing import Any
 
+from cds_service.cli.doctor import examine
 from cds_service.server import server
 from cds_service.settings.settings import read_settings
 from cds_service.storage.ledger import Ledger
@@ -26,6 +27,7 @@ def main() -> None:
     """Serve with the settings of the environment."""
     if sys.argv[1:] == ["off"]:
         server._create = create_without_ledger
+    examine(os.environ, ask_issuers=False)  # which makes the tables, as in `cds-service serve`
     server.run(read_settings(os.environ))
 
 
