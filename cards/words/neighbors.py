@@ -18,10 +18,13 @@ _BEHIND = 4  # words at most between a thing and what is said behind it
 
 @dataclass(frozen=True, slots=True)
 class SmallWords:
-    """`filler` may stand between a modifier and its mention, `prepositions` begin what is said further of it."""
+    """`filler` may stand between a modifier and its mention, `prepositions` begin what is said further of it, `labels`
+    open a list that one word may answer.
+    """
 
     filler: frozenset[str]
     prepositions: frozenset[str]
+    labels: frozenset[str]
 
 
 class Neighbors:
@@ -40,6 +43,7 @@ class Neighbors:
         self.words, self._glued = tokens.words, tokens.glued
         self._sentence, self._chunk = sentences.sentence, sentences.chunk
         self._connectors, self._filler, self._prepositions = sentences.connectors, small.filler, small.prepositions
+        self._labels = small.labels
         self.drafts = drafts
         self._durations = durations
         self._covered = {place for first, last in remarks for place in range(first, last)}
@@ -188,7 +192,7 @@ class Neighbors:
         """Whether an assertion is said of what follows it, and not of what stands before it."""
         side = word.entry.side if isinstance(word.entry, ModifierEntry) else "before"
         if side == "answer":
-            return not self._is_answer(word)
+            return not (self._is_answer(word) or (self._is_last(word) and self._label_before(word) is not None))
         if side != "any":
             return side == "before"
         follows = bool(self.all_after(word.last, self.drafts))
@@ -219,36 +223,50 @@ class Neighbors:
             return []
         return self.group(target, self.drafts, forward=False)
 
-    def listed_under_label(self, word: Word, labels: frozenset[str]) -> list[Draft]:
+    def listed_under_label(self, word: Word) -> list[Draft]:
         """What a list names that a label opens and this word closes: "ROS: fever, weakness - none".
 
         Nothing where the list has a number, an onset or another answer in it: what it names is then not all answered.
         """
-        opening = (
-            at
-            for at in range(word.first - 2, 0, -1)
-            if self.words[at] in (":", "(") and self.words[at - 1] in labels and self.same_sentence(at, word.first)
-        )
-        start = next(opening, None)
-        if start is None or self.words[word.first - 1] not in ("-", ":", "="):
+        start = self._label_before(word)
+        if start is None:
             return []
         listed = [one for one in self.drafts if start < one.first and one.last <= word.first]
         has_number = any(self.words[at][0].isdigit() for at in range(start, word.first))
         has_answer = any(one.has_onset or one.assertion is not None for one in listed)
         return [] if has_number or has_answer else listed
 
+    def _label_before(self, word: Word) -> int | None:
+        """The sign that opens a labeled list, if this word may be the answer to it."""
+        if self.words[word.first - 1] not in ("-", ":", "="):
+            return None
+        signs = (
+            at
+            for at in range(word.first - 2, 0, -1)
+            if self.words[at] in (":", "(") and self.words[at - 1] in self._labels
+        )
+        return next((at for at in signs if self.same_sentence(at, word.first)), None)
+
+    def _is_last(self, word: Word) -> bool:
+        """Whether nothing is said behind a word that it could be said of."""
+        is_last = word.last >= len(self.words) or not self.same_sentence(word.first, word.last)
+        return is_last or self.words[word.last] in ",;.)"
+
+    def _is_named_until(self, draft: Draft, place: int) -> bool:
+        """Whether a mention, and what is said of it, reach up to a place: "weakness of the left leg: no"."""
+        end = max(draft.last, draft.found.tail)
+        return end <= place and all(at in self._covered or self.words[at] in self._filler for at in range(end, place))
+
     def _is_answer(self, word: Word) -> bool:
-        """Whether a word answers a field: "Fever: no", and not "Plan: no fever"."""
-        if not word.first or self.words[word.first - 1] not in ":=":
+        """Whether a word answers a field: "Fever: no", "Fever - no", and not "Plan: no fever"."""
+        if not word.first or self.words[word.first - 1] not in ":=-":
             return False
-        if not any(max(one.last, one.found.tail) == word.first - 1 for one in self.drafts):
+        if not any(self._is_named_until(one, word.first - 1) for one in self.drafts if one.last < word.first):
             return False
-        if (
-            word.last >= len(self.words)
-            or not self.same_sentence(word.first, word.last)
-            or self.words[word.last] in ",;.)"
-        ):
+        if self._is_last(word):
             return True
+        if self.words[word.first - 1] == "-":
+            return False
         later = _first_of(one for one in self.drafts if one.first >= word.last)
         end = max(later.last, later.found.tail) if later else 0
         return later is not None and self.words[end : end + 1] in ([":"], ["="])

@@ -56,9 +56,8 @@ class ScopeReader:
                 for phrase in entry.phrases:
                     self._words.add(phrase, entry)
         self._or = content.small("or")
-        self._small = SmallWords(content.small("filler"), content.small("prepositions"))
+        self._small = SmallWords(content.small("filler"), content.small("prepositions"), content.small("labels"))
         self._links = content.small("links")
-        self._labels = content.small("labels")
         self._procedures = content.of_kind("procedures")
         self._diagnoses = content.of_kind("diagnoses")
 
@@ -259,8 +258,8 @@ class ScopeReader:
             if text.stands_before(word, self._links):
                 continue
             is_denied = _ASSERTIONS[entry.kind] is Assertion.DENIED
-            listed = text.listed_under_label(word, self._labels) if is_denied else []
-            for one in [*listed, *text.said_before(word, self._links, over_commas=entry.reach == "list")]:
+            listed = text.listed_under_label(word) if is_denied else []
+            for one in [*listed, *text.said_before(word, self._links, over_commas=entry.reach == "list" and entry.side == "after")]:
                 if one.assertion in _STRONGER or (entry.of and one.concept not in entry.of):
                     continue
                 one.assertion = _ASSERTIONS[entry.kind]
