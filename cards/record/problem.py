@@ -25,6 +25,7 @@ class Change(StrEnum):
 
 CHRONIC = "chronic"
 _CHANGES = frozenset(Change)
+_SIDES = frozenset({"left", "right"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,11 @@ class Evidence:
     def is_changed(self) -> bool:
         """Whether the words of an order at hand say that the problem is new, acute or worse."""
         return self.is_order and not self.modifiers.isdisjoint(_CHANGES)
+
+    def is_on_other_side(self, other: Evidence) -> bool:
+        """Whether words say of one of the two that it is left and of the other that it is right."""
+        ours, theirs = self.modifiers & _SIDES, other.modifiers & _SIDES
+        return len(ours) == len(theirs) == 1 and ours != theirs
 
     @property
     def best_known_date(self) -> DateRange | None:

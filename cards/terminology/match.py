@@ -31,6 +31,11 @@ class Match:
         return self.mention is not None and self.mention.assertion is Assertion.PAST
 
     @property
+    def is_suspected(self) -> bool:
+        """Whether words only suspect it."""
+        return self.mention is not None and self.mention.assertion is Assertion.SUSPECTED
+
+    @property
     def system_uri(self) -> str | None:
         """The code system's canonical URI; a site's own is named by its URI."""
         return _URIS.get(self.code_system, self.code_system) if self.code_system else None

@@ -45,6 +45,7 @@ class ConceptEntry(_Part):
     within: int | Literal["sentence", "text"] = "sentence"
     case: Case = "any"
     hides: list[str] = []
+    lasting: bool = False
 
 
 class ListEntry(_Part):

@@ -25,6 +25,7 @@ _NO_WORSE = "no-worse"
 _NO_TAGS = frozenset({*_ASSERTIONS, _SINCE, _NO_MODIFIER})
 _STRONGER = (Assertion.FAMILY, Assertion.HYPOTHETICAL)  # "risk of", with a denial or a past behind it, stays what it is
 _KNOWN = "chronic"  # behind a comma it says that a thing is there
+_SIDES = frozenset({"left", "right", "both-sides"})
 _CHANGES = frozenset({"severe", "new", "acute", "worse"})  # behind a comma they say that a thing is there
 _ENDER_BEHIND = 2  # words: "denies that he has fever" denies the fever
 _FARTHEST = 8  # words without a comma between a modifier, or the last thing it reached, and the next
@@ -156,14 +157,18 @@ class ScopeReader:
                 or entry.kind in (_SINCE, _NO_MODIFIER)
             ):
                 continue
-            fitting = [one for one in text.drafts if self._fits(one.concept, entry)]
+            fitting = [one for one in text.drafts if self._fits(one, entry)]
             for one in self._tagged(text, word, entry, fitting):
                 one.modifiers.add(entry.kind)
                 one.reasons.append((word.first, word.last))
 
-    def _fits(self, concept: str, entry: ModifierEntry) -> bool:
-        """Whether a modifier can be said of a concept: "severe" and "worse" are said of no procedure."""
-        return concept in entry.of if entry.of else concept not in self._procedures
+    def _fits(self, draft: Draft, entry: ModifierEntry) -> bool:
+        """Whether a modifier can be said of a mention: "severe" and "worse" are said of no procedure, and of what lasts
+        only its side: in "weak leg, old stroke, worse" it is the leg.
+        """
+        if entry.of:
+            return draft.concept in entry.of
+        return draft.concept not in self._procedures and (not draft.found.entry.lasting or entry.kind in _SIDES)
 
     def _tagged(self, text: Neighbors, word: Word, entry: ModifierEntry, fitting: Sequence[Draft]) -> list[Draft]:
         inside = [one for one in fitting if one.first <= word.first and word.last <= one.last]
@@ -246,8 +251,7 @@ class ScopeReader:
     def _say(self, draft: Draft, reach: _Reach) -> None:
         if draft.assertion is Assertion.PAST and draft.is_procedure:
             return  # "since LP" says that it was done, whatever governs the sentence
-        draft.assertion = reach.assertion
-        draft.reasons.append((reach.word.first, reach.word.last))
+        _assert(draft, reach.assertion, reach.word)
 
     def _look_back(self, text: Neighbors, words: Sequence[Word]) -> None:
         """What stands behind a mention: "fever: denied", "CES ruled out", "Scoliosis, family history"."""
@@ -262,8 +266,16 @@ class ScopeReader:
             for one in [*listed, *text.said_before(word, self._links, over_commas=entry.reach == "list" and entry.side == "after")]:
                 if one.assertion in _STRONGER or (entry.of and one.concept not in entry.of):
                     continue
-                one.assertion = _ASSERTIONS[entry.kind]
-                one.reasons.append((word.first, word.last))
+                _assert(one, _ASSERTIONS[entry.kind], word)
+
+
+def _assert(draft: Draft, assertion: Assertion, word: Word) -> None:
+    """Say it of a mention. A history of what lasts says that it is there, and for long: "h/o stroke"."""
+    if assertion is Assertion.PAST and draft.found.entry.lasting:
+        draft.modifiers.add(_KNOWN)
+    else:
+        draft.assertion = assertion
+    draft.reasons.append((word.first, word.last))
 
 
 def _attach_durations(text: Neighbors, durations: Sequence[Duration]) -> None:

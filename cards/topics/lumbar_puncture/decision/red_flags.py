@@ -111,16 +111,31 @@ class RedFlagRule:
         return Ruling.COUNTS, inside
 
     def _new_evidence(self, kind: RedFlagKind, problem: Problem, puncture: Puncture) -> tuple[Evidence, ...]:
-        """What is new since the puncture, or was not known before. Another old problem may make a flag known before."""
+        """What is new since the puncture, or was not known before.
+
+        Another old problem makes a flag known before, unless the flag has an onset of its own, is said to be new, or is
+        of the other side of the body.
+        """
         on = puncture.on or self._look_back
-        known_by_another = any(self._problems.of(name).known_before(on) for name in kind.known_by)
-        if known_by_another:
-            return tuple(
-                source
-                for source in problem.new_since(on)
-                if source.began is not None or source.since_event or source.is_changed
-            )
-        return problem.may_be_new_since(on)
+        causes = self._known_causes(kind, on)
+        if not causes:
+            return problem.may_be_new_since(on)
+        new = problem.new_since(on)
+        return tuple(
+            source
+            for source in problem.may_be_new_since(on)
+            if (source in new and (source.began is not None or source.since_event or source.is_changed))
+            or all(source.is_on_other_side(cause) for cause in causes)
+        )
+
+    def _known_causes(self, kind: RedFlagKind, on: DateRange) -> tuple[Evidence, ...]:
+        """The old problems that explain this kind of flag, known before the puncture. What words suspect explains none."""
+        return tuple(
+            cause
+            for name in kind.known_by
+            for cause in self._problems.of(name).known_before(on)
+            if not any(match.value_set == name and match.is_suspected for match in cause.entry.matches)
+        )
 
     def _is_in_window(self, source: Evidence, kind: RedFlagKind, puncture: Puncture) -> bool:
         """Whether the onset is not certainly outside the window; a recorded date stands for it, else today does."""

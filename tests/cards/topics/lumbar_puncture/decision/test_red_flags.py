@@ -167,6 +167,58 @@ def test_present_new_and_beside_what(
     assert ruling(topic, key, TODAY, puncture(), *chart, ordered=frozenset(ordered)) is expected
 
 
+WEAK_LEG = problem("Left leg weakness", recorded=3)
+
+
+@pytest.mark.parametrize(
+    ("key", "chart", "expected"),
+    [
+        *(
+            pytest.param("leg-weakness", [problem(words, recorded=-400), WEAK_LEG], Ruling.KNOWN_BEFORE, id=words)
+            for words in (
+                "h/o CVA", "old stroke, L hemiparesis", "PMH: HTN, CVA, DM2", "CVA 2015", "stroke in the past",
+                "Stroke, left hemiplegia", "Antecedentes de ictus", "ictus previo", "AVC antigo", "Antécédent d'AVC",
+                "AVC ancien, hémiparésie gauche", "Z.n. Schlaganfall", "Schlaganfall in der Anamnese",
+                "Hemiparese links nach Hirninfarkt", "pregresso ictus", "beroerte in 2015",
+            )
+        ),
+        *(
+            pytest.param("leg-weakness", [problem(words, recorded=-400), WEAK_LEG], Ruling.COUNTS, id=words)
+            for words in (
+                "?CVA", "r/o stroke", "Family history of stroke", "No history of stroke", "TIA 2015", "CVA tenderness",
+                "Stroke 2015, no residual deficits", "stroke, resolved", "Heat stroke", "Stroke, right hemiplegia",
+            )
+        ),
+        pytest.param(
+            "leg-weakness", [problem("h/o CVA", recorded=3), WEAK_LEG], Ruling.KNOWN_BEFORE,
+            id="a history that is written down after the puncture",
+        ),
+        pytest.param(
+            "leg-weakness", [problem("CVA", recorded=3), WEAK_LEG], Ruling.COUNTS, id="a stroke after the puncture"
+        ),
+        pytest.param("leg-weakness", [problem("h/o CVA"), WEAK_LEG], Ruling.COUNTS, id="a history without any date"),
+        pytest.param(
+            "leg-weakness", [problem("h/o CVA", recorded=-400), problem("Left leg weakness", 3)], Ruling.COUNTS,
+            id="a leg that became weak since the puncture",
+        ),
+        *(
+            pytest.param(key, [problem("h/o CVA", recorded=-400), problem(words, recorded=3)], Ruling.COUNTS, id=words)
+            for key, words in (
+                ("bilateral-leg-deficit", "Weakness of both legs"),
+                ("cauda-equina-syndrome", "Cauda equina syndrome"),
+                ("saddle-numbness", "Saddle anesthesia"),
+                ("spinal-cord-compression", "Paraparesis"),
+                ("bladder-bowel-dysfunction", "Urinary retention"),
+            )
+        ),
+    ],
+)  # fmt: skip
+def test_a_stroke_that_only_words_tell_of_explains_one_weak_leg_and_nothing_else(
+    topic: LumbarPuncture, key: str, chart: list[Any], expected: Ruling
+) -> None:
+    assert ruling(topic, key, TODAY, puncture(), *chart) is expected
+
+
 @pytest.mark.parametrize(
     ("key", "words"),
     [
