@@ -263,7 +263,10 @@ class ScopeReader:
                 continue
             is_denied = _ASSERTIONS[entry.kind] is Assertion.DENIED
             listed = text.listed_under_label(word) if is_denied else []
-            for one in [*listed, *text.said_before(word, self._links, over_commas=entry.reach == "list" and entry.side == "after")]:
+            for one in [
+                *listed,
+                *text.said_before(word, self._links, over_commas=entry.reach == "list" and entry.side == "after"),
+            ]:
                 if one.assertion in _STRONGER or (entry.of and one.concept not in entry.of):
                     continue
                 _assert(one, _ASSERTIONS[entry.kind], word)

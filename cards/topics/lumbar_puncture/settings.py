@@ -23,6 +23,14 @@ _DAYS = (
 )  # fmt: skip
 
 
+class PlacedProblem(Part):
+    """A problem that words name without a place; in an order for something of `ordered` they mean that red flag."""
+
+    value_set: str
+    ordered: str
+    means: str
+
+
 class OrderSettings(Part):
     lumbar_puncture: str
     abbreviation: str
@@ -35,6 +43,7 @@ class OrderSettings(Part):
     work_up: list[str]
     referrals_since: list[str]
     by_reason_only: list[str]
+    placed_by_order: list[PlacedProblem]
 
     @property
     def ordered_punctures(self) -> tuple[str, ...]:
@@ -227,11 +236,14 @@ class Service(generic.Service):
         puncture = (*orders.ordered_punctures, orders.near_miss)
         work_ups = (*orders.work_up, *orders.referrals_since, *orders.by_reason_only)
         referrals = (referral.value_set for referral in self.after_puncture.referrals.values())
+        placed = (
+            name for problem in orders.placed_by_order for name in (problem.value_set, problem.ordered, problem.means)
+        )
         said = (*self._problems(), *self.complaints.pain_after, *(risk.value_set for risk in escalators.risks))
         found = (disease.value_set for disease in self.lp_finds.diseases)
         contributors = (kind.value_set for kind in self.contributors if kind.enabled)
         return {
-            "orders": (*puncture, *work_ups, *referrals, *said),
+            "orders": (*puncture, *work_ups, *referrals, *placed, *said),
             "chart": (
                 *puncture,
                 orders.abbreviation,

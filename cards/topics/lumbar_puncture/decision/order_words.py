@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cards.fhir.draft_orders import DraftOrder
 from cards.fhir.resources import CodeableConcept
@@ -55,7 +55,19 @@ def read_words(reading: OrderReading, looked_up: LookedUp, topic: Topic) -> Iter
     order = reading.order
     others = [*stated_reasons(order, looked_up), *(CodeableConcept(text=text) for text in order.notes)]
     matches_of_others = topic.orders.match_all(others) if others else []
+    ordered = {match.value_set for match in reading.certain}
+    meanings = {
+        problem.value_set: problem.means
+        for problem in topic.service.orders.placed_by_order
+        if problem.ordered in ordered
+    }
     for concept, matches in zip((*others, *order.what), (*matches_of_others, *reading.by_concept), strict=True):
         if matches:
-            certain = all(match.certain for match in matches if not match.is_past)
-            yield ChartEntry(order.resource_type, order.id, concept, matches, Standing.CURRENT, certain, None, None)
+            placed = tuple(_placed(match, meanings) for match in matches)
+            certain = all(match.certain for match in placed if not match.is_past)
+            yield ChartEntry(order.resource_type, order.id, concept, placed, Standing.CURRENT, certain, None, None)
+
+
+def _placed(match: Match, meanings: Mapping[str, str]) -> Match:
+    """What words name without a place, at the place of what is ordered: "r/o abscess" of a spine image."""
+    return replace(match, value_set=meanings.get(match.value_set, match.value_set))

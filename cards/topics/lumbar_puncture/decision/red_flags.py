@@ -129,7 +129,7 @@ class RedFlagRule:
         )
 
     def _known_causes(self, kind: RedFlagKind, on: DateRange) -> tuple[Evidence, ...]:
-        """The old problems that explain this kind of flag, known before the puncture. What words suspect explains none."""
+        """The problems known before the puncture that explain this kind of flag; what words only suspect does not."""
         return tuple(
             cause
             for name in kind.known_by
