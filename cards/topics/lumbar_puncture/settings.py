@@ -252,6 +252,7 @@ class Service(generic.Service):
                 *found,
                 *self._known_by(),
                 *contributors,
+                *(name for education in self.education for name in education.value_sets),
             ),
             "levels": tuple(self.levels.values()),
         }

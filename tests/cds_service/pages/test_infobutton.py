@@ -141,6 +141,7 @@ def test_json_has_the_members_that_clients_of_medlineplus_connect_read(client: F
         pytest.param("M54.50", ICD_10_CM, [AFTER], id="ICD-10-CM, low back pain"),
         pytest.param("m5450", ICD_10_CM, [AFTER], id="ICD-10-CM without its dot, in lower case"),
         pytest.param("G97.1", ICD_10_CM, [LP], id="a reaction to lumbar puncture"),
+        pytest.param("H53.2", ICD_10_CM, [LP], id="double vision"),
         pytest.param("195967001", SNOMED_CT, [], id="asthma"),
         pytest.param("no such code", ICD_10_CM, [], id="no code of its system"),
     ],
@@ -228,8 +229,26 @@ def test_a_browser_is_led_to_the_page(client: FlaskClient) -> None:
 
 
 def test_one_page_that_is_certain_and_related_is_certain(client: FlaskClient) -> None:
-    reaction = {"mainSearchCriteria.v.c1": "G97.1", "mainSearchCriteria.v.cs1": ICD_10_CM}
-    assert ask(client, criteria("62270", CPT) | reaction | HTML).status_code == 302
+    double_vision = {"mainSearchCriteria.v.c1": "H53.2", "mainSearchCriteria.v.cs1": ICD_10_CM}
+    assert ask(client, criteria("62270", CPT) | double_vision | HTML).status_code == 302
+
+
+@pytest.mark.parametrize(
+    ("code", "system", "status"),
+    [
+        pytest.param("G97.1", ICD_10_CM, 302, id="a reaction to lumbar puncture leads to the page"),
+        pytest.param("G97.0", ICD_10_CM, 302, id="a leak from a spinal puncture leads to the page"),
+        pytest.param("349.0", ICD_9_CM, 302, id="a reaction in ICD-9-CM leads to the page"),
+        pytest.param("398987004", SNOMED_CT, 302, id="headache following lumbar puncture leads to the page"),
+        pytest.param("H53.2", ICD_10_CM, 200, id="double vision shows the title"),
+        pytest.param("G96.81", ICD_10_CM, 200, id="low pressure in the head shows the title"),
+        pytest.param("445511002", SNOMED_CT, 200, id="orthostatic headache shows the title"),
+    ],
+)
+def test_only_codes_that_name_the_puncture_open_its_page(
+    client: FlaskClient, code: str, system: str, status: int
+) -> None:
+    assert ask(client, criteria(code, system) | HTML).status_code == status
 
 
 def test_evidence_is_in_english_and_says_so(client: FlaskClient) -> None:
