@@ -39,6 +39,7 @@ class OrderSettings(Part):
     near_miss: str
     task_categories: list[str]
     attempted: str
+    reaction: str
     urgent_priorities: list[str]
     work_up: list[str]
     referrals_since: list[str]
@@ -252,7 +253,7 @@ class Service(generic.Service):
                 *found,
                 *self._known_by(),
                 *contributors,
-                *(name for education in self.education for name in education.value_sets),
+                orders.reaction,
             ),
             "levels": tuple(self.levels.values()),
         }
