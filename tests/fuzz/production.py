@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,7 +23,7 @@ from tests.charts import SERVICE
 from tests.charts import hook_call as call_document
 from tests.fuzz.calls import FIRST_CALL, MadeUpCall
 from tests.fuzz.service import need_not_survive, no_log
-from tests.fuzz.tally import Broken, Tally
+from tests.fuzz.tally import Broken, Tally, broken_by
 from tests.fuzz.token_oracle import TokenOracle
 from tests.fuzz.tokens import PATHS, TokenPlan
 from tests.registered_service import DISCOVERY, FEEDBACK, PUBLIC_URL, RegisteredService
@@ -135,12 +134,7 @@ class ProductionUnderFuzz:
         self._fault = fault
 
     def _broken(self, what: str, again: str) -> Broken:
-        if self._fault:
-            frames = traceback.extract_tb(self._fault.__traceback__)
-            places = [f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in reversed(frames)]
-            fault = f"{type(self._fault).__name__} at {places[0]}"
-            return Broken(f"{what}: {fault} < {' < '.join(places[1:6])}", again, fault)
-        return Broken(what, again, what)
+        return broken_by(self._fault, what, again, what)
 
 
 @contextmanager

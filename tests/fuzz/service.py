@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import re
-import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -31,7 +30,7 @@ from tests.charts import SERVICE
 from tests.fake_fhir_server import FakeFhirServer
 from tests.fuzz.calls import CHARTS, FIRST_CALL, MadeUpCall
 from tests.fuzz.odd import to_bytes
-from tests.fuzz.tally import Broken, Tally
+from tests.fuzz.tally import Broken, Tally, broken_by
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 _CHECKS = [  # of schemathesis, for the cases it makes up itself
@@ -153,12 +152,7 @@ class ServiceUnderFuzz:
         return None
 
     def _broken(self, endpoint: str, status: int, what: str, again: str) -> Broken:
-        if self._fault:
-            frames = traceback.extract_tb(self._fault.__traceback__)
-            places = [f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in reversed(frames)]
-            fault = f"{type(self._fault).__name__} at {places[0]}"
-            return Broken(f"{what}: {fault} < {' < '.join(places[1:6])}", again, fault)
-        return Broken(what, again, f"{endpoint} {status}")
+        return broken_by(self._fault, what, again, f"{endpoint} {status}")
 
 
 def need_not_survive(connection: Any, _: Any) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import traceback
 from collections import Counter
 from dataclasses import dataclass, field
+from pathlib import Path
 
 
 class Broken(AssertionError):
@@ -17,6 +19,16 @@ class Broken(AssertionError):
 
     def __str__(self) -> str:
         return f"{self.what}\n{self.again}"
+
+
+def broken_by(fault: BaseException | None, what: str, again: str, kind: str) -> Broken:
+    """An answer that must not be, with the place of the exception behind it, where there was one, as its kind."""
+    if fault is None:
+        return Broken(what, again, kind)
+    frames = traceback.extract_tb(fault.__traceback__)
+    places = [f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in reversed(frames)]
+    by_place = f"{type(fault).__name__} at {places[0]}"
+    return Broken(f"{what}: {by_place} < {' < '.join(places[1:6])}", again, by_place)
 
 
 @dataclass
