@@ -15,6 +15,6 @@ def nearest_names(name: str, known: Iterable[str]) -> list[str]:
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """The end of a message about an unknown name: "; did you mean red-flags?", or nothing where no name is near."""
+    """The end of a message about an unknown name: "; did you mean procedures?", or nothing where no name is near."""
     nearest = nearest_names(name, known)
     return f"; did you mean {' or '.join(nearest)}?" if nearest else ""
