@@ -51,7 +51,7 @@ class Timeline:
     kinds: tuple[EventKind, ...] = ()
     events: tuple[Event, ...] = ()
     reference_on: DateRange | None = None
-    when_empty: str = "the chart holds nothing that this service looks for"
+    when_empty: str = "the chart has nothing that this service looks for"
 
 
 def by_date(event: Event) -> tuple[object, ...]:

@@ -80,7 +80,7 @@ class UnreadableRequest(BadRequest):
 
     def __init__(self) -> None:
         super().__init__(
-            "the address or the Host header of this request cannot be read: send them as RFC 9110 has them"
+            "the address or the Host header of this request cannot be read: send them as RFC 9110 requires"
         )
 
 
@@ -94,7 +94,7 @@ class ClientNotTrusted(ServiceError):
     def __init__(self, code: TokenRefusal, reason: str, client: str | None = None) -> None:
         super().__init__(
             "this service takes calls from registered clients: send Authorization: Bearer and a signed token as CDS "
-            "Hooks prescribes; why a token is refused stands in the log of the service"
+            "Hooks prescribes; the log of the service says why a token is refused"
         )
         self.reason = CodedReason(code, reason)
         self.client = client
@@ -117,7 +117,7 @@ class MethodNotAllowed(ServiceError):
     issue_code = "not-supported"
 
     def __init__(self, allowed: Sequence[str]) -> None:
-        super().__init__("this address does not take that method; the Allow header names those it takes")
+        super().__init__("this address does not allow that method; see the Allow header")
         self.headers = {"Allow": ", ".join(allowed)}
 
 
@@ -145,7 +145,7 @@ class BodyTooLarge(ServiceError):
     issue_code = "too-long"
 
     def __init__(self) -> None:
-        super().__init__("the body is larger than this server takes: send fewer resources in prefetch")
+        super().__init__("the body is larger than this server accepts: send fewer resources in prefetch")
 
 
 class Broken(ServiceError):
@@ -155,7 +155,7 @@ class Broken(ServiceError):
     issue_code = "exception"
 
     def __init__(self) -> None:
-        super().__init__("something broke on our side; the client did nothing wrong")
+        super().__init__("an error in this service; the request was not at fault")
 
 
 class UnknownService(ServiceError):
@@ -201,8 +201,8 @@ class KeysUnavailable(Unavailable):
     """No key of this token's issuer is known yet, and none can be fetched now."""
 
     def __init__(self, client: str) -> None:
-        super().__init__("the keys of the token's issuer cannot be had: try again, and see that its key set is served")
-        self.reason = CodedReason(TokenRefusal.KEYS_UNAVAILABLE, "the keys of the issuer cannot be had")
+        super().__init__("the keys of the token's issuer are not available: check that its key set is served")
+        self.reason = CodedReason(TokenRefusal.KEYS_UNAVAILABLE, "the keys of the issuer are not available")
         self.client: str | None = client
 
 

@@ -43,7 +43,7 @@ def find_missing_boundaries(topic: Topic, marked: Mapping[str, set[int]]) -> lis
             faults.append(fault_at(path_of_file, what, *_way_to(path, topic.service)))
     unknown = sorted(marked.keys() - numbers.keys())
     return faults + [
-        fault_at(path_of_file, f"vignettes mark {path!r}, which is no number that decides") for path in unknown
+        fault_at(path_of_file, f"vignettes mark {path!r}, which is not a number that decides") for path in unknown
     ]
 
 

@@ -57,7 +57,7 @@ def _head_faults(page: Text, language: str) -> Iterator[str]:
     if head.get("language", language) != language:
         yield fault_at(path, f"the name of the file says {language!r}", "language")
     if head.get("reviewed-on") and review_day(page) is None:
-        yield fault_at(path, "reviewed-on is no date such as 2026-11-22", "reviewed-on")
+        yield fault_at(path, "reviewed-on is not a date such as 2026-11-22", "reviewed-on")
 
 
 def _unlike(page: Text, original: Text) -> Iterator[str]:

@@ -92,7 +92,7 @@ def _setting_faults(topic: Topic) -> Iterator[str]:
     for key, template in topic.service.prefetch.items():
         for token in re.findall(r"\{\{(.*?)\}\}", template):
             if token not in _LEGAL_TOKENS:
-                yield fault_at(path, f"{{{{{token}}}}} is no first-level token (R-3.4)", "prefetch", key)
+                yield fault_at(path, f"{{{{{token}}}}} is not a first-level token", "prefetch", key)
     for what, way in topic.rules.service_faults:
         yield fault_at(path, what, *way)
 

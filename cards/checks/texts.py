@@ -54,7 +54,7 @@ def find_text_faults(text: Text, filled: Filled, service: Service, *, by_sentenc
         if name not in filled.needed | filled.offered:
             yield str(ContentError(path, f"nothing fills {{{name}}}", line))
     for name in sorted(filled.needed - {name for _, name in placeholders}):
-        yield str(ContentError(path, f"the card needs {{{name}}}, which stands nowhere", text.first_line))
+        yield str(ContentError(path, f"the card needs {{{name}}}, which is missing", text.first_line))
 
 
 def find_missing_heads(text: Text, keys: Iterable[str]) -> Iterator[str]:
@@ -87,7 +87,7 @@ def _misfilled(path: Path, name: str, words: str, filled: Filled, way: tuple[Ste
         yield fault_at(path, f"{name}: nothing fills {{{placeholder}}}", *way)
     if words:
         for placeholder in sorted(filled.needed - placeholders):
-            yield fault_at(path, f"{name} needs {{{placeholder}}}, which stands nowhere", *way)
+            yield fault_at(path, f"{name} needs {{{placeholder}}}, which is missing", *way)
 
 
 def _missing_words(path: Path, phrases: Phrases, rules: ContentRules) -> Iterator[str]:

@@ -146,7 +146,7 @@ def _repeated(files: Files) -> Iterator[str]:
         seen: set[Code] = set()
         for code, way in _codes(file):
             if code in seen:
-                yield fault_at(path, f"{code[1]} stands here a second time", *way)
+                yield fault_at(path, f"{code[1]} is listed twice", *way)
             seen.add(code)
 
 

@@ -106,7 +106,7 @@ def _standing(entry: ChartEntry, resource: ChartResource, today: date) -> str:
     parts = [_STANDINGS[entry.standing]]
     if not entry.confirmed:
         parts.append("unconfirmed")
-    ahead = ", which lies ahead and is no date"
+    ahead = ", which is in the future and is ignored"
     if entry.began:
         word = "performed" if entry.resource_type == "Procedure" else "since"
         parts.append(f"{word} {entry.began.text}{ahead * (until(entry.began, today) is None)}")

@@ -91,7 +91,7 @@ def load_value_set(path: Path, *, local: bool = False) -> ValueSet:
     if any(include.value_set for include in both):
         raise ContentError(path, "include.valueSet is not read: list codes", line_of(text, '"compose"'))
     if local and not file.compose.include:
-        raise ContentError(path, "compose.include holds no codes: list them there", 1)
+        raise ContentError(path, "compose.include has no codes: list them there", 1)
     codes, families, needs_words = _read_codes(file.compose.include, path, text, local=local)
     no_codes, no_families, _ = _read_codes(file.compose.exclude, path, text, local=local)
     return ValueSet(file.id, file.version, file.title, codes, families, _merged(no_codes, no_families), needs_words)

@@ -183,13 +183,13 @@ def _faults(
     """Faults of a vignette that the shape of the file does not forbid."""
     name = vignette.name
     if name in seen:
-        yield f"the name stands twice: {name}"
+        yield f"the name is listed twice: {name}"
     for concept in _concept_names(vignette):
         if concept not in concepts:
             yield f"{name}: {concept!r} is not among the concepts"
     for key in (*vignette.not_read, *vignette.partly_read):
         if key not in sections:
-            yield f"{name}: {key!r} is no section of the chart; there are {', '.join(sections)}"
+            yield f"{name}: {key!r} is not a section of the chart; there are {', '.join(sections)}"
     days = [day for line in vignette.conditions for day in (line.onset, line.recorded, line.abated)]
     days += [vignette.born, *(line.performed for line in vignette.procedures)]
     days += [day for line in vignette.resources for day in (line.onset, line.recorded)]

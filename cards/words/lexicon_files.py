@@ -268,7 +268,7 @@ def _repeated(files: dict[Path, LexiconFile]) -> Iterator[ContentError]:
             for phrase in phrases:
                 key = (section, name, under, words_of(phrase))
                 if key in seen:
-                    yield ContentError(path, f"{name}: {phrase!r} stands twice", lines.of(section, place))
+                    yield ContentError(path, f"{name}: {phrase!r} is listed twice", lines.of(section, place))
                 seen.add(key)
 
 

@@ -88,7 +88,7 @@ def backtest(
     cds-service backtest export --from 2025-01-01 --to 2025-12-31 --against ../edited --output change
 
     DIR then holds report.html (for a committee), summary.json (all counts), orders.csv (one line for each order that
-    the service speaks about) and sample.csv (charts to review). The CSV files hold ids of patients; the others do not.
+    the service applies to) and sample.csv (charts to review). The CSV files hold ids of patients; the others do not.
     docs/backtest.md says how to read them.
     """
     if last_day < first_day:
@@ -207,7 +207,7 @@ def _run(plan: Plan, export: Export, workers: int | None, scheduler: str | None,
         raise BacktestRefused(str(fault)) from None
     except KilledWorker as fault:
         raise BacktestRefused(
-            f"a task ended {fault.allowed_failures + 1} workers, likely for want of memory: use fewer --workers"
+            f"a task ended {fault.allowed_failures + 1} workers, probably out of memory: use fewer --workers"
         ) from None
     except FutureCancelledError:
         raise BacktestRefused("the cluster went away: see its log, and run this again") from None
@@ -229,7 +229,7 @@ def _client(workers: int | None, scheduler: str | None) -> AbstractContextManage
 
 def _tell(summary: Summary, folder: Path) -> None:
     click.echo(f"{summary.orders_seen:,} orders placed from {summary.first_day} to {summary.last_day}")
-    click.echo(f"{summary.orders_ours:,} of them are orders that {summary.service} speaks about")
+    click.echo(f"{summary.orders_ours:,} of them are orders that {summary.service} applies to")
     rate = summary.per_1000_orders(summary.orders_with_cards)
     click.echo(f"{summary.orders_with_cards:,} would have had cards ({rate:.2f} for each 1,000 orders)")
     for key, count in summary.cards.items():

@@ -20,7 +20,7 @@ from cds_service.backtest.rows import UNKNOWN, Answer, CardRow, PlacedOrder, Row
 
 Entries = dict[str, list[BundleEntry | None]]  # by resource type
 
-NOT_OURS = ("order-not-ours", "the service does not speak about this order")
+NOT_OURS = ("order-not-ours", "the service does not apply to this order")
 UNREADABLE = ("order-unreadable", "the order cannot be read")
 CARDS_OFF = ("cards-off", "this site has turned the cards off")
 

@@ -87,7 +87,7 @@ def _entry(raw: msgspec.Raw | bytes, path: str) -> FeedbackEntry:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise _bad_entry(path, "is not JSON in UTF-8") from None
     if item.outcome == "accepted" and not item.accepted_suggestions:
-        raise _bad_entry(f"{path}.acceptedSuggestions", "is required where outcome is accepted (R-5.5)")
+        raise _bad_entry(f"{path}.acceptedSuggestions", "is required if outcome is accepted")
     accepted = item.outcome == "accepted"
     taken = (
         tuple(dict.fromkeys(str(suggestion.id) for suggestion in item.accepted_suggestions or ())) if accepted else ()

@@ -135,7 +135,7 @@ def check_envelope(envelope: Envelope, prefetch: Mapping[str, PrefetchBytes], to
         raise _bad_field("$.hookInstance", "is not a UUID", "value") from None
     if envelope.fhir_authorization and not envelope.fhir_server:
         raise BadRequest(
-            "fhirServer is required where fhirAuthorization is sent (R-2.3)",
+            "fhirServer is required if fhirAuthorization is sent",
             expression="fhirServer",
             issue_code="required",
         )

@@ -75,7 +75,7 @@ def json_body(request: HttpRequest, most_bytes: int) -> bytes:
     if content_type.partition(";")[0].strip().lower() not in _JSON or (charset and charset[1].lower() not in _UTF_8):
         raise UnsupportedMediaType("send the body with Content-Type: application/json, in UTF-8")
     if request.headers.get("content-encoding", "identity").lower() != "identity":
-        raise UnsupportedMediaType("send the body without Content-Encoding: compressed bodies are not taken")
+        raise UnsupportedMediaType("send the body without Content-Encoding: compressed bodies are not accepted")
     if max(request.length or 0, len(request.body)) > most_bytes:
         raise BodyTooLarge
     if len(request.body) < (request.length or 0):
@@ -87,7 +87,7 @@ def refuse_deep(raw: bytes | msgspec.Raw, path: str) -> None:
     """Raises BadRequest where this JSON nests more than 64 levels deep; `path` names it."""
     if is_deeper_than(bytes(raw), MOST_LEVELS):
         raise BadRequest(
-            f"{path} nests more than {MOST_LEVELS} levels deep: send FHIR as a server gives it",
+            f"{path} nests more than {MOST_LEVELS} levels deep: send FHIR as a server returns it",
             expression=path,
             issue_code="too-costly",
         )

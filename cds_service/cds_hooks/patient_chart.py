@@ -172,7 +172,7 @@ def _merged(value: PrefetchValue, fetched: FetchResult) -> Section:
 def _other_patient(path: str, index: int) -> BadRequest:
     return BadRequest(
         f"{path}: entry {index} (counted from 0) is about a patient other than context.patientId: "
-        "send this patient's data only (R-2.88)",
+        "send this patient's data only",
         expression=path,
         issue_code="business-rule",
     )

@@ -19,7 +19,7 @@ Fact = tuple[str, str]
 
 @dataclass
 class Diagnosis:
-    """`facts`: what is allowed, by subject; `faults`: why a start would be refused, one line each."""
+    """`facts`: what is allowed, by subject; `faults`: why the service would not start, one line each."""
 
     facts: list[Fact] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
@@ -70,16 +70,17 @@ def _describe(settings: Settings) -> Iterator[Fact]:
     yield "known as", f"{settings.base_url}/cds-services"
     if settings.tokens_required:
         yield "calls", "from registered clients only, each with a signed token that is good for one call"
-        yield "discovery", "open to anybody" if settings.open_discovery else "for registered clients only"
+        yield "discovery", "open to anyone" if settings.open_discovery else "for registered clients only"
     else:
-        yield "calls", "from anybody on this machine, with or without a token"
+        yield "calls", "from anyone on this machine, with or without a token"
         yield "discovery", "open"
     if settings.replay_window_s:
-        yield "replay", f"a token may come again within {settings.replay_window_s} s: for conformance tests only"
+        yield "replay", f"a token may be used again within {settings.replay_window_s} s: for conformance tests only"
     if settings.cards_off:
         yield "cards off", f"{', '.join(settings.cards_off)}: decided and counted, never shown"
+    processes = "1 process" if settings.workers == 1 else f"{settings.workers} processes"
     comments = "stored" if settings.store_comments else "not stored"
-    yield "feedback", f"stored in the ledger; comments of users are {comments}"
+    yield "feedback", f"stored in the ledger; user comments are {comments}"
     yield (
         "cards",
         f"recorded in the ledger {'before' if settings.record_before_answer else 'within 50 ms after'} the answer",
@@ -88,7 +89,7 @@ def _describe(settings: Settings) -> Iterator[Fact]:
         "limits",
         (
             f"bodies of {settings.max_body_bytes:,} bytes, {settings.fhir_budget_ms} ms for a FHIR server, "
-            f"{settings.workers} process(es) of {settings.threads} threads"
+            f"{processes} of {settings.threads} threads"
         ),
     )
 
@@ -103,12 +104,13 @@ def _describe_clients(registry: Registry, settings: Settings) -> Iterator[Fact]:
         yield f"client {client.name}", f"{client.issuer}, {', '.join(sorted(client.algorithms))}, {tenants}"
         yield "", f"FHIR servers: {servers or 'none, so prefetch only'}; browser origins: {origins or 'none'}"
         if client.mode is Mode.SILENT:
-            yield "", "SILENT: cards are decided and recorded, and none is shown"
+            yield "", "SILENT: cards are decided and recorded, but not shown"
         limits = client.card_limits
         if limits.quiet_period_hours:
             yield "", f"quiet for {limits.quiet_period_hours} hours after {', '.join(sorted(limits.final_reasons))}"
         if limits.max_cards:
-            yield "", f"at most {limits.max_cards} card(s) in an answer, besides those that are always shown"
+            noun = "card" if limits.max_cards == 1 else "cards"
+            yield "", f"at most {limits.max_cards} {noun} in an answer, not counting those that are always shown"
 
 
 def _ask(client: RegisteredClient, diagnosis: Diagnosis) -> Iterator[Fact]:

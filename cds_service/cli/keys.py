@@ -87,7 +87,7 @@ def client_entry(client: str, issuer: str | None, files: KeyFiles) -> str:
 @click.option("--issuer", required=True, metavar="URL", help="iss of the token.")
 @click.option("--audience", required=True, metavar="URL", help="aud of the token: the exact public URL to be called.")
 @click.option("--tenant", metavar="NAME", help="tenant of the token.")
-@click.option("--kid", metavar="ID", help="kid of the token; else the JWK's own, else the key's thumbprint.")
+@click.option("--kid", metavar="ID", help="kid of the token; by default the JWK's own, or the key's thumbprint.")
 def token(key: Path, issuer: str, audience: str, tenant: str | None, kid: str | None) -> None:
     """Print a token for one call, which must be made within five minutes.
 

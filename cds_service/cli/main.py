@@ -69,8 +69,8 @@ def main() -> None:
     cds-service call --patient ID ...   call a service as an EHR would, ours or any other
     cds-service explain REQUEST.json    how a request was understood, and why each card was shown or not
     cds-service keys new --client NAME  a key pair for a client, and its entry for the clients file
-    cds-service doctor                  what this configuration allows, and what would prevent a start
-    cds-service db upgrade              bring the database to this version
+    cds-service doctor                  what this configuration allows, and what would keep it from starting
+    cds-service db upgrade              upgrade the database to this version
     cds-service report                  which cards were shown, and how clinicians responded
     cds-service backtest EXPORT ...     what would have been shown for last year's orders, before go-live
     """
@@ -130,20 +130,20 @@ def check() -> None:
     """Check the clinical content: texts, translations, evidence, value sets, numbers, pages. Changes nothing.
 
     A site's own codes (CDS_VALUE_SETS_DIR) are checked with it. Exit status 1 and one line per fault, with file and
-    line, where something must not be served.
+    line, if something must not be served.
     """
     faults, overdue = _content_faults(_settings("cannot check"), strict=True)
     if faults + overdue:
-        _refuse(f"{len(faults + overdue)} fault(s)", faults + overdue)
+        _refuse(_count(len(faults + overdue), "fault"), faults + overdue)
     click.echo("content: no faults")
 
 
 @main.command("test")
 @click.option("--watch", is_flag=True, help="Run again whenever a content file changes, until interrupted.")
 def run_vignettes(watch: bool) -> None:
-    """Run the vignettes, and say in clinical words which of them do not get the expected cards.
+    """Run the vignettes, and report in clinical terms which do not get the expected cards.
 
-    Exit status 1 where one failed.
+    Exit status 1 if any failed.
     """
     settings = _settings("cannot test")
     before = _when_changed(settings)  # so that no change during the first run is missed
@@ -155,8 +155,8 @@ def run_vignettes(watch: bool) -> None:
 
 
 @main.command()
-@click.option("--vignette", "name", required=True, metavar="NAME", help="The name of the vignette, or a part of it.")
-@click.option("--language", metavar="CODE", help="As if the patient preferred this language, such as es.")
+@click.option("--vignette", "name", required=True, metavar="NAME", help="Name of the vignette, or part of it.")
+@click.option("--language", metavar="CODE", help="Language that the patient prefers, such as es.")
 def show(name: str, language: str | None) -> None:
     """Show the cards of a vignette as a clinician would see them."""
     import msgspec
@@ -200,7 +200,7 @@ def _check_language(topic: Topic, language: str) -> None:
 def explain(request: Path) -> None:
     """Explain a hook request: how each order and resource was understood, why each card was shown or not.
 
-    Nothing is sent anywhere. What stands in the request is printed here, and it may be about a patient.
+    Nothing is sent anywhere. The output may contain patient data from the request.
     """
     from cds_service.cds_hooks.explain import explain as explain_request
 
@@ -219,11 +219,11 @@ def explain(request: Path) -> None:
 
 
 @main.command()
-@click.option("--ask-issuers", is_flag=True, help="Also fetch each client's key set, as its first call would.")
+@click.option("--ask-issuers", is_flag=True, help="Also fetch each client's key set, as its first call does.")
 def doctor(ask_issuers: bool) -> None:
-    """Say what this configuration allows, and what would prevent a start.
+    """Show what this configuration allows, and what would keep the service from starting.
 
-    Reads the same CDS_* variables as `serve`. Exit status 1 where a start would be refused. Secrets are not printed.
+    Reads the same CDS_* variables as `serve`. Exit status 1 if the service would not start. Secrets are not printed.
     """
     from cds_service.cli.doctor import examine
 
@@ -232,21 +232,21 @@ def doctor(ask_issuers: bool) -> None:
     for subject, words in diagnosis.facts:
         click.echo(f"{subject:<{width}}  {words}")
     if not diagnosis.faults:
-        faults, overdue = _content_faults(_settings("cannot look"))
+        faults, overdue = _content_faults(_settings("cannot check the content"))
         diagnosis.faults += faults + overdue
     if diagnosis.faults:
-        _refuse(f"a start would be refused: {len(diagnosis.faults)} reason(s)", diagnosis.faults)
-    click.echo("a start would not be refused")
+        _refuse(f"the service would not start: {_count(len(diagnosis.faults), 'reason')}", diagnosis.faults)
+    click.echo("the service would start")
 
 
 @main.group()
 def db() -> None:
-    """Look after the database of CDS_DATABASE_URL."""
+    """Manage the database (CDS_DATABASE_URL)."""
 
 
 @db.command()
 def upgrade() -> None:
-    """Bring the schema to this version. What is stored stays; running it again, or twice at once, does no harm."""
+    """Upgrade the database schema to this version. Data is kept; it is safe to run this again, or twice at once."""
     from cds_service.storage.database import DatabaseUnavailable
 
     with _database() as database:
@@ -257,13 +257,13 @@ def upgrade() -> None:
             fault = str(reason)
     if fault:
         _refuse("the database was not upgraded", [fault])
-    click.echo("the schema is that of this version")
+    click.echo("the database schema is up to date")
 
 
 @db.command()
-@click.option("--to", "version", required=True, metavar="VERSION", help="Of the schema, such as 0001.")
+@click.option("--to", "version", required=True, metavar="VERSION", help="Schema version, such as 0001.")
 def downgrade(version: str) -> None:
-    """Bring the schema back to an older version, so that an older program starts on it. Stop every node first.
+    """Downgrade the database schema, so that an older version of the program can use it. Stop every node first.
 
     Cards and feedback stay. docs/deployment.md says what each step back gives up.
     """
@@ -273,15 +273,15 @@ def downgrade(version: str) -> None:
         with _database() as database:
             database.downgrade(version)
     except ValueError as fault:
-        _refuse("the database was not brought back", [str(fault)])
+        _refuse("the database was not downgraded", [str(fault)])
     except DatabaseUnavailable as reason:
-        _refuse("the database was not brought back", [str(reason)])
-    click.echo(f"the schema is {version}: start the version of the program that needs it")
+        _refuse("the database was not downgraded", [str(reason)])
+    click.echo(f"the database schema is now {version}: start the program version that uses it")
 
 
 @db.command()
-@click.option("--older-than", "days", required=True, metavar="DAYS", help="Such as 400d: what is older is removed.")
-@click.option("--dry-run", is_flag=True, help="Only count.")
+@click.option("--older-than", "days", required=True, metavar="DAYS", help="Age in days, such as 400d.")
+@click.option("--dry-run", is_flag=True, help="Count only; remove nothing.")
 def prune(days: str, dry_run: bool) -> None:
     """Remove cards, and the feedback on them, that are older than a number of days. Counts of calls are kept."""
     from cds_service.storage.database import DatabaseUnavailable
@@ -296,7 +296,7 @@ def prune(days: str, dry_run: bool) -> None:
     except DatabaseUnavailable as reason:
         _refuse("cannot prune", [f"the database does not answer in time ({reason})"])
     for table, count in counts.items():
-        click.echo(f"{table}: {count:,} row(s) {'would be ' if dry_run else ''}removed")
+        click.echo(f"{table}: {_count(count, 'row')} {'would be ' if dry_run else ''}removed")
 
 
 @contextmanager
@@ -413,6 +413,10 @@ def _when_changed(settings: Settings) -> dict[Path, int]:
 
     local = filter(is_content, settings.value_sets_dir.iterdir()) if settings.value_sets_dir else ()
     return {path: path.stat().st_mtime_ns for path in (*content_files(settings.topics), *local)}
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def _refuse(what: str, reasons: list[str]) -> NoReturn:

@@ -64,7 +64,7 @@ def name_of(index: int, table: Mapping[str, Any]) -> str:
 def faults_of(entry: ClientEntry, folder: Path, production: bool) -> Iterator[str]:
     """What is wrong with one entry, in words that say what to write."""
     if not is_client_name(entry.name):
-        yield "name must be small letters, digits, dots and dashes: it stands in logs and reports"
+        yield "name must be lowercase letters, digits, dots and dashes: it is used in logs and reports"
     if not entry.issuer.strip():
         yield "issuer must be the iss of the client's tokens"
     if production and entry.issuer == SANDBOX_ISSUER:
@@ -129,7 +129,7 @@ def faults_between(entries: Sequence[ClientEntry]) -> Iterator[str]:
         if any(entry.tenants is None for entry in shared):
             yield f"{names} share the issuer {issuer}: each of them needs tenants"
         for tenant in _repeated(tenant for entry in shared for tenant in set(entry.tenants or [])):
-            yield f"{names} share the issuer {issuer} and the tenant {tenant}: whose tokens are they?"
+            yield f"{names} share the issuer {issuer} and the tenant {tenant}: give each its own"
 
 
 def _repeated(names: Iterable[str]) -> list[str]:

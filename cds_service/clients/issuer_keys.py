@@ -55,14 +55,14 @@ class KeySet:
     def __init__(self, document: Any, *, allow_sandbox: bool) -> None:
         """Raises ValueError where this is no key set."""
         if not isinstance(document, dict) or not isinstance(document.get("keys"), list):
-            raise ValueError("is no JSON Web Key Set: an object with a list named keys")
+            raise ValueError("is not a JSON Web Key Set (an object with a list named keys)")
         self._keys: dict[str, dict[str, Any]] = {}
         self._parsed: dict[tuple[str, str], PyJWK] = {}
         self.ignored: dict[str, int] = {}
         for jwk in document["keys"]:
             fault = _fault_of(jwk, allow_sandbox)
             if fault is None and jwk["kid"] in self._keys:
-                fault = "a kid that stands there twice"
+                fault = "a kid that is listed twice"
             if fault is None:
                 self._keys[jwk["kid"]] = jwk
             else:
@@ -138,12 +138,12 @@ def read_key_file(path: Path, *, allow_sandbox: bool) -> KeySet:
     except OSError:
         raise ValueError("cannot be read") from None
     except (ValueError, RecursionError):
-        raise ValueError("is no JSON") from None
+        raise ValueError("is not JSON") from None
     keys = KeySet(document, allow_sandbox=allow_sandbox)
     for fault in keys.ignored:
         raise ValueError(f"holds {fault}: leave only what verifies this client's tokens")
     if not keys:
-        raise ValueError("holds no key")
+        raise ValueError("has no key")
     return keys
 
 

@@ -134,7 +134,7 @@ def load_registry(path: Path, *, production: bool, fetch: Fetch) -> Registry:
         tables = msgspec.convert(tomllib.loads(path.read_text("utf-8")), ClientsFile).clients
     except (tomllib.TOMLDecodeError, msgspec.ValidationError, UnicodeDecodeError, OSError) as fault:
         raise NotReady([f"{path.name}: {_one_line(fault)}"]) from None
-    faults = [] if tables else [f"{path.name}: registers no client"]
+    faults = [] if tables else [f"{path.name}: has no client"]
     entries, clients = [], []
     for index, table in enumerate(tables, 1):
         wrong: list[str] = []

@@ -202,7 +202,7 @@ def _verified_claims(unverified_token: str, client: RegisteredClient, header: _H
     except msgspec.ValidationError as fault:
         raise refuse(TokenRefusal.CLAIMS, f"a claim is missing or wrong: {_told(fault)}") from None
     except (jwt.PyJWTError, ValueError, TypeError) as fault:
-        raise refuse(TokenRefusal.SIGNATURE, f"the signature does not hold ({type(fault).__name__})") from None
+        raise refuse(TokenRefusal.SIGNATURE, f"the signature is not valid ({type(fault).__name__})") from None
 
 
 def _told(fault: msgspec.ValidationError) -> str:
@@ -216,11 +216,11 @@ def _fault_of(claims: _Claims, audiences: Collection[str], now_s: float) -> tupl
     life_s = claims.exp - claims.iat
     conditions = (
         (not set(audiences).isdisjoint(named), TokenRefusal.AUDIENCE, "aud is not the URL called"),
-        (now_s < claims.exp + LEEWAY_S, TokenRefusal.TIME, "exp is past"),
+        (now_s < claims.exp + LEEWAY_S, TokenRefusal.TIME, "exp is in the past"),
         (claims.iat <= now_s + LEEWAY_S, TokenRefusal.TIME, "iat is in the future"),
         (claims.nbf is None or claims.nbf <= now_s + LEEWAY_S, TokenRefusal.TIME, "nbf is in the future"),
         (0 < life_s <= _LONGEST_LIFE_S, TokenRefusal.TIME, "the token lives longer than an hour"),
         (bool(claims.jti.strip()), TokenRefusal.CLAIMS, "jti is empty"),
-        (not claims.tenant or is_tenant(claims.tenant), TokenRefusal.UNKNOWN_TENANT, "tenant is no name"),
+        (not claims.tenant or is_tenant(claims.tenant), TokenRefusal.UNKNOWN_TENANT, "tenant is not a name"),
     )
     return next(((code, reason) for is_met, code, reason in conditions if not is_met), None)

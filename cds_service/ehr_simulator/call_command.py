@@ -28,43 +28,51 @@ _AS_GIVEN = (
 @click.option(
     "--service", default=_OUR_SERVICE, metavar="URL", help="Base, discovery or service URL.", show_default=True
 )
-@click.option("--id", "service_id", metavar="ID", help="Which service; else the first that has the hook.")
+@click.option("--id", "service_id", metavar="ID", help="Service id; the first service with the hook if not given.")
 @click.option("--hook", type=click.Choice(HOOKS), default="order-sign", show_default=True)
-@click.option("--fhir", metavar="URL", help="FHIR base URL; without it nothing is read, and orders are R4.")
+@click.option("--fhir", metavar="URL", help="FHIR base URL. Without it nothing is read, and orders are R4.")
 @click.option("--patient", metavar="ID", help="The patient's FHIR id.")
 @click.option("--user", default="Practitioner/example", metavar="TYPE/ID", show_default=True)
 @click.option("--encounter", metavar="ID", help="The encounter's FHIR id.")
 @click.option("--order", "orders", multiple=True, metavar="SYSTEM|CODE[|DISPLAY]", help="A draft order; repeatable.")
 @click.option("--order-text", "order_texts", multiple=True, metavar="WORDS", help="A draft order without a code.")
-@click.option("--order-file", "order_files", multiple=True, type=_FILE, help="Orders as they stand in a file.")
-@click.option("--priority", type=click.Choice(("routine", "urgent", "asap", "stat")), help="Of these orders.")
+@click.option("--order-file", "order_files", multiple=True, type=_FILE, help="Orders from a file, unchanged.")
+@click.option("--priority", type=click.Choice(("routine", "urgent", "asap", "stat")), help="Priority of these orders.")
 @click.option("--reason", "reasons", multiple=True, metavar="SYSTEM|CODE[|DISPLAY]", help="Why they are ordered.")
 @click.option("--reason-text", "reason_texts", multiple=True, metavar="WORDS")
-@click.option("--reason-condition", "reason_conditions", multiple=True, metavar="ID", help="As a reasonReference.")
+@click.option(
+    "--reason-condition",
+    "reason_conditions",
+    multiple=True,
+    metavar="ID",
+    help="Sent as reasonReference.",
+)
 @click.option("--select", "selected", multiple=True, type=int, metavar="N", help="order-select: the Nth order. [all]")
 @click.option("--prefetch/--no-prefetch", default=True, help="Fill the service's own prefetch templates. [fill]")
 @click.option("--partial", "without", multiple=True, metavar="KEY", help="Leave this prefetch key out.")
-@click.option("--pages", type=click.Choice(("all", "first")), default="all", show_default=True, help="Of a search.")
-@click.option("--fhir-version", type=click.Choice(VERSIONS), help="Else it is asked.")
+@click.option(
+    "--pages", type=click.Choice(("all", "first")), default="all", show_default=True, help="Search pages to read."
+)
+@click.option("--fhir-version", type=click.Choice(VERSIONS), help="FHIR version; read from the server if not given.")
 @click.option(
     "--fhir-token",
     envvar="FHIR_TOKEN",
     show_envvar=True,
     metavar="TOKEN",
-    help="Used for our own reads, and handed to the service as fhirAuthorization. Better in the variable: a command "
-    "line shows in the list of processes and stays in the shell's history.",
+    help="Access token, used to read and passed to the service as fhirAuthorization. Prefer the variable: a command "
+    "line is visible in the process list and stays in the shell's history.",
 )
 @click.option("--no-fhir-server", is_flag=True, help="Tell the service neither FHIR server nor token.")
 @click.option("--key", type=_FILE, metavar="FILE", help="Private key, PEM or JWK, to sign a token with.")
 @click.option("--issuer", metavar="URL", help="iss of the token.")
-@click.option("--audience", metavar="URL", help="Public base URL of the service, for aud, if --service is another.")
+@click.option("--audience", metavar="URL", help="Public base URL of the service, if not --service.")
 @click.option("--tenant", metavar="NAME", help="tenant of the token.")
-@click.option("--kid", metavar="ID", help="kid of the token; else the JWK's own, else the key's thumbprint.")
-@click.option("--request", "request_file", type=_FILE, metavar="FILE", help="Send this request as it is instead.")
+@click.option("--kid", metavar="ID", help="kid of the token; by default the JWK's own, or the key's thumbprint.")
+@click.option("--request", "request_file", type=_FILE, metavar="FILE", help="Send this request, unchanged.")
 @click.option("--timeout", type=click.FloatRange(0.1), default=30.0, metavar="SECONDS", show_default=True)
 @click.option("--dry-run", is_flag=True, help="Print the request; do not send it.")
 @click.option("--curl", is_flag=True, help="Print a curl command; do not send it.")
-@click.option("--json", "as_json", is_flag=True, help="Print the answer as it came, and nothing else.")
+@click.option("--json", "as_json", is_flag=True, help="Print the raw answer, and nothing else.")
 @click.option("--accept", "accepted", multiple=True, metavar="N.M", help="Then accept suggestion M of card N.")
 @click.option("--override", "overridden", multiple=True, metavar="N[:CODE]", help="Then override card N.")
 def call(**options: Any) -> None:
@@ -80,7 +88,7 @@ def call(**options: Any) -> None:
     from cds_service.ehr_simulator.http_client import Web
 
     if sum((options["dry_run"], options["curl"], options["as_json"])) > 1:
-        raise click.UsageError("--dry-run, --curl and --json: one of them.")
+        raise click.UsageError("Use only one of --dry-run, --curl and --json.")
     address = _address(options)
     call_options = CallOptions(**{name: options[name] for name in CallOptions.__slots__})
     source, signer = _source(options), _signer(options)
@@ -115,7 +123,7 @@ def _source(options: dict[str, Any]) -> Wanted | Built:
 
     if options["request_file"]:
         if any(options[name] for name in _BUILT_FROM):
-            raise click.UsageError("--request sends a file as it is: leave out what a request is built from.")
+            raise click.UsageError("--request sends a file unchanged: leave out the options that build a request.")
         return read_request(options["request_file"])
     if not options["patient"]:
         raise click.UsageError("--patient ID is needed (or --request FILE).")

@@ -15,7 +15,7 @@ _INDICATORS = ("info", "warning", "critical")
 def find_answer_faults(answer: Any) -> Iterator[str]:
     """Every fault of an answer with status 200, each with the card it is in."""
     if not isinstance(answer, dict):
-        yield "the answer is no JSON object"
+        yield "the answer is not a JSON object"
         return
     cards = answer.get("cards")
     if not isinstance(cards, list):
@@ -23,7 +23,7 @@ def find_answer_faults(answer: Any) -> Iterator[str]:
     if "systemActions" in answer:
         yield from _action_faults(answer["systemActions"], "systemActions")
     for number, card in enumerate(cards if isinstance(cards, list) else (), start=1):
-        for fault in _card_faults(card) if isinstance(card, dict) else ("is no object",):
+        for fault in _card_faults(card) if isinstance(card, dict) else ("is not an object",):
             yield f"card {number}: {fault}"
 
 
@@ -38,13 +38,13 @@ def _card_faults(card: dict[str, Any]) -> Iterator[str]:
     if not (isinstance(source, dict) and _is_text(source.get("label"))):
         yield "no source with a label"
     if "detail" in card and not _is_text(card["detail"]):
-        yield "the detail is no text, or empty"
+        yield "the detail is empty or not text"
     yield from _suggestion_faults(card)
     yield from _list_faults(card, "overrideReasons", ("code", "system", "display"))
     yield from _list_faults(card, "links", ("label", "url", "type"))
     for link in objects_in(card.get("links")):
         if _is_text(link.get("url")) and urlsplit(link["url"]).scheme not in ("http", "https"):
-            yield "a link is no http or https URL"
+            yield "a link is not an http or https URL"
         if _is_text(link.get("type")) and link["type"] not in ("absolute", "smart"):
             yield "the type of a link is not absolute or smart"
 
@@ -62,7 +62,7 @@ def _suggestion_faults(card: dict[str, Any]) -> Iterator[str]:
 
 def _action_faults(actions: Any, what: str) -> Iterator[str]:
     if not isinstance(actions, list) or not actions:
-        yield f"{what}: no list, or an empty one"
+        yield f"{what}: empty or not a list"
     for action in objects_in(actions):
         if action.get("type") not in ("create", "update", "delete"):
             yield f"{what}: a type that is not create, update or delete"
@@ -77,7 +77,7 @@ def _list_faults(card: dict[str, Any], name: str, texts: tuple[str, ...]) -> Ite
     if name not in card:
         return
     if not isinstance(card[name], list) or not card[name]:
-        yield f"{name} is no list, or an empty one"
+        yield f"{name} is empty or not a list"
     for member in objects_in(card[name]):
         for text in texts:
             if not _is_text(member.get(text)):

@@ -56,9 +56,9 @@ def parse_address(text: str) -> Address:
     """A base URL, the discovery URL or the URL of one service. Raises ValueError, with what to write instead."""
     parts = urlsplit(text.strip())
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError("an address begins with http:// or https:// and a host")
+        raise ValueError("use an address that begins with http:// or https:// and a host")
     if parts.username is not None or parts.password is not None:
-        raise ValueError("an address holds no user and no password")
+        raise ValueError("leave user and password out of the address")
     _ = parts.port  # raises ValueError for an invalid port
     before, separator, after = parts.path.rstrip("/").rpartition(_DISCOVERY)
     if not separator or (after and not after.startswith("/")):
@@ -109,5 +109,5 @@ def _listed(entry: Any) -> Listed | None:
 
 
 def _no_cds_service(address: Address, what: str) -> CallFailed:
-    advice = "The address of a CDS service is what stands before /cds-services in its discovery URL."
-    return CallFailed(f"{address.discovery} is no discovery document: it answers with {what}", [advice])
+    advice = "The base URL of a CDS service is the part before /cds-services in its discovery URL."
+    return CallFailed(f"{address.discovery} is not a discovery document: the answer is {what}", [advice])

@@ -130,7 +130,7 @@ def read_orders(file: Path, first_number: int) -> list[Json]:
     if not orders or not all(
         isinstance(order, dict) and isinstance(order.get("resourceType"), str) for order in orders
     ):
-        raise NotAnOrder(f"{file.name} holds no FHIR resource, and no Bundle of them")
+        raise NotAnOrder(f"{file.name} has no FHIR resource and no Bundle of resources")
     numbered = enumerate(orders, start=first_number)
     return [{"resourceType": order["resourceType"], "id": f"draft-{number}"} | order for number, order in numbered]
 

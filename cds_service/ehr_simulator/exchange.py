@@ -108,7 +108,7 @@ def _show(answer: Answer, headers: dict[str, str], built: Built, services: list[
         show_answer(document, Console())
         click.echo(_in_short(answer, document, built))
     for fault in find_answer_faults(document):
-        _tell(f"Violates CDS Hooks: {fault}")
+        _tell(f"Not valid CDS Hooks: {fault}")
     return document
 
 

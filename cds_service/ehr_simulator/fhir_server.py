@@ -59,14 +59,14 @@ class FhirSide:
     def read_version(self) -> str:
         """The FHIR version of the CapabilityStatement. Raises CallFailed."""
         self._say(f"asking {self._base.url} which FHIR version it speaks")
-        otherwise = "Name the version with --fhir-version, and it is not asked."
+        otherwise = "Use --fhir-version, so that the version need not be read."
         try:
             number = self._read("metadata").get("fhirVersion")
         except _NotObtained as why:
             raise CallFailed(f"{self._base.url}/metadata: {why}", ["Is this a FHIR base URL?", otherwise]) from None
         version = version_of(number) if isinstance(number, str) else None
         if version is None:
-            raise CallFailed(f"the FHIR server names no version that we know: {in_one_line(number)}", [otherwise])
+            raise CallFailed(f"the FHIR server has a version that is not supported: {in_one_line(number)}", [otherwise])
         return version
 
     def fill(
@@ -112,10 +112,10 @@ class FhirSide:
                 entries, next_url = entries + _entries(page), _next_url(page)
                 pages += 1
         except (_NotObtained, CallFailed) as fault:
-            prefetch.notes.append(f"{in_one_line(key)}: only {pages} page(s) of it; the next one: {in_one_line(fault)}")
+            prefetch.notes.append(f"{in_one_line(key)}: only {_pages(pages)}; the next one: {in_one_line(fault)}")
         else:
             if next_url:
-                prefetch.notes.append(f"{in_one_line(key)}: only {pages} page(s) of it, with the link to the next one")
+                prefetch.notes.append(f"{in_one_line(key)}: only {_pages(pages)}, with the link to the next one")
         if not entries and not next_url:
             return None
         links = [link for link in objects_in(resource.get("link")) if link.get("relation") != "next"]
@@ -129,7 +129,7 @@ class FhirSide:
         except LeavesServer:
             raise _NotObtained("its address is not below the FHIR base") from None
         if answer.status != 200:
-            hint = "; FHIR_TOKEN may hold a token for it" if answer.status == 401 and not self._has_token else ""
+            hint = "; put a token for it in FHIR_TOKEN" if answer.status == 401 and not self._has_token else ""
             kind = _NotThere if answer.status in _NO_RESOURCE else _NotObtained
             raise kind(f"the FHIR server answers {answer.status}{_said(answer)}{hint}")
         try:
@@ -137,10 +137,14 @@ class FhirSide:
         except NotJson as what:
             raise _NotObtained(f"the FHIR server answers with {what}") from None
         if not (isinstance(resource, dict) and isinstance(resource.get("resourceType"), str)):
-            raise _NotObtained("the FHIR server answers with JSON that is no FHIR resource")
+            raise _NotObtained("the FHIR server answers with JSON that is not a FHIR resource")
         if resource["resourceType"] == "OperationOutcome":
             raise _NotObtained(f"the FHIR server answers with an OperationOutcome{_said(answer)}")
         return resource
+
+
+def _pages(number: int) -> str:
+    return "1 page" if number == 1 else f"{number} pages"
 
 
 def _said(answer: Answer) -> str:

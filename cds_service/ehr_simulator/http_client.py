@@ -63,9 +63,9 @@ class Answer:
         if not self.body.strip():
             return "an empty body"
         if self.media_type == "text/html" or self.body.lstrip()[:1] == b"<":
-            return "HTML or XML, no JSON"
+            return "HTML or XML, not JSON"
         where = f", line {fault.lineno} column {fault.colno}" if isinstance(fault, json.JSONDecodeError) else ""
-        return f"no valid JSON ({type(fault).__name__}{where})"
+        return f"invalid JSON ({type(fault).__name__}{where})"
 
 
 class Web:
@@ -131,12 +131,10 @@ def _in_words(fault: Exception, url: str, timeout_s: float) -> CallFailed:
         if "WRONG_VERSION_NUMBER" in message or "record layer" in message:
             return CallFailed(f"{where} does not speak TLS", ["If it is meant to be plain HTTP, write http://"])
         why = message.partition("certificate verify failed: ")[2].partition(" (_ssl")[0]
-        advice = "A certificate authority of your own: name its file in REQUESTS_CA_BUNDLE."
+        advice = "If it has a private certificate authority, put its file in REQUESTS_CA_BUNDLE."
         return CallFailed(f"TLS with {where} failed: {why or message}", [advice])
     if isinstance(fault, requests.exceptions.ProxyError):
-        return CallFailed(
-            f"the proxy on the way to {where} does not take the connection", ["See HTTPS_PROXY, NO_PROXY."]
-        )
+        return CallFailed(f"the proxy for {where} refused the connection", ["See HTTPS_PROXY, NO_PROXY."])
     if isinstance(fault, requests.Timeout | urllib3.exceptions.TimeoutError | TimeoutError):
         return CallFailed(f"{where} did not answer within {timeout_s:g} s", ["--timeout SECONDS waits longer."])
     if "NameResolutionError" in message or "Failed to resolve" in message:
@@ -145,8 +143,8 @@ def _in_words(fault: Exception, url: str, timeout_s: float) -> CallFailed:
         advice = "Is it running, and on this port? `cds-service serve` starts this project's own service."
         return CallFailed(f"nothing listens at {where}", [advice])
     if isinstance(fault, requests.exceptions.InvalidURL | requests.exceptions.InvalidSchema):
-        return CallFailed(f"{where} is no address that can be called")
-    return CallFailed(f"{where} broke the connection off before its answer was complete", [_kind(fault)])
+        return CallFailed(f"{where} is not an address that can be called")
+    return CallFailed(f"{where} closed the connection before its answer was complete", [_kind(fault)])
 
 
 def _kind(fault: Exception) -> str:

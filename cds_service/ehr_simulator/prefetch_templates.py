@@ -44,5 +44,5 @@ def _value(token: str, context: Mapping[str, Any]) -> str:
     if value is None:
         raise NotFilled(f"{{{{{token}}}}}: the context has none")
     if not isinstance(value, str):
-        raise NotFilled(f"{{{{{token}}}}} is no single id")
+        raise NotFilled(f"{{{{{token}}}}} is not a single id")
     return value

@@ -89,16 +89,16 @@ def _about_token(headers: Mapping[str, str]) -> Iterator[str]:
     """The claims and key that a service compares, never the token."""
     token = headers.get("Authorization", "").removeprefix("Bearer ")
     if not token:
-        yield "No token was sent: --key FILE --issuer URL signs one."
+        yield "No token was sent. Use --key FILE --issuer URL to sign one."
         return
     head, claims = (_decoded(part) for part in token.split(".")[:2])
     members = [f"{name} {claims[name]}" for name in _SHOWN_CLAIMS if name in claims]
     members += [f"{name} {head[name]}" for name in ("kid", "alg")]
     yield f"Claims and key of the token: {', '.join(members)}."
-    yield "The service must know this issuer, this key by its kid, and this very aud as its own public address."
-    yield "If its public address is not the one that was called: --audience URL."
-    yield "A service gives no reason (R-6.15). This project's own has it in its log, as cds_hooks.token.refused; and"
-    yield "`cds-service doctor`, run beside it, lists the clients that it knows."
+    yield "The service must know this issuer and this kid, and aud must be exactly the URL that it expects."
+    yield "If its public URL is not the one that was called, use --audience URL."
+    yield "A service does not say why. This project's service logs it as cds_hooks.token.refused, and"
+    yield "`cds-service doctor`, run with its settings, lists its clients."
 
 
 def _decoded(part: str) -> dict[str, Any]:

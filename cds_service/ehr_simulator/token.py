@@ -56,9 +56,9 @@ def _load(file: Path) -> tuple[Any, str, str | None]:
     try:
         key: Any = load_pem_private_key(text, password=None)
     except TypeError:
-        raise KeyUnusable(f"{file.name} is encrypted: give a copy that is not, readable by you alone") from None
+        raise KeyUnusable(f"{file.name} is encrypted: use an unencrypted copy that only you can read") from None
     except ValueError:
-        raise KeyUnusable(f"{file.name} holds no private key in PEM, and is no JWK") from None
+        raise KeyUnusable(f"{file.name} is neither a private key in PEM nor a JWK") from None
     return key, _algorithm_of(key, file.name), None
 
 
@@ -68,16 +68,16 @@ def _load_jwk(text: bytes, name: str) -> tuple[Any, str, str | None]:
         listed = document.get("keys", [document])
         private = [key for key in listed if isinstance(key, dict) and "d" in key]
         if len(private) != 1:
-            raise KeyUnusable(f"{name} holds {len(private)} private keys; one is needed")
+            raise KeyUnusable(f"{name} has {len(private)} private keys; it must have one")
         (jwk,) = private
         algorithm = jwk.get("alg") or _algorithm_of(jwt.PyJWK(jwk).key, name)
         key = jwt.PyJWK(jwk, algorithm).key
     except KeyUnusable:
         raise
     except (ValueError, TypeError, AttributeError, KeyError, jwt.PyJWTError):
-        raise KeyUnusable(f"{name} is no JWK with a private key") from None
+        raise KeyUnusable(f"{name} is not a JWK with a private key") from None
     if algorithm.startswith("HS"):
-        raise KeyUnusable(f"{name} is a shared secret; CDS Hooks wants a key pair (R-6.4)")
+        raise KeyUnusable(f"{name} is a shared secret; CDS Hooks requires a key pair")
     return key, algorithm, jwk.get("kid")
 
 
@@ -88,4 +88,4 @@ def _algorithm_of(key: Any, name: str) -> str:
         return "RS384"
     if isinstance(key, ed25519.Ed25519PrivateKey):
         return "EdDSA"
-    raise KeyUnusable(f"{name} holds a key that signs no tokens: use one of P-384, or of RSA")
+    raise KeyUnusable(f"{name} has a key that cannot sign tokens: use P-384 or RSA")

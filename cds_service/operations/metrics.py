@@ -53,12 +53,12 @@ class Metrics:
         self._clients = registry
         self._families = Families(topics, {client.name: client.mode for client in registry.clients})
         self.requests_in_progress: Callable[[], int] = lambda: 0
-        about = "Requests that have a thread or wait for one, probes not among them"
+        about = "Requests being processed or waiting, without probes"
         self._in_progress = self._gauge("requests_in_progress", about, "livesum")
         self.writes_waiting: Callable[[], int] = lambda: 0
-        about = "Calls, feedback and tokens that are not in the database yet"
+        about = "Calls, feedback and tokens waiting to be written to the database"
         self._writes_waiting = self._gauge("writes_waiting", about, "livesum")
-        about = "Registered clients of whose issuer no key is known, in the worker that lacks most"
+        about = "Registered clients without a known key, in the worker that has the most of them"
         self._without_keys = self._gauge("clients_without_keys", about, "livemax")
 
     def on_call(self, call: CallLog, status: int, seconds: float) -> None:
@@ -163,9 +163,9 @@ class _State(Collector):
         about = "End of the last day on which no clinical content is overdue for review"
         yield GaugeMetricFamily("cds_hooks_content_review_due_timestamp_seconds", about, self._due_s)
         yield GaugeMetricFamily(
-            "cds_hooks_ready", "Whether calls should be sent here, see /health/ready", checks.is_ready
+            "cds_hooks_ready", "1 if calls should be sent to this instance, see /health/ready", checks.is_ready
         )
-        well = GaugeMetricFamily("cds_hooks_check_ok", "Whether all is well, see /health/ready", labels=["check"])
+        well = GaugeMetricFamily("cds_hooks_check_ok", "1 if all checks of /health/ready pass", labels=["check"])
         for name, word in (("database", checks.database), ("content", checks.content), ("keys", checks.keys)):
             well.add_metric([name], word not in _NOT_WELL)
         yield well

@@ -1,1 +1,1 @@
-"""`cds-service report`: what became of the cards, for the committee that answers for them (docs/report.md)."""
+"""`cds-service report`: what happened to the cards, for the committee that answers for them (docs/report.md)."""

@@ -60,7 +60,7 @@ def report(
     database_url: str | None,
     output: Path | None,
 ) -> None:
-    """Report what became of the cards: shown, accepted, overridden, unanswered, and why.
+    """Report what happened to the cards: shown, accepted, overridden, not answered, and why.
 
     Unanswered does not mean ignored: EHRs need not send feedback. docs/report.md says how to read it.
     """

@@ -108,5 +108,5 @@ def _not_ready(settings: Settings, fault: OSError) -> NotReady:
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     why, to_do = f"cannot be listened on ({fault.strerror})", "choose another address with CDS_HOST and CDS_PORT"
     if fault.errno == errno.EADDRINUSE:
-        why, to_do = "is taken by another program", "stop it, or choose another port with CDS_PORT or --port"
+        why, to_do = "is used by another program", "stop it, or choose another port with CDS_PORT or --port"
     return NotReady([f"{host}:{settings.port} {why}: {to_do}"])

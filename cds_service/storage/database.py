@@ -118,10 +118,10 @@ class Database:
             case SchemaState.CURRENT:
                 return None
             case SchemaState.NEWER:
-                return f"its schema ({current}) is newer than this version knows: run the version that made it"
+                return f"the database schema ({current}) is newer than this version: run the version that created it"
             case SchemaState.OUTDATED:
-                state = "is older than this version needs" if current else "is not made yet"
-                return f"its schema {state}: run `cds-service db upgrade`"
+                state = "is too old for this version" if current else "does not exist yet"
+                return f"the database schema {state}: run `cds-service db upgrade`"
 
     def upgrade(self) -> None:
         """Bring the schema to the newest version; what is stored stays. Safe to run twice, also at the same time.
@@ -133,7 +133,7 @@ class Database:
         try:
             upgrade(self.engine)
         except (SQLAlchemyError, OSError) as fault:
-            raise DatabaseUnavailable(f"{_kind(fault)} while the schema was brought up to date") from fault
+            raise DatabaseUnavailable(f"{_kind(fault)} while the database schema was upgraded") from fault
 
     def downgrade(self, version: str) -> None:
         """Bring the schema back to an older version, for a program that knows no newer one; what it can hold stays.
@@ -145,7 +145,7 @@ class Database:
         try:
             downgrade(self.engine, version)
         except (SQLAlchemyError, OSError) as fault:
-            raise DatabaseUnavailable(f"{_kind(fault)} while the schema was brought back") from fault
+            raise DatabaseUnavailable(f"{_kind(fault)} while the database schema was downgraded") from fault
 
     def close(self) -> None:
         """Close all connections."""

@@ -35,9 +35,11 @@ def downgrade(engine: Engine, version: str) -> None:
         config, current = _alembic_config(connection), _version(connection)
         older = sorted(script.revision for script in ScriptDirectory.from_config(config).walk_revisions())
         if schema_state(current) is SchemaState.NEWER:
-            raise ValueError(f"the schema ({current}) is newer than this version knows: run the version that made it")
+            raise ValueError(
+                f"the database schema ({current}) is newer than this version: run the version that created it"
+            )
         if current is None or version not in older or version > current:
-            raise ValueError(f"--to {version}: from {current or 'no schema'} there is no way back to it")
+            raise ValueError(f"--to {version}: it cannot be reached from {current or 'no schema'}")
         command.downgrade(config, version)
         connection.commit()
 

@@ -22,7 +22,7 @@ from tests.registered_service import FEEDBACK, REGISTRY, RegisteredService
 from tests.work_ups import LUMBAGO, LUMBAR_PUNCTURE, MRI
 
 HOUR = 3_600
-REPLAYED, EXPIRED, NOT_YET = "jti was seen before", "exp is past", "iat is in the future"
+REPLAYED, EXPIRED, NOT_YET = "jti was seen before", "exp is in the past", "iat is in the future"
 MakeService = Callable[..., RegisteredService]
 
 

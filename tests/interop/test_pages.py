@@ -122,7 +122,7 @@ def report(page_service: PageService, screenshots: Path) -> Path:
 def test_report_is_one_accessible_page_that_asks_for_nothing(dark: bool, look: Look, report: Path) -> None:
     with look(dark=dark) as watched:
         page = watched.open(report.as_uri())
-        expect(page.get_by_role("heading", level=1)).to_have_text("What became of the cards")
+        expect(page.get_by_role("heading", level=1)).to_have_text("What happened to the cards")
         watched.picture(f"report-{'dark' if dark else 'light'}")
         assert watched.scan() == []
         assert not watched.is_wider_than_its_window()

@@ -19,7 +19,7 @@ PAIN = EventKind("back pain", "circle")
 NERVE_SYMPTOM = EventKind("nerve symptom", "diamond")
 FINDING = EventKind("finding", "square")
 _KINDS = (PUNCTURE, RED_FLAG, PAIN, NERVE_SYMPTOM, FINDING)
-_WHEN_EMPTY = "the chart holds neither a lumbar puncture within a year, nor pain, nor a finding of the spine"
+_WHEN_EMPTY = "the chart has no lumbar puncture within a year, no pain, and no finding of the spine"
 
 
 def read_timeline(record: PatientRecord, topic: Topic, today: date) -> Timeline:

@@ -37,7 +37,7 @@ from cards.topics.lumbar_puncture.decision.pain import PainClass
 from cards.topics.lumbar_puncture.decision.triage import Basis, Triage
 
 _PROCEDURES_NEEDED = (
-    "the patient's procedures are needed to judge this order, and could not be had: send them in "
+    "the patient's procedures are needed to judge this order, and are not available: send them in "
     "prefetch.procedures, or a fhirServer (with fhirAuthorization) that gives them"
 )
 

@@ -108,7 +108,7 @@ def _read_manifest(raw: bytes, place: str) -> _Manifest:
         return msgspec.json.decode(raw, type=_Manifest)
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise ExportRefused(
-            f"{place}/{MANIFEST} is no manifest of a Bulk Data export: correct it, or remove it"
+            f"{place}/{MANIFEST} is not a manifest of a Bulk Data export: correct it, or remove it"
         ) from None
 
 

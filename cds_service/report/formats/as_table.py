@@ -56,7 +56,7 @@ def as_table(report: LedgerReport, breakdown: str, width: int) -> str:
 
 def _head(report: LedgerReport) -> Iterator[str]:
     window, total, calls = report.window, report.total, report.calls
-    yield f"{', '.join(report.services)}: what became of the cards"
+    yield f"{', '.join(report.services)}: what happened to the cards"
     yield f"{window.since} to {window.until:%Y-%m-%d %H:%M} UTC; content {_versions(report)}; made by {report.made_by}"
     yield ""
     firing = rate_with_interval(calls.firing)

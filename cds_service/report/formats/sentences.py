@@ -80,15 +80,17 @@ def caveats(report: LedgerReport) -> list[str]:
     """What a reader has to know before any number is believed; sentences without markup."""
     total = report.total
     lines = [
-        "Unanswered does not mean ignored: an EHR need not send feedback. So rates are given over answered cards; over "
-        f"all cards shown they are the least they can be. Cards without an answer: {count(total.unanswered)} of "
+        "Unanswered does not mean ignored: EHRs need not send feedback. So rates are of answered cards; the rate of "
+        f"all cards shown is a lower bound. Cards without an answer: {count(total.unanswered)} of "
         f"{count(total.issued)}."
     ]
     lines += [
         f"{in_one_line(client.client)} has never sent any feedback. Cards shown there: {count(client.issued)}."
         for client in report.mute_clients
     ]
-    if not report.call_groups:
+    if total.issued and not report.calls.cards:
+        lines.append("The calls of these cards are not counted yet: a running service stores counts once a minute.")
+    elif not report.call_groups:
         lines.append("No calls were counted in this period, so there is no firing rate.")
     elif without := [day for day in report.window.days() if day not in report.days_called]:
         lines.append(f"Days without any call: {count(len(without))} of {count(len(report.window.days()))}.")
@@ -108,10 +110,10 @@ def caveats(report: LedgerReport) -> list[str]:
             feedback.suggestions for feedback in report.foreign
         ),
         **_clocks(report.timing),
-        "Cards due and kept quiet, as their clients or the site ask, which count as not shown": sum(
+        "Cards silenced by settings of the client or the site, which count as not shown": sum(
             silenced.cards for silenced in report.silenced if silenced.cause != SILENT_CLIENT
         ),
-        "Cards that users of silent clients would have been shown, in no number but their own": sum(
+        "Cards that silent clients would have shown, counted separately": sum(
             silenced.cards for silenced in report.silenced if silenced.cause == SILENT_CLIENT
         ),
     }
@@ -121,7 +123,7 @@ def caveats(report: LedgerReport) -> list[str]:
 
 def _foreign(report: LedgerReport) -> str:
     who = ", ".join(in_one_line(feedback.client) for feedback in report.foreign if feedback.cards)
-    return f"Entries of feedback about cards not known as issued to that client ({who}), in no rate"
+    return f"Feedback entries about cards that were not issued to that client ({who}); not in any rate"
 
 
 def _clocks(timing: Timing) -> dict[str, int]:
@@ -131,7 +133,7 @@ def _clocks(timing: Timing) -> dict[str, int]:
         "Cards answered over a minute before they were shown, by the client's clock; their times are left out": (
             timing.too_early
         ),
-        "Cards answered up to a minute before they were shown, which counts as at once": timing.at_once,
+        "Cards answered up to a minute before they were shown, counted as immediate": timing.at_once,
         "Cards answered over seven days after they were shown; their times are left out": timing.too_late,
     }
 

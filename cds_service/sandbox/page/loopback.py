@@ -57,7 +57,7 @@ def loopback_base(text: str) -> FhirBase:
     """The FHIR base that somebody entered. Raises NotReadable where it is none, or is not on this machine."""
     base = parse_base(text.strip())
     if base is None:
-        raise NotReadable("this is no plain address: enter one such as http://127.0.0.1:8090/fhir")
+        raise NotReadable("not a plain address: enter one such as http://127.0.0.1:8090/fhir")
     if not base.is_loopback:
         raise NotReadable("only FHIR servers on this machine can be entered: http://127.0.0.1 or http://localhost")
     return base

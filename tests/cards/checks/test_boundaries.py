@@ -70,5 +70,5 @@ def test_a_number_that_no_vignette_holds_is_a_fault_at_its_line(topic: Topic) ->
         f"{PLACE}:{chronic}: no vignette would notice if after-puncture.chronic-days were 91 and not 90",
         f"{PLACE}:{chronic}: no vignette would notice if after-puncture.chronic-days were 89 and not 90",
         f"{PLACE}:{fever}: no vignette would notice if red-flags.fever.within-days were 13 and not 14",
-        f"{PLACE}:1: vignettes mark 'nothing', which is no number that decides",
+        f"{PLACE}:1: vignettes mark 'nothing', which is not a number that decides",
     ]

@@ -46,9 +46,9 @@ ENTRY = "concepts:\n- concept: fever\n  language: en\n  phrases: [hot to touch]\
         ),
         pytest.param(ENTRY + "  pattern: 'hot'\n", 2, "needs pattern-words", id="a pattern without words"),
         pytest.param(
-            ENTRY.replace("[hot to touch]", "[hot to touch, Hot-to-touch]"), 2, "stands twice", id="a phrase twice"
+            ENTRY.replace("[hot to touch]", "[hot to touch, Hot-to-touch]"), 2, "is listed twice", id="a phrase twice"
         ),
-        pytest.param(ENTRY.replace("[hot to touch]", "[febrile]"), 2, "stands twice", id="a phrase of another file"),
+        pytest.param(ENTRY.replace("[hot to touch]", "[febrile]"), 2, "is listed twice", id="a phrase of another file"),
         pytest.param(
             ENTRY.replace("[hot to touch]", "['...', ' ']"), 2, "without a word", id="a phrase without a word"
         ),

@@ -116,7 +116,7 @@ def test_the_content_as_it_is_has_no_fault(content: Path, topic: Topic) -> None:
 @pytest.mark.parametrize(
     ("file", "change", "message"),
     [
-        pytest.param(SERVICE, swap("id:", "id: x\nid:"), r"service.yaml:\d+.*twice", id="a key that stands twice"),
+        pytest.param(SERVICE, swap("id:", "id: x\nid:"), r"service.yaml:\d+.*twice", id="a key that is listed twice"),
         pytest.param(SERVICE, swap("owner:", "ownr:"), r"service.yaml:\d+.*ownr", id="a key that nobody knows"),
         pytest.param(SERVICE, swap("title:", "#"), r"service.yaml.*title", id="a key that is missing"),
         pytest.param(
@@ -235,7 +235,7 @@ TEXT_FAULTS = [
     case("a misspelt placeholder", BLEEDING, swap("{risk}", "{rsik}"), "- {rsik}", "nothing fills {rsik}"),
     case("another card's placeholder", EXPECT, add("{flags}"), "{flags}", "nothing fills {flags}"),
     case("a line that lost its placeholder", BLEEDING, swap("{risk}:", "Now"), "- Now",
-         "the card needs {risk}, which stands nowhere"),
+         "the card needs {risk}, which is missing"),
     case("a misspelt placeholder of a summary", NERVE, swap("{days}", "{dais}"), "{dais}", "nothing fills {dais}"),
     case("a number in a summary that gets none", EXPECT, swap("summary: A sore", "summary: In {days} a sore"),
          "summary: In", "summary: nothing fills {days}"),
@@ -252,7 +252,7 @@ TEXT_FAULTS = [
 WORD_FAULTS = [
     case("a phrase that lost its date", PHRASES, swap("since: since {date}", "since: then"), "since: then", "{date}"),
     case("a number that is missing, by its own section", PHRASES, swap("procedures ({count} un", "procedures (un"),
-         "procedures (un", "procedures.unread needs {count}, which stands nowhere"),
+         "procedures (un", "procedures.unread needs {count}, which is missing"),
     case("a misspelt placeholder of a phrase", PHRASES, swap("entered {date}", "entered {day}"),
          "entered: entered {day}", "entered: nothing fills {day}"),
     case("a placeholder too many", PHRASES, swap("puncture: LP", "puncture: LP {date}"), "puncture:", "puncture: noth"),
@@ -270,7 +270,7 @@ WORD_FAULTS = [
     case("a page that does not say who wrote it", "topic/patient_pages/words.es.yaml", swap("{owner}", "nosotros"),
          "reviewed:", "reviewed needs {owner}"),
     case("a prefetch token that no client knows", SERVICE, swap("{{context.patientId}}", "{{context.patient.id}}"),
-         "context.patient.id", "R-3.4"),
+         "context.patient.id", "not a first-level token"),
     case("a level of the spine that is none", SERVICE, swap("levels: [lumbar,", "levels: [neck,"), "[neck", "'neck'"),
 ]  # fmt: skip
 PAGE_FAULTS = [
@@ -285,7 +285,7 @@ PAGE_FAULTS = [
     case("approved, but shown as a draft", PAGE_ES, swap("status: draft", "status: approved"), "draft-note", "draft"),
     case("a status that is none", PAGE, swap("status: approved", "status: fine"), "status:", "approved or draft"),
     case("a page in another language", PAGE_ES, swap("language: es", "language: en"), "language:", "'es'"),
-    case("a date of review that is none", PAGE, swap("2026-11-30", "in 2026"), "in 2026", "no date such as"),
+    case("a date of review that is none", PAGE, swap("2026-11-30", "in 2026"), "in 2026", "not a date such as"),
     case("a line of the head that is misspelt", PAGE, swap("title:", "titel: x\ntitle:"), "titel", "not use titel"),
     case("a translation that lost a heading", PAGE_ES, swap("## Qué ayuda\n", ""), "## Sus preguntas",
          "5 headings; lumbar-puncture.en.md has 6"),

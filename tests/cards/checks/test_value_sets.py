@@ -110,8 +110,8 @@ SCT, CPT, ICD = "http://snomed.info/sct", "http://www.ama-assn.org/go/cpt", "htt
 @pytest.mark.parametrize(
     ("file", "system", "code", "nth", "what"),
     [
-        pytest.param(STENOSIS, SCT, "18347007", 2, "18347007 stands here a second time", id="a code twice"),
-        pytest.param(STENOSIS, ICD, "M48.0", 7, "M480 stands here a second time", id="a code that is a family, too"),
+        pytest.param(STENOSIS, SCT, "18347007", 2, "18347007 is listed twice", id="a code twice"),
+        pytest.param(STENOSIS, ICD, "M48.0", 7, "M480 is listed twice", id="a code that is a family, too"),
         pytest.param(
             NEAR_MISS, CPT, "62270", 1, "62270 stands in lumbar-puncture.json, too; no order can be both",
             id="a lumbar puncture among its near misses",

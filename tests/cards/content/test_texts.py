@@ -39,7 +39,7 @@ def test_every_sentence_is_known_with_its_evidence(tmp_path: Path) -> None:
         pytest.param("No head.\n", "en.md:1", id="no head"),
         pytest.param("---\nsummary: x\nText.\n", "en.md:1", id="a head that does not end"),
         pytest.param("Before\n---\nsummary: x\n---\nText.\n", "en.md:1", id="words before the head"),
-        pytest.param("---\nsummary: x\nsummary: y\n---\nText.\n", "en.md:3.*twice", id="a key that stands twice"),
+        pytest.param("---\nsummary: x\nsummary: y\n---\nText.\n", "en.md:3.*twice", id="a key that is listed twice"),
         pytest.param("---\nsummary: [x]\n---\nText.\n", "en.md:2", id="a list in the head"),
         pytest.param("---\na: 'x\n---\nText.\n", "en.md", id="a head that is not YAML"),
     ],

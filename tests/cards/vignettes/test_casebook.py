@@ -268,7 +268,7 @@ vignettes:
 """
 SECOND = "  - name: a second patient\n    orders: [{what: lumbar puncture}]\n"
 FAULTS = {
-    "a name that stands twice": (SECOND.replace("a second", "a") + "    expect: {}\n", 8, "stands twice: a patient"),
+    "a name that is listed twice": (SECOND.replace("a second", "a") + "    expect: {}\n", 8, "stands twice: a patient"),
     "a name within another": ("  - name: a\n    orders: []\n    expect: {}\n    not-reed: []\n", 11, "not-reed"),
     "an order that is no concept": (
         "  - name: a second patient\n    orders: [{what: lumber puncture}]\n    expect: {}\n",
@@ -308,9 +308,9 @@ FAULTS = {
     "a section of the chart that is none": (
         SECOND + "    expect: {}\n    not-read: [problems]\n",
         8,
-        "'problems' is no section of the chart",
+        "'problems' is not a section of the chart",
     ),
-    "a key that stands twice": (SECOND + "    expect: {}\n    expect: {}\n", 11, "the key 'expect' stands twice"),
+    "a key that is listed twice": (SECOND + "    expect: {}\n    expect: {}\n", 11, "the key 'expect' is listed twice"),
     "no orders": ("  - name: a second patient\n    expect: {}\n", 8, "`orders`"),
     "no YAML": ("  - name: [\n", 9, ""),
 }

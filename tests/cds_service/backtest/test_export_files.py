@@ -109,7 +109,7 @@ def test_what_is_no_export_is_refused_with_what_to_do(tmp_path: Path) -> None:
     assert "no NDJSON file of" in refused(tmp_path)
     assert "is not a folder" in refused(tmp_path / "missing")
     write_lines(tmp_path / "manifest.json", "{")
-    assert "no manifest of a Bulk Data export" in refused(tmp_path)
+    assert "not a manifest of a Bulk Data export" in refused(tmp_path)
 
 
 def test_a_url_of_an_unknown_kind_is_refused() -> None:

@@ -179,13 +179,13 @@ def wait_for(path: Path, words: str) -> None:
 
 
 def test_a_language_that_nothing_is_in_is_said_and_not_answered_in_english() -> None:
-    result = run("show", "--vignette", "stenosis is told as a possible contributor", "--language", "xx")
+    result = run("show", "--vignette", "stenosis is listed as a possible contributor", "--language", "xx")
     assert (result.exit_code, result.stdout) == (2, "")
     assert "cards and patient pages are in en, es, not in 'xx'" in result.stderr
 
 
 def test_a_vignette_that_is_not_there_is_said_with_the_nearest() -> None:
-    result = run("show", "--vignette", "stenosys is told as a possible contributer")
+    result = run("show", "--vignette", "stenosys is listed as a possible contributer")
     assert result.exit_code == 1
-    assert "did you mean stenosis is told as a possible contributor" in result.stderr
+    assert "did you mean stenosis is listed as a possible contributor" in result.stderr
     assert "vignettes.yaml" in result.stderr

@@ -57,7 +57,7 @@ def test_upgrade_makes_the_schema_and_can_be_run_again(tmp_path: Path) -> None:
     live = LiveDatabase(f"sqlite:///{tmp_path / 'new.sqlite'}")
     for _ in range(2):
         result = run(live, "db", "upgrade")
-        assert (result.exit_code, result.stdout, result.stderr) == (0, "the schema is that of this version\n", "")
+        assert (result.exit_code, result.stdout, result.stderr) == (0, "the database schema is up to date\n", "")
     assert live.rows(ISSUED_CARD) == []
     live.close()
 
@@ -66,7 +66,7 @@ def test_upgrade_leaves_a_newer_schema_alone_and_says_so(database: LiveDatabase)
     newer(database)
     assert refusal(run(database, "db", "upgrade")) == [
         "cds-service: the database was not upgraded",
-        "  its schema (9999) is newer than this version knows: run the version that made it",
+        "  the database schema (9999) is newer than this version: run the version that created it",
     ]
 
 
@@ -86,7 +86,7 @@ def test_production_refuses_an_empty_database_and_names_the_command(production: 
     live = LiveDatabase(f"sqlite:///{tmp_path / 'empty.sqlite'}")
     assert refusal(run(live, "serve", **production)) == [
         "cds-service: cannot start",
-        "  CDS_DATABASE_URL: its schema is not made yet: run `cds-service db upgrade`",
+        "  CDS_DATABASE_URL: the database schema does not exist yet: run `cds-service db upgrade`",
     ]
 
 
@@ -96,7 +96,7 @@ def test_serve_refuses_a_newer_schema(profile: str, production: dict[str, str], 
     settings = production if profile == "production" else {}
     assert refusal(run(database, "serve", **settings)) == [
         "cds-service: cannot start",
-        "  CDS_DATABASE_URL: its schema (9999) is newer than this version knows: run the version that made it",
+        "  CDS_DATABASE_URL: the database schema (9999) is newer than this version: run the version that created it",
     ]
 
 
@@ -106,7 +106,7 @@ def test_serve_refuses_an_older_schema_and_names_the_command(
     monkeypatch.setattr("cds_service.storage.schema.SCHEMA_VERSION", "9999")
     assert refusal(run(database, "serve", **production)) == [
         "cds-service: cannot start",
-        "  CDS_DATABASE_URL: its schema is older than this version needs: run `cds-service db upgrade`",
+        "  CDS_DATABASE_URL: the database schema is too old for this version: run `cds-service db upgrade`",
     ]
 
 
@@ -122,9 +122,9 @@ def test_prune_says_what_it_removed_and_dry_run_removes_nothing(
     removed = run(database, "db", "prune", "--older-than", "400d")
     assert database.rows(ISSUED_CARD) == database.rows(FEEDBACK) == []
     assert (counted.exit_code, removed.exit_code) == (0, 0)
-    assert "issued_card: 1 row(s) would be removed" in counted.stdout.splitlines()
-    assert "issued_card: 1 row(s) removed" in removed.stdout.splitlines()
-    assert "seen_token: 0 row(s) removed" in removed.stdout.splitlines()
+    assert "issued_card: 1 row would be removed" in counted.stdout.splitlines()
+    assert "issued_card: 1 row removed" in removed.stdout.splitlines()
+    assert "seen_token: 0 rows removed" in removed.stdout.splitlines()
 
 
 def long_ago() -> datetime:
@@ -141,7 +141,7 @@ def test_prune_wants_a_number_of_days(days: str, database: LiveDatabase) -> None
 
 def test_downgrade_makes_the_schema_of_an_older_version_and_upgrade_that_of_this_one(database: LiveDatabase) -> None:
     assert run(database, "db", "downgrade", "--to", "0001").stdout == (
-        "the schema is 0001: start the version of the program that needs it\n"
+        "the database schema is now 0001: start the program version that uses it\n"
     )
     assert (database.open().schema_fault() or "").startswith("its schema is older")
     assert run(database, "db", "upgrade").exit_code == 0
@@ -150,6 +150,6 @@ def test_downgrade_makes_the_schema_of_an_older_version_and_upgrade_that_of_this
 
 def test_downgrade_refuses_what_is_no_older_version(sqlite_database: LiveDatabase) -> None:
     assert refusal(run(sqlite_database, "db", "downgrade", "--to", "0007")) == [
-        "cds-service: the database was not brought back",
-        "  --to 0007: from 0002 there is no way back to it",
+        "cds-service: the database was not downgraded",
+        "  --to 0007: it cannot be reached from 0002",
     ]

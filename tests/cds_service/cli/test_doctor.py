@@ -82,7 +82,7 @@ def test_development_is_told_that_anybody_on_this_machine_may_call(tmp_path: Pat
     assert "http://127.0.0.1:8080/cds-services" in said
     assert "client cds-hooks-sandbox" in said
     assert "any on this machine" in said
-    assert said.endswith("a start would not be refused\n")
+    assert said.endswith("the service would start\n")
     assert ledger.is_file()
 
 
@@ -96,7 +96,7 @@ def test_production_is_told_who_may_do_what(production: dict[str, str]) -> None:
         "https://ehr.example.org, ES384, RS384, tenants north, south",
         "FHIR servers: https://ehr.example.org/fhir/R4; browser origins: https://ehr.example.org",
         "quiet for 720 hours after action-completed, patient-ineligible",
-        "at most 2 card(s) in an answer, besides those that are always shown",
+        "at most 2 cards in an answer, not counting those that are always shown",
     ]
     assert said["client valley-practices"] == [
         "https://valley.example.org, ES384, any tenant",
@@ -110,15 +110,15 @@ def test_production_is_told_who_may_do_what(production: dict[str, str]) -> None:
 def test_production_that_may_start_is_told_so(production: dict[str, str]) -> None:
     result = doctor(**production)
     assert (result.exit_code, result.stderr) == (0, "")
-    assert result.stdout.endswith("a start would not be refused\n")
+    assert result.stdout.endswith("the service would start\n")
 
 
 def test_what_was_opened_is_said(production: dict[str, str]) -> None:
     open_one = facts(
         examine(production | {"CDS_OPEN_DISCOVERY": "yes", "CDS_STORE_COMMENTS": "yes"}, ask_issuers=False)
     )
-    assert open_one["discovery"] == ["open to anybody"]
-    assert open_one["feedback"] == ["stored in the ledger; comments of users are stored"]
+    assert open_one["discovery"] == ["open to anyone"]
+    assert open_one["feedback"] == ["stored in the ledger; user comments are stored"]
 
 
 def test_cards_that_are_off_are_said(production: dict[str, str]) -> None:
@@ -145,7 +145,7 @@ def test_conformance_run_is_told_what_is_looser(production: dict[str, str], tmp_
     database = {"CDS_DATABASE_URL": f"sqlite:///{tmp_path}/run.sqlite", "CDS_REQUIRE_TOKENS": "yes"}
     diagnosis = examine(production | looser | database, ask_issuers=False)
     assert diagnosis.faults == []
-    assert "a token may come again within 600 s" in facts(diagnosis)["replay"][0]
+    assert "a token may be used again within 600 s" in facts(diagnosis)["replay"][0]
     assert "registered clients only" in facts(diagnosis)["calls"][0]
 
 
@@ -153,7 +153,7 @@ def test_every_reason_against_a_start_is_a_line_of_its_own() -> None:
     result = doctor(CDS_PROFILE="production", CDS_REPLAY_WINDOW_S="9", CDS_PORT="x")
     first, *lines = result.stderr.splitlines()
     assert (result.exit_code, result.stdout) == (1, "")
-    assert first == "cds-service: a start would be refused: 5 reason(s)"
+    assert first == "cds-service: the service would not start: 5 reasons"
     assert [line.split()[0] for line in lines] == [
         "CDS_CLIENTS_FILE",
         "CDS_DATABASE_URL",
@@ -168,10 +168,10 @@ def test_faults_of_clients_and_database_are_told_together(production: dict[str, 
     database = {"CDS_DATABASE_URL": f"sqlite:///{tmp_path}/new.sqlite"}
     result = doctor(**production | database)
     first, *lines = [line.strip() for line in result.stderr.splitlines()]
-    assert (result.exit_code, first) == (1, "cds-service: a start would be refused: 3 reason(s)")
+    assert (result.exit_code, first) == (1, "cds-service: the service would not start: 3 reasons")
     assert lines[0].startswith("clients.toml: client 1 (general-hospital): algorithms must be some of")
     assert lines[1].startswith("clients.toml: client 1 (general-hospital): tenants must be")
-    assert lines[2] == "CDS_DATABASE_URL: its schema is not made yet: run `cds-service db upgrade`"
+    assert lines[2] == "CDS_DATABASE_URL: the database schema does not exist yet: run `cds-service db upgrade`"
 
 
 def test_missing_hash_key_is_told(production: dict[str, str]) -> None:
@@ -277,6 +277,6 @@ def test_a_silent_client_is_named(production: dict[str, str]) -> None:
     path = Path(production["CDS_CLIENTS_FILE"])
     path.write_text(path.read_text("utf-8") + 'mode = "silent"\n', "utf-8")  # of the last one
     said = facts(examine(production, ask_issuers=False))
-    silent = "SILENT: cards are decided and recorded, and none is shown"
+    silent = "SILENT: cards are decided and recorded, but not shown"
     assert silent in said["client valley-practices"]
     assert silent not in said["client general-hospital"]

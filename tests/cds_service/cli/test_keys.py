@@ -203,4 +203,4 @@ def test_a_public_key_signs_nothing(tmp_path: Path) -> None:
     key = ("--key", str(tmp_path / "riverside.jwks.json"))
     result = run("token", *key, "--issuer", ISSUER, "--audience", AUDIENCE)
     assert (result.exit_code, result.stdout) == (2, "")
-    assert "holds 0 private keys" in result.stderr
+    assert "has 0 private keys" in result.stderr

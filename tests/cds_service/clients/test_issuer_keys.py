@@ -117,14 +117,14 @@ def test_useless_member_of_a_set_is_passed_over_and_counted(jwk: Any, why: str) 
 
 @pytest.mark.parametrize("document", [None, [], "keys", {}, {"keys": None}, {"keys": {}}, {"keys": "x"}])
 def test_what_is_no_key_set_is_refused(document: Any) -> None:
-    with pytest.raises(ValueError, match="is no JSON Web Key Set"):
+    with pytest.raises(ValueError, match="is not a JSON Web Key Set"):
         KeySet(document, allow_sandbox=False)
 
 
 def test_first_of_two_keys_with_one_kid_counts() -> None:
     """R-6.5."""
     keys = key_set(GOOD, jwk_of(key_for("ES384", "attacker"), "ES384", "good"))
-    assert keys.ignored == {"a kid that stands there twice": 1}
+    assert keys.ignored == {"a kid that is listed twice": 1}
     found = keys.find("good", "ES384")
     assert found
     assert found.key.public_numbers() == key_for("ES384").public_key().public_numbers()
@@ -163,15 +163,15 @@ def test_key_of_the_sandbox_is_known_however_it_is_written(change: Json) -> None
     ("content", "says"),
     [
         pytest.param(None, "cannot be read", id="not there"),
-        pytest.param(b"", "is no JSON", id="empty"),
-        pytest.param(b"-----BEGIN PUBLIC KEY-----", "is no JSON", id="PEM"),
-        pytest.param(b"\xff\xff", "is no JSON", id="not UTF-8"),
-        pytest.param(b"[" * 100_000, "is no JSON", id="very deep"),
-        pytest.param(b"[]", "is no JSON Web Key Set", id="a list"),
-        pytest.param(json.dumps(GOOD).encode(), "is no JSON Web Key Set", id="one key alone"),
-        pytest.param(written(), "holds no key", id="no key"),
+        pytest.param(b"", "is not JSON", id="empty"),
+        pytest.param(b"-----BEGIN PUBLIC KEY-----", "is not JSON", id="PEM"),
+        pytest.param(b"\xff\xff", "is not JSON", id="not UTF-8"),
+        pytest.param(b"[" * 100_000, "is not JSON", id="very deep"),
+        pytest.param(b"[]", "is not a JSON Web Key Set", id="a list"),
+        pytest.param(json.dumps(GOOD).encode(), "is not a JSON Web Key Set", id="one key alone"),
+        pytest.param(written(), "has no key", id="no key"),
         pytest.param(written(GOOD, SANDBOX), "the key of the CDS Hooks Sandbox", id="the Sandbox beside a good one"),
-        pytest.param(written(GOOD, GOOD), "holds a kid that stands there twice", id="a key twice"),
+        pytest.param(written(GOOD, GOOD), "holds a kid that is listed twice", id="a key twice"),
         pytest.param(written(GOOD, {"kid": "x"}), "leave only what verifies", id="a key of no use"),
     ],
 )

@@ -33,7 +33,7 @@ from tests.token_forge import (
 
 ATTACKER = key_for("ES384", "attacker")
 NO_ALGORITHM, NO_KEY, UNREADABLE = "alg is not registered", "no registered key has this kid", "cannot be read"
-NO_SIGNATURE, NO_BEARER = "the signature does not hold", "is not Bearer and one signed token"
+NO_SIGNATURE, NO_BEARER = "the signature is not valid", "is not Bearer and one signed token"
 EXTENSION, TYPE = "demands extensions", "typ is not JWT"
 
 Attack = Callable[[Forge], str]

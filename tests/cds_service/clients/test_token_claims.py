@@ -15,7 +15,7 @@ from tests.token_forge import DROP, Forge, signer
 
 HERE = PUBLIC_URL + SERVICE
 OTHER_AUD, WRONG_CLAIM, UNREADABLE = "aud is not the URL called", "a claim is missing or wrong", "cannot be read"
-PAST, IAT_FUTURE, NBF_FUTURE = "exp is past", "iat is in the future", "nbf is in the future"
+PAST, IAT_FUTURE, NBF_FUTURE = "exp is in the past", "iat is in the future", "nbf is in the future"
 TOO_LONG, NO_ISSUER, NO_TENANT = "lives longer than an hour", "iss is not registered", "tenant is not registered"
 NO_KEY = "no registered key has this kid"
 NAN, INFINITY = float("nan"), float("inf")
@@ -193,14 +193,14 @@ MIXED_UP = [
     pytest.param(lambda s: s.forge().bearer(tenant="campus"), NO_KEY, id="its own key, the neighbour's tenant"),
     pytest.param(
         lambda s: s.forge().bearer(tenant="campus", header_kid="ES384 of university-clinic"),
-        "the signature does not hold",
+        "the signature is not valid",
         id="its own key, the neighbour's tenant and kid",
     ),
     pytest.param(lambda s: s.forge_clinic().bearer(tenant="north"), NO_KEY, id="the neighbour with our tenant"),
     pytest.param(lambda s: s.forge().bearer(iss=VALLEY), NO_KEY, id="its own key, another issuer"),
     pytest.param(
         lambda s: s.forge().bearer(iss=VALLEY, header_kid="ES384"),
-        "the signature does not hold",
+        "the signature is not valid",
         id="its own key, another issuer and its kid",
     ),
     pytest.param(lambda s: s.forge_valley().bearer(iss=ISSUER), NO_TENANT, id="a client without tenants as another"),
@@ -209,7 +209,7 @@ MIXED_UP = [
     ),
     pytest.param(
         lambda s: s.forge_valley(kid="bare").bearer(iss=ISSUER, tenant="north", header_kid="ES384 of general-hospital"),
-        "the signature does not hold",
+        "the signature is not valid",
         id="the same, with the other's kid too",
     ),
 ]
@@ -236,7 +236,7 @@ def test_client_cannot_pass_for_another(
 )
 def test_tenant_of_a_client_without_tenants_is_a_name_all_the_same(service: RegisteredService, tenant: str) -> None:
     """It stands in the ledger, in logs and in reports; one that the database cannot store looks like an outage."""
-    service.assert_refused(service.forge_valley().bearer(tenant=tenant), "tenant is no name")
+    service.assert_refused(service.forge_valley().bearer(tenant=tenant), "tenant is not a name")
 
 
 def written(forge: Forge, *more: str, **changes: Any) -> bytes:
@@ -320,4 +320,4 @@ def test_refused_call_is_not_even_read(service: RegisteredService) -> None:
     for body in (b"", b"not JSON", b"[" * 100_000, b"x" * 8_000_001):
         service.assert_refused("Bearer a.b.c", UNREADABLE, body=body)
     signed_by_nobody = service.forge().bearer(sign=signer("ES384", service.forge_clinic().key))
-    service.assert_refused(signed_by_nobody, "the signature does not hold", body=b"not JSON")
+    service.assert_refused(signed_by_nobody, "the signature is not valid", body=b"not JSON")

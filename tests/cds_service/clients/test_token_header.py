@@ -13,7 +13,7 @@ from tests.registered_service import CALL, DISCOVERY, FEEDBACK, RegisteredServic
 from tests.token_forge import Forge, base64url
 
 NO_HEADER, NO_BEARER = "no Authorization header", "is not Bearer and one signed token"
-UNREADABLE, TOO_LONG, NO_SIGNATURE = "cannot be read", "too long", "the signature does not hold"
+UNREADABLE, TOO_LONG, NO_SIGNATURE = "cannot be read", "too long", "the signature is not valid"
 
 
 @pytest.fixture(scope="module")

@@ -24,7 +24,7 @@ from tests.registered_service import CALL, PUBLIC_URL, RegisteredService
 from tests.token_forge import Forge, Json, assemble, jwk_of, key_for, private_jwk_of, signer
 
 REMOTE, PATH = "https://remote.example.org", "/jwks.json"
-NO_KEY, NO_SIGNATURE = "no registered key has this kid", "the signature does not hold"
+NO_KEY, NO_SIGNATURE = "no registered key has this kid", "the signature is not valid"
 NOT_FETCHED = "cds_hooks.keys.not_fetched"
 OWN, NEXT = key_for("ES384", "remote-clinic"), key_for("ES384", "remote-clinic, later")
 SANDBOX = json.loads((ROOT / "cds_service" / "clients" / "sandbox-jwks.json").read_text())["keys"][0]

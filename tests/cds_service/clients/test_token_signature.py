@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from tests.registered_service import RegisteredService
 from tests.token_forge import Forge, base64url, unbase64url
 
-UNREADABLE, NO_SIGNATURE = "cannot be read", "the signature does not hold"
+UNREADABLE, NO_SIGNATURE = "cannot be read", "the signature is not valid"
 P384_ORDER = int("ffffffffffffffffffffffffffffffffffffffffffffffffc7634d81f4372ddf581a0db248b0a77aecec196accc52973", 16)
 
 

@@ -166,7 +166,7 @@ def test_seen_token_is_forgotten_an_hour_after_its_age_refuses_it(make_service: 
     node.advance(1)
     node.app.extensions["housekeeping"].run_once()
     assert node.rows()["seen_token"] == 0
-    node.assert_refused(token, "exp is past")
+    node.assert_refused(token, "exp is in the past")
 
 
 def events(service: RegisteredService) -> list[str]:

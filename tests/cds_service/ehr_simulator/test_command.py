@@ -248,4 +248,4 @@ def test_a_call_that_needed_a_token_says_how_to_sign_one(serve: Callable[..., st
     result = call("--service", base, "--request", STORED)
     assert result.exit_code == 1
     assert "discovery answered 401" in result.stderr
-    assert "No token was sent: --key FILE --issuer URL signs one." in result.stderr
+    assert "No token was sent. Use --key FILE --issuer URL to sign one." in result.stderr

@@ -35,12 +35,16 @@ def server() -> Iterator[CallServer]:
 @pytest.mark.parametrize(
     ("discovery", "words"),
     [
-        pytest.param(reply(b"<!doctype html>", Content_Type="text/html"), "with HTML or XML, no JSON", id="HTML"),
-        pytest.param(reply(b"\n<Bundle/>", Content_Type="application/xml"), "with HTML or XML, no JSON", id="XML"),
-        pytest.param(reply(b""), "with an empty body", id="nothing"),
-        pytest.param(reply(b'{"services": ['), "no valid JSON (JSONDecodeError, line 1 column 15)", id="half of it"),
-        pytest.param(reply(b'{"services": NaN}'), "no valid JSON (ValueError)", id="what only Python takes for JSON"),
-        pytest.param(reply(b"[" * 100_000), "no valid JSON (RecursionError)", id="a nest without end"),
+        pytest.param(
+            reply(b"<!doctype html>", Content_Type="text/html"), "the answer is HTML or XML, not JSON", id="HTML"
+        ),
+        pytest.param(
+            reply(b"\n<Bundle/>", Content_Type="application/xml"), "the answer is HTML or XML, not JSON", id="XML"
+        ),
+        pytest.param(reply(b""), "the answer is an empty body", id="nothing"),
+        pytest.param(reply(b'{"services": ['), "invalid JSON (JSONDecodeError, line 1 column 15)", id="half of it"),
+        pytest.param(reply(b'{"services": NaN}'), "invalid JSON (ValueError)", id="what only Python takes for JSON"),
+        pytest.param(reply(b"[" * 100_000), "invalid JSON (RecursionError)", id="a nest without end"),
         pytest.param(reply({"resourceType": "Bundle"}), "JSON without a list of services", id="a FHIR resource"),
         pytest.param(reply(["services"]), "JSON without a list of services", id="a list"),
         pytest.param(reply(b"", 404), "discovery answered 404", id="a 404"),
@@ -48,7 +52,7 @@ def server() -> Iterator[CallServer]:
         pytest.param(
             reply(b"", 302, Location="https://a.example.org/?s=1"), "redirects to https://a.example.org/:", id="302"
         ),
-        pytest.param(hang_up, "broke the connection off before its answer was complete", id="half an answer"),
+        pytest.param(hang_up, "closed the connection before its answer was complete", id="half an answer"),
         pytest.param(silence, "did not answer within 0.3 s", id="silence"),
     ],
 )
@@ -64,11 +68,11 @@ def test_what_is_no_cds_service_is_said_to_be_none(server: CallServer, discovery
 @pytest.mark.parametrize(
     ("played", "words"),
     [
-        pytest.param(reply(b"<html>", 200), "the service answered 200 with HTML or XML, no JSON", id="200 with HTML"),
+        pytest.param(reply(b"<html>", 200), "the service answered 200 with HTML or XML, not JSON", id="200 with HTML"),
         pytest.param(reply(b"", 204), "the service answered 204: no answer with cards", id="204"),
         pytest.param(reply(b"", 307, Location="/x"), "it redirects, and redirects are not followed", id="307"),
         pytest.param(reply({"message": "no\x1b[2J"}, 400), "It says: no[2J", id="400 with a message of its own"),
-        pytest.param(reply({"error": "bad"}, 401), "No token was sent: --key", id="401 without a token"),
+        pytest.param(reply({"error": "bad"}, 401), "No token was sent. Use --key", id="401 without a token"),
         pytest.param(reply(b"", 403), "this client is not allowed to call it", id="403"),
         pytest.param(reply(b"", 404), "It lists second (order-select)", id="404, with the list"),
         pytest.param(reply(b"", 405, Allow="GET"), "It accepts GET.", id="405"),
@@ -80,7 +84,7 @@ def test_what_is_no_cds_service_is_said_to_be_none(server: CallServer, discovery
         pytest.param(reply(b"", 413), "the request is too large", id="413"),
         pytest.param(reply(b"", 429, Retry_After="9"), "It can be called again after 9.", id="429"),
         pytest.param(reply(b"Traceback", 500), "the service answered 500: the server failed", id="500"),
-        pytest.param(hang_up, "broke the connection off", id="half an answer"),
+        pytest.param(hang_up, "closed the connection", id="half an answer"),
     ],
 )
 def test_an_answer_without_cards_is_told_in_words(server: CallServer, played: Answer, words: str) -> None:
@@ -95,7 +99,7 @@ def test_an_answer_without_cards_is_told_in_words(server: CallServer, played: An
 @pytest.mark.parametrize(
     ("document", "fault"),
     [
-        pytest.param([], "the answer is no JSON object", id="a list"),
+        pytest.param([], "the answer is not a JSON object", id="a list"),
         pytest.param({}, "the answer has no list of cards", id="an empty object"),
         pytest.param({"cards": None}, "the answer has no list of cards", id="null for cards"),
     ],
@@ -104,7 +108,7 @@ def test_an_answer_of_another_shape_is_silence_with_a_fault(server: CallServer, 
     server.answers["POST /r4/cds-services/patient-greeting"] = reply(document)
     result = greet(server)
     assert (result.exit_code, result.stdout.splitlines()[0]) == (0, "No card: the service is silent.")
-    assert f"Violates CDS Hooks: {fault}" in result.stderr
+    assert f"Not valid CDS Hooks: {fault}" in result.stderr
 
 
 def test_a_service_named_by_its_own_address_is_called_even_where_discovery_is_closed(server: CallServer) -> None:
@@ -167,11 +171,11 @@ def test_a_netrc_file_adds_no_password(server: CallServer, tmp_path: Path) -> No
     ("metadata", "words"),
     [
         pytest.param(reply(b"", 401), "/fhir/metadata: the FHIR server answers 401", id="401"),
-        pytest.param(reply(b"<html>"), "answers with HTML or XML, no JSON", id="HTML"),
-        pytest.param(reply({"a": 1}), "JSON that is no FHIR resource", id="other JSON"),
+        pytest.param(reply(b"<html>"), "answers with HTML or XML, not JSON", id="HTML"),
+        pytest.param(reply({"a": 1}), "JSON that is not a FHIR resource", id="other JSON"),
         pytest.param(
             reply({"resourceType": "CapabilityStatement", "fhirVersion": "0.5.0"}),
-            "names no version that we know: 0.5.0",
+            "has a version that is not supported: 0.5.0",
             id="a version that we do not know",
         ),
     ],
@@ -191,7 +195,7 @@ def test_a_fhir_server_that_does_not_tell_its_version_ends_the_call(
 @pytest.mark.parametrize(
     ("variables", "words"),
     [
-        pytest.param({}, "answers 401; FHIR_TOKEN may hold a token for it)", id="without a token: where to put one"),
+        pytest.param({}, "answers 401; put a token for it in FHIR_TOKEN)", id="without a token: where to put one"),
         pytest.param({"FHIR_TOKEN": "s3cret"}, "answers 401)", id="with a token: nothing more"),
     ],
 )

@@ -71,14 +71,14 @@ def test_its_own_templates_are_filled_and_what_cannot_be_is_left_out_and_said(se
     assert told[4:] == [
         "  left out: self ({{userPatientId}}: the user is a Practitioner)",
         "  left out: encounter ({{context.encounterId}}: the context has none)",
-        "  left out: drafts ({{context.draftOrders}} is no single id)",
+        "  left out: drafts ({{context.draftOrders}} is not a single id)",
         "  left out: role ({{%user.id}} refers to another key, which is not supported here)",
         "  left out: recent ({{today() - 90 days}} is FHIRPath or unknown, which is not supported here)",
         "  left out: elsewhere (its address is not below the FHIR base)",
         "  left out: broken (its braces do not match)",
         "  left out: missing (the FHIR server answers 404)",
         "  left out: refused (the FHIR server answers 403: no scope for it)",
-        "  left out: html (the FHIR server answers with HTML or XML, no JSON)",
+        "  left out: html (the FHIR server answers with HTML or XML, not JSON)",
         "  left out: outcome (the FHIR server answers with an OperationOutcome: timeout)",
     ]
 
@@ -134,7 +134,7 @@ def test_a_next_page_that_cannot_be_had_is_said_and_the_link_to_it_stays(
     result = call_helper(server, FHIR_TOKEN="s3cret")
     problems = server.posted()[0].json["prefetch"]["problems"]
     assert [link["relation"] for link in problems["link"]] == ["self", "next"]
-    assert f"problems: only 1 page(s) of it; the next one: {words}" in result.stderr
+    assert f"problems: only 1 page; the next one: {words}" in result.stderr
 
 
 def test_a_fhir_token_is_used_for_our_reads_handed_to_the_service_and_never_shown(server: CallServer) -> None:
@@ -170,22 +170,22 @@ def test_a_card_that_breaks_the_specification_is_shown_and_its_faults_are_said(s
     )
     result = greet(server)
     assert result.exit_code == 0
-    faults = [line.removeprefix("Violates CDS Hooks: ") for line in result.stderr.splitlines() if "Violates" in line]
+    faults = [line.removeprefix("Not valid CDS Hooks: ") for line in result.stderr.splitlines() if "Violates" in line]
     assert faults == [
-        "systemActions: no list, or an empty one",
+        "systemActions: empty or not a list",
         "card 2: the summary has 140 characters; it must have fewer than 140",
         "card 2: no indicator",
         "card 2: no source with a label",
-        "card 2: the detail is no text, or empty",
+        "card 2: the detail is empty or not text",
         "card 2: suggestions: one without label",
         "card 2: suggestions without a selectionBehavior of at-most-one or any",
         "card 2: the actions of a suggestion: a type that is not create, update or delete",
         "card 2: the actions of a suggestion: no description",
         "card 2: the actions of a suggestion: create without a resource",
         "card 2: overrideReasons: one without display",
-        "card 2: a link is no http or https URL",
+        "card 2: a link is not an http or https URL",
         "card 2: the type of a link is not absolute or smart",
-        "card 3: is no object",
+        "card 3: is not an object",
     ]
     assert "(no indicator) · card 2" in result.stdout
 

@@ -261,9 +261,11 @@ USABLE = ("--patient", "42", "--order", LP)
         pytest.param([*USABLE, "--fhir", "x"], "begins with http", id="a FHIR base that is none"),
         pytest.param([*USABLE, "--fhir", "http://u:p@x/"], "without user", id="a FHIR base with a password"),
         pytest.param([*USABLE, "--service", "localhost:8080"], "begins with http", id="a service without a scheme"),
-        pytest.param([*USABLE, "--service", "http://u:p@h"], "no user and no password", id="a service with a password"),
+        pytest.param(
+            [*USABLE, "--service", "http://u:p@h"], "leave user and password out", id="a service with a password"
+        ),
         pytest.param([*USABLE, "--service", "http://h:x"], "Invalid value for --service", id="a service with no port"),
-        pytest.param([*USABLE, "--json", "--curl"], "one of them", id="two ways of printing"),
+        pytest.param([*USABLE, "--json", "--curl"], "Use only one of", id="two ways of printing"),
         pytest.param([*USABLE, "--partial", "nope"], "it has none", id="a key that is not there"),
         pytest.param([*USABLE, "--issuer", "x"], "need --key FILE", id="an issuer and no key"),
         pytest.param([*USABLE, "--audience", "http://x"], "need --key FILE", id="an audience and no key"),
@@ -271,8 +273,8 @@ USABLE = ("--patient", "42", "--order", LP)
         pytest.param([*USABLE, "--service", ""], "Invalid value for --service", id="no service"),
         pytest.param([*USABLE, "--key", STORED], "needs --issuer", id="a key and no issuer"),
         pytest.param([*USABLE, "--timeout", "0"], "Invalid value for '--timeout'", id="no time"),
-        pytest.param(["--request", STORED, "--patient", "1"], "sends a file as it is", id="a file and a patient"),
-        pytest.param([*USABLE, "--order-file", STORED], "holds no FHIR resource", id="a file that is no order"),
+        pytest.param(["--request", STORED, "--patient", "1"], "sends a file unchanged", id="a file and a patient"),
+        pytest.param([*USABLE, "--order-file", STORED], "has no FHIR resource", id="a file that is no order"),
         pytest.param(
             [*USABLE, "--fhir-version", "DSTU2", "--reason", REASON, "--reason-text", "pain"],
             "a DSTU2 order has one reason",

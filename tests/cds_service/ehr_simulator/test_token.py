@@ -31,20 +31,20 @@ def pem(key: Any, password: bytes | None = None) -> bytes:
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        pytest.param(b"nonsense", "holds no private key in PEM, and is no JWK", id="no key"),
-        pytest.param(b"{", "is no JWK with a private key", id="half a JWK"),
-        pytest.param(b'{"keys": []}', "holds 0 private keys", id="a set without a key"),
-        pytest.param(b'{"kty": "EC", "crv": "P-384", "d": "x"}', "is no JWK with a private key", id="a broken JWK"),
+        pytest.param(b"nonsense", "is neither a private key in PEM nor a JWK", id="no key"),
+        pytest.param(b"{", "is not a JWK with a private key", id="half a JWK"),
+        pytest.param(b'{"keys": []}', "has 0 private keys", id="a set without a key"),
+        pytest.param(b'{"kty": "EC", "crv": "P-384", "d": "x"}', "is not a JWK with a private key", id="a broken JWK"),
         pytest.param(b'{"kty": "oct", "k": "eA", "d": "", "alg": "HS256"}', "is a shared secret", id="a shared secret"),
         pytest.param(
             ec.generate_private_key(ec.SECP384R1())
             .public_key()
             .public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo),
-            "holds no private key in PEM",
+            "is neither a private key in PEM nor a JWK",
             id="a public key",
         ),
         pytest.param(pem(ec.generate_private_key(ec.SECP384R1()), b"pw"), "is encrypted", id="an encrypted key"),
-        pytest.param(pem(ec.generate_private_key(ec.SECP256K1())), "signs no tokens", id="a key on another curve"),
+        pytest.param(pem(ec.generate_private_key(ec.SECP256K1())), "cannot sign tokens", id="a key on another curve"),
     ],
 )
 def test_a_key_that_cannot_sign_is_refused_without_a_word_of_it(tmp_path: Path, content: bytes, words: str) -> None:

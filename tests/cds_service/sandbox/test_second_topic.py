@@ -94,7 +94,7 @@ def test_the_embedded_server_answers_what_the_service_searches(sandbox: FlaskCli
     answer = sandbox.get("/sandbox/fhir/AllergyIntolerance?patient=lab-lp5mo")
     assert (answer.status_code, answer.get_json()["total"]) == (200, 0)
     chart = sandbox.get(f"/?{SECOND}").get_data(as_text=True)
-    assert "No timeline: the chart holds nothing that this service looks for." in chart
+    assert "No timeline: the chart has nothing that this service looks for." in chart
 
 
 def test_its_cards_are_explained(sandbox: FlaskClient) -> None:

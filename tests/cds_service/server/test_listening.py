@@ -16,7 +16,7 @@ from cds_service.settings.settings import Settings
 from tests.server_process import COMMAND, ENDS_S, ask, environment, free_port
 
 STARTS_S = 60
-TAKEN = "cds-service: cannot start: 127.0.0.1:{} is taken by another program: stop it, or choose another port with "
+TAKEN = "cds-service: cannot start: 127.0.0.1:{} is used by another program: stop it, or choose another port with "
 TAKEN += "CDS_PORT or --port\n"
 SHARING = pytest.param((socket.SO_REUSEADDR, socket.SO_REUSEPORT), id="a program that shares its port")
 NOT_SHARING = pytest.param((socket.SO_REUSEADDR,), id="a program that does not share its port")

@@ -59,7 +59,7 @@ def test_an_upgrade_keeps_every_row_and_counts_of_before_stay_what_they_were(dat
     opened = database.open()
     fill(opened)
     opened.downgrade("0001")
-    assert (opened.schema_fault() or "").startswith("its schema is older than this version needs")
+    assert (opened.schema_fault() or "").startswith("the database schema is too old for this version")
     count_as_0001(opened, "cards", 5)
     before = ledger_rows(database)
     opened.upgrade()
@@ -109,11 +109,11 @@ def test_up_and_down_again_changes_nothing(database: LiveDatabase) -> None:
 @pytest.mark.parametrize(
     ("version", "stored", "fault"),
     [
-        pytest.param("0003", None, "--to 0003: from 0002 there is no way back to it", id="one that is not there yet"),
-        pytest.param("base", None, "--to base: from 0002 there is no way back to it", id="Alembic's word for nothing"),
-        pytest.param("-1", None, "--to -1: from 0002 there is no way back to it", id="a step"),
-        pytest.param("0001", "9999", "the schema (9999) is newer than this version knows", id="from a later version"),
-        pytest.param("0002", "0001", "--to 0002: from 0001 there is no way back to it", id="a newer one"),
+        pytest.param("0003", None, "--to 0003: it cannot be reached from 0002", id="one that is not there yet"),
+        pytest.param("base", None, "--to base: it cannot be reached from 0002", id="Alembic's word for nothing"),
+        pytest.param("-1", None, "--to -1: it cannot be reached from 0002", id="a step"),
+        pytest.param("0001", "9999", "schema (9999) is newer than this version", id="from a later version"),
+        pytest.param("0002", "0001", "--to 0002: it cannot be reached from 0001", id="a newer one"),
     ],
 )
 def test_there_is_no_way_back_to(version: str, stored: str | None, fault: str, sqlite_database: LiveDatabase) -> None:

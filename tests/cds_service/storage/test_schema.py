@@ -135,14 +135,14 @@ def bare(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[LiveDatabas
 
 
 def test_an_empty_database_names_the_command_that_makes_its_schema(bare: LiveDatabase) -> None:
-    assert bare.open().schema_fault() == "its schema is not made yet: run `cds-service db upgrade`"
+    assert bare.open().schema_fault() == "the database schema does not exist yet: run `cds-service db upgrade`"
 
 
 @pytest.mark.parametrize(
     ("revision", "fault"),
     [
-        pytest.param("9999", "its schema (9999) is newer than this version knows", id="one of a later version"),
-        pytest.param(None, "its schema is not made yet: run `cds-service db upgrade`", id="one that lost its version"),
+        pytest.param("9999", "the database schema (9999) is newer than this version", id="one of a later version"),
+        pytest.param(None, "the database schema does not exist yet: run", id="one that lost its version"),
     ],
 )
 def test_another_schema_is_refused(database: LiveDatabase, revision: str | None, fault: str) -> None:
@@ -157,7 +157,7 @@ def test_another_schema_is_refused(database: LiveDatabase, revision: str | None,
 def test_an_older_schema_names_the_command(database: LiveDatabase, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("cds_service.storage.schema.SCHEMA_VERSION", "9999")
     fault = database.open().schema_fault()
-    assert fault == "its schema is older than this version needs: run `cds-service db upgrade`"
+    assert fault == "the database schema is too old for this version: run `cds-service db upgrade`"
 
 
 def test_a_newer_schema_is_not_upgraded_backwards(database: LiveDatabase) -> None:
@@ -165,7 +165,7 @@ def test_a_newer_schema_is_not_upgraded_backwards(database: LiveDatabase) -> Non
     with opened.write() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     opened.upgrade()
-    assert "newer than this version knows" in (opened.schema_fault() or "")
+    assert "newer than this version" in (opened.schema_fault() or "")
 
 
 @pytest.mark.slow
@@ -178,7 +178,7 @@ def test_four_processes_that_upgrade_at_once_make_one_schema(bare: LiveDatabase)
         for _ in range(4)
     ]
     said = [one.communicate(timeout=120) for one in started]
-    assert said == [("the schema is that of this version\n", "")] * 4
+    assert said == [("the database schema is up to date\n", "")] * 4
     assert bare.open().schema_fault() is None
 
 

@@ -2,7 +2,7 @@
 
 const URGENCY = { critical: "Critical", warning: "Warning", info: "Information" };
 const SHAPES = {
-  // one shape for each urgency, so that colour is never alone
+  // one shape for each urgency, so that color is never alone
   critical: "M8.6 2h6.8L22 8.6v6.8L15.4 22H8.6L2 15.4V8.6zM12 6.5v7M12 17v.5",
   warning: "M12 3 22.5 21h-21zM12 9.5v5M12 17.5v.5",
   info: "M12 2a10 10 0 1 1 0 20 10 10 0 0 1 0-20zM12 11v6M12 7v.5",
@@ -14,7 +14,7 @@ export function showCards(container, cards, html, act, undo) {
   container.replaceChildren(...cards.map((card, index) => cardElement(card, html[index], act, undo)));
 }
 
-/** What an EHR shows where no card came: nothing; `words` say so to whoever looks behind it. */
+/** What an EHR shows without a card: nothing. `words` explain it on this page. */
 export function showNone(container, title, words, kind = "none") {
   const box = make("div", { className: `no-cards ${kind}` });
   box.append(

@@ -1,4 +1,4 @@
-// The sandbox page: a patient, an order, a hook, and what came of it. The calls go to the service's real endpoints.
+// The sandbox page: a patient, an order, a hook, and the result. The calls go to the service's real endpoints.
 
 import { countCards, showCards, showNone } from "./cards.js";
 import { applySuggestion, composeOrder, referenceTo, showDrafts } from "./draft.js";
@@ -48,7 +48,7 @@ function outdate() {
   showAddress(readForm());
   if (!byId("empty")) {
     byId("cards").classList.add("outdated");
-    say("The form has changed since: sign or select again.");
+    say("The form has changed: sign or select again.");
   }
 }
 
@@ -127,8 +127,8 @@ async function showOutcome(exchange, state) {
     say(`${countCards(cards)} Answered in ${exchange.took.toFixed(0)} ms.`);
   } else if (exchange.status === 200) {
     showNone(byId("cards"), "No card", [
-      "The order goes its way, and nobody is interrupted.",
-      "Why not, stands under Why / why not.",
+      "The order goes through, and the clinician is not interrupted.",
+      "See Why / why not for the reason.",
     ]);
     say("No card.");
   } else {
@@ -138,7 +138,7 @@ async function showOutcome(exchange, state) {
       `The service answered ${exchange.status}`,
       [
         diagnostics ? sentence(diagnostics) : "It gave no reason.",
-        "In an EHR the clinician sees nothing of this, and the order goes its way.",
+        "In an EHR the clinician does not see this, and the order goes through.",
       ],
       "failed",
     );
@@ -162,8 +162,8 @@ function take(suggestion) {
 
 function undo(kind, suggestion) {
   if (kind === "accept") undoSuggestion(suggestion);
-  const what = kind === "accept" ? "The draft is as it was" : "The card is back";
-  say(`${what}. The feedback that was sent stays: CDS Hooks has no way to take it back.`);
+  const what = kind === "accept" ? "The draft is restored" : "The card is shown again";
+  say(`${what}. The feedback that was sent stays: CDS Hooks cannot take it back.`);
 }
 
 async function feedback(kind, card, state, chosen, comment) {
@@ -182,7 +182,7 @@ async function feedback(kind, card, state, chosen, comment) {
   try {
     const exchange = await send("feedback", state.sign === "yes", { feedback: [entry] });
     addExchange(byId("panel-feedback"), exchange, kind === "accept" ? `Accepted: ${chosen.label}` : "Overridden");
-    say(`${done}; feedback ${exchange.status < 300 ? "was taken" : `was answered with ${exchange.status}`}.`);
+    say(`${done}; feedback ${exchange.status < 300 ? "was accepted" : `was answered with ${exchange.status}`}.`);
   } catch (problem) {
     say(`${done}; feedback was not sent: ${problem.message}.`);
   }

@@ -3,7 +3,7 @@
 const byId = (id) => document.getElementById(id);
 const page = document.body.dataset;
 
-/** The form as it stands. `fhirVersion`: of the chosen patient's chart, and so of the orders. */
+/** The form as it is now. `fhirVersion`: of the chosen patient's chart, and so of the orders. */
 export function readForm() {
   const radio = document.querySelector("input[name=patient]:checked");
   const base = byId("base").value.trim();

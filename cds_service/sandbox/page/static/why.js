@@ -34,16 +34,16 @@ async function asTheServiceReadIt(body, state) {
 
 function remark(exchange, verdicts, state, wasCompleted) {
   if (exchange.status === 401)
-    return "The call was refused before anything of it was read. With a token it would be judged so:";
+    return "The call was refused before it was read. With a valid token, the decision would be:";
   const came = new Set((exchange.json?.cards ?? []).map((one) => Object.values(one.extension ?? {})[0]?.card));
   if (exchange.status === 200 && !verdicts.every((one) => one.fires === came.has(one.card))) {
-    return "The answer has other cards than these: the service knew less of the chart, or silences a card.";
+    return "The answer has different cards: the service read less of the chart, or silenced a card.";
   }
   if (exchange.status === 412 && wasCompleted)
-    return "The service could not read from the FHIR server what stands here.";
-  if (wasCompleted) return "What prefetch lacked is explained as the FHIR server has it, where the service read it.";
+    return "The service could not read this from the FHIR server.";
+  if (wasCompleted) return "Data missing from prefetch is shown as on the FHIR server, if the service read it.";
   if (["slow", "failing", "locked-out"].includes(state.server) && state.prefetch !== "complete") {
-    return "The FHIR server gave nothing, so prefetch is all there was to judge by.";
+    return "The FHIR server returned nothing, so the decision used prefetch only.";
   }
   return "";
 }

@@ -292,7 +292,7 @@ def test_whether_an_entry_is_a_finding(topic: Topic, resource: Any, role: str) -
         pytest.param(condition(onsetDateTime=None, recordedDate="2021-02-03"), "current; recorded 2021-02-03"),
         pytest.param(condition(onsetDateTime="2023-06-31"), "current; a date that could not be read"),
         pytest.param(condition(onsetDateTime=None), "current; undated"),
-        pytest.param(condition(onsetDateTime="2027"), "current; since 2027, which lies ahead and is no date"),
+        pytest.param(condition(onsetDateTime="2027"), "current; since 2027, which is in the future and is ignored"),
         pytest.param(puncture(3, id="condition-1"), f"completed; performed {ago(3)}"),
     ],
 )

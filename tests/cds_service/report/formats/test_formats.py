@@ -204,13 +204,11 @@ def test_a_terminal_is_not_steered_by_a_name(sqlite_database: LiveDatabase, topi
 @pytest.mark.parametrize(
     "words",
     [
-        pytest.param(
-            "Unanswered does not mean ignored: an EHR need not send feedback.", id="unanswered is not ignored"
-        ),
+        pytest.param("Unanswered does not mean ignored: EHRs need not send feedback.", id="unanswered is not ignored"),
         pytest.param("<script>mute</script> has never sent any feedback. Cards shown there: 9.", id="mute clients"),
         pytest.param("Days without any call: 1 of 31.", id="days without calls"),
-        pytest.param("not known as issued to that client (general), in no rate: 1.", id="feedback about other cards"),
-        pytest.param("as their clients or the site ask, which count as not shown: 1.", id="cards kept quiet"),
+        pytest.param("not issued to that client (general); not in any rate: 1.", id="feedback about other cards"),
+        pytest.param("settings of the client or the site, which count as not shown: 1.", id="cards kept quiet"),
     ],
 )
 def test_terminal_and_page_say_what_to_beware_of(words: str, report: LedgerReport) -> None:
