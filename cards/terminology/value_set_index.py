@@ -17,7 +17,7 @@ from cards.terminology.icd_10 import ICD_10_CM
 from cards.terminology.match import Match, matches_of, without_denied
 from cards.terminology.value_set import Codes, ValueSet
 from cards.words.lexicon import Lexicon
-from cards.words.tokens import fold
+from cards.words.tokens import LONGEST_TEXT, fold
 from cards.words.word_rules import WordRule
 
 
@@ -43,7 +43,7 @@ class _Judgement(NamedTuple):
 
 
 class _Reading(NamedTuple):
-    """What a concept comes to. `was_read`: there are words, or a code that says enough by itself."""
+    """What a concept comes to. `was_read`: there are words and all were read, or a code that says enough by itself."""
 
     matches: tuple[Match, ...]
     was_read: bool
@@ -156,7 +156,7 @@ class Terminology:
                 by_words = tuple(match for match in by_words if match.value_set not in refused[place])
             if text and text not in judgement.displays:
                 texts[place] = text
-            was_read = bool(text) or judgement.was_read
+            was_read = len(text or "") <= LONGEST_TEXT and (bool(text) or judgement.was_read)
             readings.append(_Reading(matches + by_words, was_read) if matches or by_words or not was_read else _OTHER)
         places = list(texts)
         for number, mentions in self._lexicon.read_each(list(texts.values())):
@@ -165,7 +165,7 @@ class Terminology:
             mentioned = [*(match.mention for match in before if match.mention), *mentions]
             by_code = without_denied((match for match in before if match.mention is None), mentions)
             by_words = matches_of(mentioned, refused.get(place, frozenset()))
-            readings[place] = _Reading(by_code + by_words, True)
+            readings[place] = _Reading(by_code + by_words, readings[place].was_read)
         return readings
 
     def _with_words(self, judgement: _Judgement, text: str | None) -> tuple[tuple[Match, ...], frozenset[str]]:

@@ -33,6 +33,20 @@ def found_ids(section: SectionRead) -> list[str | None]:
         pytest.param([condition(ASTHMA), condition(id="c2")], ["c2"], 2, {}, id="what does not is only counted"),
         pytest.param([condition({}), condition(id="c2")], ["c2"], 2, {"no code": 1}, id="a condition without a code"),
         pytest.param([condition(7), condition(id="c2")], ["c2"], 2, {"no code": 1}, id="an odd code"),  # type: ignore[arg-type]
+        pytest.param(
+            [condition({"text": "Stable, " * 500 + "new saddle numbness"}), condition(id="c2")],
+            ["c2"],
+            2,
+            {"no code": 1},
+            id="a text whose end is beyond what is read is not said to be read",
+        ),
+        pytest.param(
+            [condition({"text": "Lumbar spinal stenosis. " + "Stable, " * 500})],
+            ["condition-1"],
+            1,
+            {"no code": 1},
+            id="a match at the beginning of such a text counts, and the text is still not all read",
+        ),
         pytest.param([None, condition(id="c2")], ["c2"], 2, {"not a resource": 1}, id="null for a resource"),
         pytest.param([{"id": "x"}, condition(id="c2")], ["c2"], 2, {"not a resource": 1}, id="no resourceType"),
         pytest.param(
