@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from granian._granian import RSGIHeaders, RSGIHTTPProtocol
     from granian.rsgi import Scope
 
-_LONGEST_ON_LOOP = 24 * 1024  # bytes of a body whose call others can wait for, whatever its words are (ADR 20)
+_LONGEST_ON_LOOP = 64 * 1024  # bytes of a body whose call others can wait for (ADR 20)
 _OPERATORS = ("/health/", "/metrics")  # paths that have threads of their own
 _OPERATORS_THREADS = 3  # one waits for the database, one gathers metrics, one does the rest
 
