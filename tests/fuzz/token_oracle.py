@@ -120,10 +120,13 @@ def _object(part: str) -> dict[str, Any]:
 
 
 def _bytes(part: str) -> bytes:
-    """Base64url without padding; bits that are left over at the end are nobody's."""
+    """Base64url without padding; unused bits at the end must be 0, so that no token has two texts (RFC 4648, 3.5)."""
     if len(part) % 4 == 1:
         raise _Invalid
-    return base64.b64decode(part.translate({ord("-"): "+", ord("_"): "/"}) + "=" * (-len(part) % 4))
+    data = base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))
+    if base64.urlsafe_b64encode(data).rstrip(b"=").decode() != part:
+        raise _Invalid
+    return data
 
 
 def _client_of(claims: Mapping[str, Any]) -> _Client:
