@@ -87,7 +87,7 @@ class Settings:
     record_before_answer: bool = _setting(
         False,
         YES_OR_NO,
-        "yes: record cards in the ledger before the answer is sent; no: within 50 ms after it",
+        "yes: record cards in the ledger before the answer is sent; no: just after it (usually within 50 ms)",
     )
     store_comments: bool = _setting(False, YES_OR_NO, "yes: store the comments that users write in feedback")
     patient_hash_key: str = _setting(
