@@ -1,4 +1,4 @@
-"""GET /openapi.json: what this server takes and gives, for integrators and tools. The words are in openapi.yaml."""
+"""GET /openapi.json: the API of this server, for integrators and tools. The text is in openapi.yaml."""
 
 from __future__ import annotations
 
@@ -140,7 +140,7 @@ def _prefetch_schemas(services: Sequence[Service]) -> dict[str, dict[str, str]]:
             templates.setdefault(key, []).append(f"`{template}`")
     return {
         key: {
-            "description": f"The answer to {' or '.join(_without_repeats(named))}.",
+            "description": f"Response to {' or '.join(_without_repeats(named))}.",
             "$ref": "#/components/schemas/PrefetchResult",
         }
         for key, named in templates.items()

@@ -100,7 +100,7 @@ def test_it_is_about_the_topic_and_this_server(document: dict[str, Any], topic: 
     assert [one["$ref"].rpartition("/")[2] for one in schemas["HookCall"]["oneOf"]] == service.hooks
     assert list(schemas["Prefetch"]["properties"]) == list(service.prefetch)
     assert [template in str(schemas["Prefetch"]) for template in service.prefetch.values()] == [True] * 3
-    assert schemas["Told"]["properties"]["card"]["enum"] == list(service.cards)
+    assert schemas["CardExtension"]["properties"]["card"]["enum"] == list(service.cards)
 
 
 def test_every_address_of_the_application_is_described(app: Flask, document: dict[str, Any]) -> None:
