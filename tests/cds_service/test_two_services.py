@@ -200,5 +200,5 @@ def test_a_topic_that_is_not_installed_refuses_the_start_with_those_that_are(sec
     with pytest.raises(NotReady) as refused:
         read_settings({"CDS_TOPICS": "lumbar_puncture,appendix"})
     (reason,) = refused.value.reasons
-    assert reason.startswith("CDS_TOPICS must be some of the topics that are installed, separated by commas: ")
-    assert reason.endswith("lumbar_puncture, colonoscopy")
+    assert reason.startswith("CDS_TOPICS must be names of installed topics, separated by commas: ")
+    assert "lumbar_puncture, colonoscopy" in reason

@@ -143,7 +143,7 @@ def test_downgrade_makes_the_schema_of_an_older_version_and_upgrade_that_of_this
     assert run(database, "db", "downgrade", "--to", "0001").stdout == (
         "the database schema is now 0001: start the program version that uses it\n"
     )
-    assert (database.open().schema_fault() or "").startswith("its schema is older")
+    assert (database.open().schema_fault() or "").startswith("the database schema is too old")
     assert run(database, "db", "upgrade").exit_code == 0
     assert database.open().schema_fault() is None
 

@@ -100,8 +100,8 @@ def page(server: CallServer, number: int, last: int, base: str | None = None) ->
     ("pages", "arguments", "sent_count", "is_whole", "words"),
     [
         pytest.param(3, [], 3, True, "3 Condition", id="all of three"),
-        pytest.param(3, ["--pages", "first"], 1, False, "only 1 page(s) of it", id="the first, where that is asked"),
-        pytest.param(25, [], 20, False, "only 20 page(s) of it", id="twenty of more"),
+        pytest.param(3, ["--pages", "first"], 1, False, "only 1 page", id="the first, where that is asked"),
+        pytest.param(25, [], 20, False, "only 20 pages", id="twenty of more"),
     ],
 )
 def test_pages_of_a_search_are_put_together(
@@ -170,7 +170,7 @@ def test_a_card_that_breaks_the_specification_is_shown_and_its_faults_are_said(s
     )
     result = greet(server)
     assert result.exit_code == 0
-    faults = [line.removeprefix("Not valid CDS Hooks: ") for line in result.stderr.splitlines() if "Violates" in line]
+    faults = [line.removeprefix("Not valid CDS Hooks: ") for line in result.stderr.splitlines() if "Not valid" in line]
     assert faults == [
         "systemActions: empty or not a list",
         "card 2: the summary has 140 characters; it must have fewer than 140",
@@ -206,7 +206,7 @@ def test_what_a_service_asks_of_the_client_is_shown_with_what_it_acts_on(server:
     }
     server.answers["POST /r4/cds-services/patient-greeting"] = reply({"cards": [card], "systemActions": [action]})
     result = greet(server)
-    assert "Violates" not in result.stderr
+    assert "Not valid CDS Hooks" not in result.stderr
     for words in (
         "[ 1.1 Other test (recommended) ]",
         "delete ServiceRequest/draft-2: Removes it",

@@ -99,7 +99,7 @@ def test_of_two_servers_that_start_at_once_one_gets_the_port(workers: int) -> No
     settings = Settings(port=free_port(), workers=workers)
     with bind(settings) as first, bind(settings) as second:
         listeners = listen(first, settings)
-        with pytest.raises(NotReady, match="is taken"):
+        with pytest.raises(NotReady, match="is used by another program"):
             listen(second, settings)
         for listener in listeners:
             listener.close()

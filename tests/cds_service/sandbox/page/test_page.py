@@ -258,8 +258,8 @@ def test_the_page_tells_a_developer_where_to_call(make_app: Callable[..., Flask]
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        pytest.param({"threads": 1}, "works on one call at a time", id="one thread"),
-        pytest.param({"workers": 2}, "Not with several server processes", id="several processes"),
+        pytest.param({"threads": 1}, "handles one call at a time", id="one thread"),
+        pytest.param({"workers": 2}, "Not available with several server processes", id="several processes"),
         pytest.param({"require_tokens": True}, "refuses calls without one", id="tokens required"),
     ],
 )
