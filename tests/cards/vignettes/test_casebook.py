@@ -268,7 +268,11 @@ vignettes:
 """
 SECOND = "  - name: a second patient\n    orders: [{what: lumbar puncture}]\n"
 FAULTS = {
-    "a name that is listed twice": (SECOND.replace("a second", "a") + "    expect: {}\n", 8, "the name is listed twice: a patient"),
+    "a name that is listed twice": (
+        SECOND.replace("a second", "a") + "    expect: {}\n",
+        8,
+        "is listed twice: a patient",
+    ),
     "a name within another": ("  - name: a\n    orders: []\n    expect: {}\n    not-reed: []\n", 11, "not-reed"),
     "an order that is no concept": (
         "  - name: a second patient\n    orders: [{what: lumber puncture}]\n    expect: {}\n",
