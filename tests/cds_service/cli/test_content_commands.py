@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from cds_service.cli import main as cli
+from cds_service.cli import content_commands
 from tests.cds_service.cli.test_main import run
 from tests.charts import CPT, SNOMED, coded, condition, hook_call, order, prefetch
 from tests.content import casebook
@@ -55,7 +55,7 @@ def test_a_site_whose_codes_have_a_fault_is_told_where(tmp_path: Path) -> None:
 
 
 def test_content_overdue_for_review_is_a_fault_and_refuses_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cli, "_today", lambda: YEARS_LATER)
+    monkeypatch.setattr(content_commands, "_today", lambda: YEARS_LATER)
     for verb in ("check", "serve"):
         result = run(verb)
         assert result.exit_code == 1
@@ -65,7 +65,7 @@ def test_content_overdue_for_review_is_a_fault_and_refuses_the_start(monkeypatch
 
 def test_a_site_may_start_with_overdue_content_and_is_warned(monkeypatch: pytest.MonkeyPatch) -> None:
     started = []
-    monkeypatch.setattr(cli, "_today", lambda: YEARS_LATER)
+    monkeypatch.setattr(content_commands, "_today", lambda: YEARS_LATER)
     monkeypatch.setattr("cds_service.server.server.run", started.append)
     result = run("serve", CDS_STALE_REVIEW="warn")
     assert (result.exit_code, len(started)) == (0, 1)
