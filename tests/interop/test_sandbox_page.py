@@ -94,7 +94,7 @@ def test_suggestion_that_is_taken_is_in_the_draft_and_its_feedback_is_stored(
         button = page.locator("article[data-card=pain-after-puncture] .suggestions button").first
         suggestion = button.get_attribute("data-suggestion")
         button.click()
-        expect(page.locator("#status")).to_contain_text("feedback was taken")
+        expect(page.locator("#status")).to_contain_text("feedback was stored")
         expect(page.locator("#drafts > li")).to_have_count(before + 1)
         assert feedback_on(page_service, page, "pain-after-puncture") == [("accepted", None, suggestion)]
         page.locator("#tab-feedback").click()
@@ -116,7 +116,7 @@ def test_card_that_is_dismissed_with_a_reason_is_folded_and_its_feedback_is_stor
         card.locator("details.dismissal label").first.click()
         watched.picture("card-about-to-be-dismissed")
         card.locator("button[type=submit]").click()
-        expect(page.locator("#status")).to_contain_text("feedback was taken")
+        expect(page.locator("#status")).to_contain_text("feedback was stored")
         expect(card.locator(".dismissed-words")).to_be_focused()
         ((outcome, reason, _),) = feedback_on(page_service, page, "confounders")
         assert (outcome, bool(reason)) == ("overridden", True)
@@ -229,7 +229,7 @@ def test_journey_by_keyboard_alone(look: Look, page_service: PageService) -> Non
         page.keyboard.press("Space")
         tab_to(page, "details.dismissal button")
         page.keyboard.press("Enter")
-        expect(page.locator("#status")).to_contain_text("feedback was taken")
+        expect(page.locator("#status")).to_contain_text("feedback was stored")
         tab_to(page, "#tab-why")
         page.keyboard.press("ArrowRight")
         expect(page.locator("#tab-request")).to_have_attribute("aria-selected", "true")

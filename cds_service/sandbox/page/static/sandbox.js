@@ -182,7 +182,7 @@ async function feedback(kind, card, state, chosen, comment) {
   try {
     const exchange = await send("feedback", state.sign === "yes", { feedback: [entry] });
     addExchange(byId("panel-feedback"), exchange, kind === "accept" ? `Accepted: ${chosen.label}` : "Overridden");
-    say(`${done}; feedback ${exchange.status < 300 ? "was accepted" : `was answered with ${exchange.status}`}.`);
+    say(`${done}; feedback ${exchange.status < 300 ? "was stored" : `was answered with ${exchange.status}`}.`);
   } catch (problem) {
     say(`${done}; feedback was not sent: ${problem.message}.`);
   }
