@@ -6,9 +6,12 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from tests.places import ROOT
 
 
+@pytest.mark.slow  # a whole setup: 10 s
 def test_an_environment_behind_a_link_is_left_as_it_is(tmp_path: Path) -> None:
     shared, clone = tmp_path / "shared", tmp_path / "clone"
     for folder in (shared, clone):

@@ -45,6 +45,7 @@ def test_a_story_gets_the_same_cards_however_its_chart_is_sent(embedded: Embedde
     assert embedded.server.requests
 
 
+@pytest.mark.slow  # nine stories, each on many days: 2 s each
 @pytest.mark.parametrize("story", EVERY_STORY)
 def test_a_story_is_as_true_on_any_other_day(embedded: Embedded, story: Story) -> None:
     """The same cards with the same urgency: months and years move in steps, and must not carry a story over a limit."""
