@@ -12,8 +12,9 @@ import click
 
 from cards.content.files import ContentError, is_content
 from cards.nearest_names import did_you_mean
-from cds_service.cli.ending import counted, refuse, settings_of_environment
+from cds_service.cli.ending import refuse, settings_of_environment
 from cds_service.errors import BadRequest
+from cds_service.readable import counted
 from cds_service.settings.settings import Settings
 
 if TYPE_CHECKING:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cds_service.cli.ending import counted, refuse, settings_of_environment
+from cds_service.cli.ending import refuse, settings_of_environment
+from cds_service.readable import counted
 
 if TYPE_CHECKING:
     from cds_service.storage.database import Database

@@ -11,6 +11,7 @@ from cds_service.clients.key_fetcher import KeyFetcher
 from cds_service.clients.registry import RegisteredClient, Registry, registry_of
 from cds_service.errors import NotReady
 from cds_service.operations.tracing import find_faults as find_tracing_faults
+from cds_service.readable import counted
 from cds_service.settings.settings import Settings, read_settings
 from cds_service.storage.database import Database, DatabaseUnavailable
 
@@ -109,8 +110,8 @@ def _describe_clients(registry: Registry, settings: Settings) -> Iterator[Fact]:
         if limits.quiet_period_hours:
             yield "", f"quiet for {limits.quiet_period_hours} hours after {', '.join(sorted(limits.final_reasons))}"
         if limits.max_cards:
-            noun = "card" if limits.max_cards == 1 else "cards"
-            yield "", f"at most {limits.max_cards} {noun} in an answer, not counting those that are always shown"
+            most = counted(limits.max_cards, "card")
+            yield "", f"at most {most} in an answer, not counting those that are always shown"
 
 
 def _ask(client: RegisteredClient, diagnosis: Diagnosis) -> Iterator[Fact]:

@@ -24,11 +24,6 @@ def settings_of_environment(what: str, flags: Mapping[str, str] | None = None) -
         refuse(what, fault.reasons)
 
 
-def counted(number: int, noun: str) -> str:
-    """A number with its noun, in the plural where it is one."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
-
-
 def refuse(what: str, reasons: list[str]) -> NoReturn:
     """Exit with status 1 after saying what failed, and why, one line for each reason."""
     click.echo(f"cds-service: {what}", err=True)

@@ -14,10 +14,11 @@ from cards.content.files import ContentError
 from cds_service.backtest.backtest_command import backtest
 from cds_service.cli.content_commands import check, content_faults, explain, run_vignettes, show
 from cds_service.cli.database_commands import db
-from cds_service.cli.ending import counted, refuse, settings_of_environment
+from cds_service.cli.ending import refuse, settings_of_environment
 from cds_service.cli.keys import keys
 from cds_service.ehr_simulator.call_command import call
 from cds_service.errors import NotReady
+from cds_service.readable import counted
 from cds_service.report.report_command import report
 from cds_service.settings.reference import default_words, flag
 from cds_service.settings.settings import PREFIX, Settings

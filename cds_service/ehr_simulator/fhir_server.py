@@ -13,6 +13,7 @@ from cds_service.ehr_simulator.http_client import Answer, CallFailed, NotJson, W
 from cds_service.ehr_simulator.prefetch_templates import NotFilled, fill_template
 from cds_service.ehr_simulator.refusal import server_words
 from cds_service.fhir_client.base_url import FhirBase, LeavesServer
+from cds_service.readable import counted
 from cds_service.terminal import in_one_line, objects_in
 
 _MOST_PAGES = 20
@@ -112,10 +113,14 @@ class FhirSide:
                 entries, next_url = entries + _entries(page), _next_url(page)
                 pages += 1
         except (_NotObtained, CallFailed) as fault:
-            prefetch.notes.append(f"{in_one_line(key)}: only {_pages(pages)}; the next one: {in_one_line(fault)}")
+            prefetch.notes.append(
+                f"{in_one_line(key)}: only {counted(pages, 'page')}; the next one: {in_one_line(fault)}"
+            )
         else:
             if next_url:
-                prefetch.notes.append(f"{in_one_line(key)}: only {_pages(pages)}, with the link to the next one")
+                prefetch.notes.append(
+                    f"{in_one_line(key)}: only {counted(pages, 'page')}, with the link to the next one"
+                )
         if not entries and not next_url:
             return None
         links = [link for link in objects_in(resource.get("link")) if link.get("relation") != "next"]
@@ -141,10 +146,6 @@ class FhirSide:
         if resource["resourceType"] == "OperationOutcome":
             raise _NotObtained(f"the FHIR server answers with an OperationOutcome{_said(answer)}")
         return resource
-
-
-def _pages(number: int) -> str:
-    return "1 page" if number == 1 else f"{number} pages"
 
 
 def _said(answer: Answer) -> str:
