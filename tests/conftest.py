@@ -20,6 +20,7 @@ from cds_service.served_content import whole_topics
 from cds_service.settings.settings import Settings
 from cds_service.storage.database import Database
 from cds_service.storage.database_url import parse_database_url
+from tests.applications import close, note_writers, stuck_writers
 from tests.fake_fhir_server import FakeFhirServer
 from tests.golden_answers import Golden
 from tests.places import SECOND_TOPIC
@@ -40,10 +41,21 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--accept-golden", action="store_true", help="write the golden answers anew; then read them all")
 
 
+def pytest_configure() -> None:
+    note_writers()
+
+
 def pytest_collection_finish() -> None:
     """Thousands of collected tests and the libraries stay until the end: the garbage collector need not visit them."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture(autouse=True)
+def no_writer_is_stuck() -> Iterator[None]:
+    """A writer that goes on trying would log a warning into the output of a later test."""
+    yield
+    assert not stuck_writers(), "items wait for a database that refuses them: give the application tables, or close it"
 
 
 @pytest.fixture
@@ -87,8 +99,7 @@ def make_app(fhir_server: FakeFhirServer, empty_ledger: Path, tmp_path: Path) ->
 
     yield make
     for app in apps:
-        app.extensions["writer"].close()
-        app.extensions["database"].close()
+        close(app)
 
 
 @pytest.fixture

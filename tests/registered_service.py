@@ -18,6 +18,7 @@ from cds_service.app import create_app
 from cds_service.settings.settings import Settings
 from cds_service.storage.database import Database
 from cds_service.storage.schema import METADATA
+from tests.applications import close, write_all
 from tests.charts import SERVICE, hook_call
 from tests.conftest import NOW
 from tests.token_forge import ALGORITHMS, DROP, Forge, Json, jwk_of, key_for
@@ -104,8 +105,7 @@ class RegisteredService:
         self.now += timedelta(seconds=seconds)
 
     def close(self) -> None:
-        self.app.extensions["writer"].close()
-        self.database.close()
+        close(self.app)
 
     def send(self, path: str, authorization: str | None, body: bytes | None = None, **options: Any) -> TestResponse:
         """A GET, or a POST where there is a body. What was logged of it is in `log`."""
@@ -128,7 +128,7 @@ class RegisteredService:
 
     def rows(self) -> dict[str, int]:
         """How many rows each table has, once all that waits is written."""
-        self.app.extensions["writer"].flush()
+        write_all()  # also what other nodes with the same database have to write
         with self.database.read() as connection:
             return {
                 table.name: connection.execute(select(func.count()).select_from(table)).scalar_one()

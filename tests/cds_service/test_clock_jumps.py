@@ -65,7 +65,6 @@ def test_a_used_token_stays_used_however_the_clock_jumps(
     service = make_service()
     token = service.forge().bearer()
     assert service.call(token).status_code == 200
-    service.app.extensions["writer"].flush()  # the other node counts rows, and its card is written after the answer
     asked = service if node == "the same" else make_service()
     for jump_s in jumps_s:
         asked.advance(jump_s)

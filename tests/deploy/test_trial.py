@@ -16,6 +16,7 @@ from cds_service.settings.settings import Settings
 from cds_service.storage.database import Database
 from cds_service.storage.database_url import parse_database_url
 from deploy import trial
+from tests.applications import close
 from tests.charts import SERVICE, hook_call
 
 ADDRESS = "https://cds.example.org"
@@ -36,7 +37,7 @@ def test_production_takes_a_call_that_its_key_has_signed_once(folder: Path, tmp_
     app = create_app(settings, clock=lambda: datetime.now(UTC))
     headers = Signer(folder / "secrets/ehr_key", "https://ehr.example.org").headers(ADDRESS + SERVICE)
     sent = [app.test_client().post(SERVICE, json=hook_call(), headers=headers) for _ in range(2)]
-    app.extensions["database"].close()
+    close(app)
     assert [one.status_code for one in sent] == [200, 401]
 
 

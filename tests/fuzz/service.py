@@ -26,6 +26,7 @@ from werkzeug.test import EnvironBuilder, TestResponse, run_wsgi_app
 from cds_service.app import create_app
 from cds_service.cds_hooks import hook_call
 from cds_service.settings.settings import Settings
+from tests.applications import close
 from tests.charts import SERVICE
 from tests.fake_fhir_server import FakeFhirServer
 from tests.fuzz.calls import CHARTS, FIRST_CALL, MadeUpCall
@@ -220,7 +221,7 @@ def service_under_fuzz(folder: Path) -> Iterator[ServiceUnderFuzz]:
         try:
             yield service
         finally:
-            service.app.extensions["database"].close()
+            close(service.app)
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from cds_service.app import create_app
 from cds_service.settings.settings import Settings
+from tests.applications import close
 from tests.scenarios.casebook import FOLDER, judge_all, load, noon, table
 from tests.scenarios.verdicts import Verdict
 
@@ -24,7 +25,7 @@ def main(paths: list[Path]) -> None:
             app = create_app(settings, clock=lambda day=today: noon(day))  # type: ignore[misc]
             app.extensions["database"].upgrade()
             judged += list(judge_all(app, scenarios, today))
-            app.extensions["database"].close()
+            close(app)
     for scenario, answer, verdict in judged:
         if verdict in (Verdict.WRONG, Verdict.UNSAFE):
             print(f"{verdict.upper()} [{scenario['kind']}] {scenario['name']}")

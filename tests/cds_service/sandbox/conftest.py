@@ -5,15 +5,18 @@ Making an application takes longer than most of these tests do; none of them cha
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
 
 from cds_service.app import create_app
 from cds_service.settings.settings import Settings
+from tests.applications import close
 from tests.cds_service.sandbox.own_server import OwnServer
 
 TOLD_ON = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -29,14 +32,15 @@ class Embedded:
 
 
 @pytest.fixture(scope="session")
-def one_application(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Embedded]:
+def one_application(empty_ledger: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Embedded]:
     ledger = tmp_path_factory.mktemp("sandbox") / "ledger.sqlite"
+    shutil.copyfile(empty_ledger, ledger)
     server = OwnServer()
     app = create_app(Settings(database_url=f"sqlite:///{ledger}"), clock=lambda: embedded.now, fhir_transport=server)
     server.app = app
     embedded = Embedded(app.test_client(), server)
     yield embedded
-    app.extensions["database"].close()
+    close(app)
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from cds_service.app import create_app
 from cds_service.sandbox import page
 from cds_service.sandbox.fhir_server.endpoints import bases
 from cds_service.settings.settings import Settings
+from tests.applications import close
 
 STATIC = sorted(f"static/{file.name}" for file in (Path(page.__file__).parent / "static").iterdir())
 
@@ -24,7 +25,7 @@ def production(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FlaskClient
     settings = Settings(profile="production", public_url="https://cds.example.org", database_url=f"sqlite:///{ledger}")
     app = create_app(settings)
     yield app.test_client()
-    app.extensions["database"].close()
+    close(app)
 
 
 @pytest.mark.parametrize(

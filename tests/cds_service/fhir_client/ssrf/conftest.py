@@ -14,6 +14,7 @@ from flask.testing import FlaskClient
 
 from cds_service.app import create_app
 from cds_service.settings.settings import Settings
+from tests.applications import close
 from tests.cds_service.fhir_client.ssrf.asking import (
     BUDGET_MS,
     Connect,
@@ -72,7 +73,7 @@ def connect(empty_ledger: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
 
     yield make
     for app in apps.values():
-        app.extensions["database"].close()
+        close(app)
 
 
 @pytest.fixture

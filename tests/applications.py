@@ -1,0 +1,44 @@
+"""Applications that tests build are closed, so that none of them writes, or logs, in a later test."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+from weakref import WeakSet
+
+from flask import Flask
+
+from cds_service.storage.writer import Writer
+
+_WRITE_S = 1.0
+_WRITERS: WeakSet[Writer] = WeakSet()
+
+
+def close(app: Flask) -> None:
+    """Write what waits, and close the database."""
+    app.extensions["writer"].close()
+    app.extensions["database"].close()
+
+
+def note_writers() -> None:
+    """Know every writer that is made in this process from now on."""
+    start = Writer.__init__
+
+    def start_and_note(writer: Writer, *arguments: Any) -> None:
+        start(writer, *arguments)
+        _WRITERS.add(writer)
+
+    Writer.__init__ = start_and_note  # type: ignore[method-assign]
+
+
+def write_all() -> Sequence[Writer]:
+    """Write what waits, of every application. Returns the writers whose items cannot be written."""
+    return [writer for writer in list(_WRITERS) if writer.waiting and not writer.flush(_WRITE_S)]
+
+
+def stuck_writers() -> Sequence[Writer]:
+    """The writers whose items cannot be written; each of them is closed."""
+    stuck = write_all()
+    for writer in stuck:
+        writer.close()
+    return stuck
