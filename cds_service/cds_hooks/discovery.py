@@ -7,11 +7,16 @@ from typing import Any
 
 import msgspec
 
+from cards.content.service import Service
 from cards.topic import Topic
-from cds_service.cds_hooks.addresses import evidence_address, override_reason_addresses
-from cds_service.cds_hooks.hook_response import EXTENSION
+from cds_service.cds_hooks.hook_response import EXTENSION, evidence_address
 
 SPECIFICATION_VERSION = "2.0.1"  # of CDS Hooks, as R-1.12 asks; not ours
+
+
+def code_system_id(service: Service) -> str:
+    """The id of the CodeSystem of a service's override reasons, and of the ConceptMap that maps them."""
+    return f"{service.id}.override-reasons"
 
 
 def discovery_document(topics: Iterable[Topic], base_url: str) -> bytes:
@@ -24,7 +29,7 @@ def _entries(topic: Topic, base_url: str) -> Iterator[dict[str, Any]]:
     extension = {
         "contentVersion": topic.version,
         "evidence": {card: evidence_address(base_url, service.id, card) for card in service.cards},
-        "overrideReasons": override_reason_addresses(base_url, service),
+        "overrideReasons": _override_reason_addresses(base_url, service),
     }
     for hook in service.hooks:
         yield {
@@ -37,3 +42,8 @@ def _entries(topic: Topic, base_url: str) -> Iterator[dict[str, Any]]:
             "prefetch": service.prefetch,
             "extension": {EXTENSION: extension},
         }
+
+
+def _override_reason_addresses(base_url: str, service: Service) -> dict[str, str]:
+    name = code_system_id(service)
+    return {"codeSystem": f"{base_url}/fhir/CodeSystem/{name}", "conceptMap": f"{base_url}/fhir/ConceptMap/{name}"}

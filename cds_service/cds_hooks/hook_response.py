@@ -8,13 +8,23 @@ from typing import Any
 import msgspec
 
 from cards.card import Card, Link, Suggestion
-from cds_service.cds_hooks.addresses import evidence_address, patient_page_address
 from cds_service.storage.ledger_entries import IssuedCard
 from cds_service.version import PROJECT
 
 # Our key in every `extension` (R-7.1), whatever the service: the project has no domain of its own to name it by.
 EXTENSION = PROJECT
+FIRST_LANGUAGE = "en"  # every patient page is there in it; translations have the same headings in the same places
 EVIDENCE_LABEL = "Evidence and limits of this card"
+
+
+def patient_page_address(base_url: str, page: str, language: str) -> str:
+    """A patient page, in a language."""
+    return f"{base_url}/education/{page}" + ("" if language == FIRST_LANGUAGE else f"?lang={language}")
+
+
+def evidence_address(base_url: str, service_id: str, card: str) -> str:
+    """The evidence page of a card."""
+    return f"{base_url}/evidence/{service_id}/{card}"
 
 
 def encode_response(cards: Sequence[IssuedCard], service_id: str, base_url: str) -> bytes:

@@ -16,7 +16,7 @@ from cards.education import education_about
 from cards.fhir.resources import CodeableConcept
 from cards.terminology.code_systems import find_code_system
 from cards.topic import Topic
-from cds_service.cds_hooks.addresses import FIRST_LANGUAGE, evidence_address, patient_page_address
+from cds_service.cds_hooks.hook_response import FIRST_LANGUAGE, evidence_address, patient_page_address
 from cds_service.pages.caching import KEPT_S, let_caches_keep
 from cds_service.pages.infobutton_feed import Feed, FeedEntry, as_atom, as_json
 from cds_service.pages.infobutton_request import (

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from werkzeug.datastructures import MIMEAccept, MultiDict
 
 from cards.fhir.resources import CodeableConcept, Coding
-from cds_service.cds_hooks.addresses import FIRST_LANGUAGE
+from cds_service.cds_hooks.hook_response import FIRST_LANGUAGE
 
 ATOM, JSON, HTML = "application/atom+xml", "application/json", "text/html"
 _FORMATS = (

@@ -15,7 +15,7 @@ from flask import Blueprint, Response, abort
 
 from cards.content.service import Service
 from cards.topic import Topic
-from cds_service.cds_hooks.addresses import code_system_id
+from cds_service.cds_hooks.discovery import code_system_id
 from cds_service.pages.caching import let_caches_keep
 
 _FHIR_JSON = "application/fhir+json; fhirVersion=4.0"

@@ -22,7 +22,7 @@ from markupsafe import Markup
 from cards.content.service import Evidence
 from cards.content.texts import fill
 from cards.topic import Topic
-from cds_service.cds_hooks.addresses import FIRST_LANGUAGE, patient_page_address
+from cds_service.cds_hooks.hook_response import FIRST_LANGUAGE, patient_page_address
 from cds_service.errors import NotReady
 from cds_service.pages.caching import let_caches_keep
 

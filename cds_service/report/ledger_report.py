@@ -40,7 +40,7 @@ from cds_service.report.counting.counted_apart import (
     list_mute_clients,
     list_silenced,
 )
-from cds_service.report.counting.snapshot import ledger_snapshot
+from cds_service.report.counting.ledger_rows import ledger_snapshot
 from cds_service.report.counting.tallies import Group, Tally
 from cds_service.report.counting.window import Window
 from cds_service.storage.database import Database

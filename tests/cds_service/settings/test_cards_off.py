@@ -10,7 +10,7 @@ from flask import Flask
 from cards.topic import Topic
 from cds_service.errors import NotReady
 from cds_service.report.counting.counted_apart import Silenced, list_silenced
-from cds_service.report.counting.snapshot import ledger_snapshot
+from cds_service.report.counting.ledger_rows import ledger_snapshot
 from cds_service.report.counting.window import Window
 from cds_service.settings.cards_off import find_switch_faults, switched_off_cards
 from tests.charts import cards_of, condition, hook_call, prefetch

@@ -13,7 +13,7 @@ from cds_service.report.counting import ledger_rows
 from cds_service.report.counting.card_answers import list_suggestions
 from cds_service.report.counting.card_counts import count_all
 from cds_service.report.counting.cards import CountedCards, count_cards
-from cds_service.report.counting.snapshot import ledger_snapshot
+from cds_service.report.counting.ledger_rows import ledger_snapshot
 from cds_service.report.counting.tallies import Tally
 from tests.cds_service.report.hand_made import NOON, OCTOBER, REASONS, SERVICE, HandMadeLedger, eventful_ledger, uuid
 from tests.databases import LiveDatabase
