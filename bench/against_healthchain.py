@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from bench.bodies import CARDS, SILENT, lumbar_puncture_order, unrelated_order
+from bench.bodies import CARDS, SILENT, order_with_cards, unrelated_order
 from bench.call_shares import print_shares
 from bench.client import Request, answers
 from bench.environments import NotInstalled, environment
@@ -49,13 +49,13 @@ class _Case:
         return Request.post(f"{self.their_path}/cds-services/bench", self.body, self.their_answer_begins)
 
 
-_LP, _SILENT = "LP order, 50 Conditions", "silent order, 50 Conditions"
+_CARDS, _SILENT = "order with cards, 50 Conditions", "silent order, 50 Conditions"
 _CASES = {
-    _LP: _Case(lumbar_puncture_order(50), CARDS, "/cards", b'{"cards":[{', 2.0),
+    _CARDS: _Case(order_with_cards(50), CARDS, "/cards", b'{"cards":[{', 2.0),
     _SILENT: _Case(unrelated_order(50), SILENT, "/silent", b'{"cards":[]', 4.0),
     "silent order, 1 MB of prefetch": _Case(unrelated_order(1_030), SILENT, "/silent", b'{"cards":[]', 4.0),
 }
-_SINGLE = (_LP, _SILENT)
+_SINGLE = (_CARDS, _SILENT)
 _THEIR_DISCOVERY = Request.get("/cards/cds-discovery", b'{"services":[{')
 
 Single = dict[str, list[list[float]]]  # by line: the seconds of each call, for each round

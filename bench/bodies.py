@@ -1,49 +1,40 @@
-"""The requests that are measured: made up, of the size and shape of real ones (about 970 bytes a Condition)."""
+"""The requests that are measured: generated, of the size and shape of real ones (about 970 bytes a Condition)."""
 
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
+
+import yaml
 
 SILENT, CARDS = b'{"cards":[]}', b'{"cards":[{'  # how the answers to them begin
 
-_ORDINARY = [
-    ("44054006", "Diabetes mellitus type 2", "E11.9", "Type 2 diabetes mellitus without complications"),
-    ("38341003", "Hypertensive disorder", "I10", "Essential (primary) hypertension"),
-    ("195967001", "Asthma", "J45.909", "Unspecified asthma, uncomplicated"),
-    ("40930008", "Hypothyroidism", "E03.9", "Hypothyroidism, unspecified"),
-    ("233604007", "Pneumonia", "J18.9", "Pneumonia, unspecified organism"),
-    ("49436004", "Atrial fibrillation", "I48.91", "Unspecified atrial fibrillation"),
-]
-_SPINE = ("18347007", "Spinal stenosis of lumbar region", "M48.061", "Spinal stenosis, lumbar region")
-_PUNCTURE = {
-    "resourceType": "Procedure",
-    "id": "procedure-1",
-    "status": "completed",
-    "code": {"coding": [{"system": "http://snomed.info/sct", "code": "277762005", "display": "Lumbar puncture"}]},
-    "subject": {"reference": "Patient/bench"},
-    "performedDateTime": "2026-06-22",
-}
+_FIXTURE = Path(__file__).parent.parent / "fixtures" / "measured_calls.yaml"
+_DATA = yaml.safe_load(_FIXTURE.read_text(encoding="utf-8"))
+SERVICE_ID: str = _DATA["service"]
+FINDINGS_CARD: str = _DATA["findings-card"]
+LEDGER_CARDS: list[dict[str, Any]] = _DATA["cards"]
 _STATUS = "http://terminology.hl7.org/CodeSystem/condition-"
 
 
-def lumbar_puncture_order(conditions: int) -> bytes:
-    """An order-sign call for a lumbar puncture; one Condition in fifty is of the spine, no two texts are alike."""
-    return _call(("http://snomed.info/sct", "277762005", "Lumbar puncture"), conditions)
+def order_with_cards(conditions: int) -> bytes:
+    """An order-sign call whose answer has cards; one Condition in fifty is a finding, no two texts are alike."""
+    return _call(_DATA["order-with-cards"], conditions)
 
 
 def unrelated_order(conditions: int) -> bytes:
-    """The same call for a chest X-ray."""
-    return _call(("http://loinc.org", "36643-5", "XR Chest 2 Views"), conditions)
+    """The same call for an order that the service does not apply to."""
+    return _call(_DATA["unrelated-order"], conditions)
 
 
 def work_up_order(conditions: int) -> bytes:
-    """The same call for an MRI of the lumbar spine, for back pain five months after a lumbar puncture."""
-    return _call(("http://loinc.org", "24968-0", "MR Lumbar spine"), conditions, [_PUNCTURE], reason="Low back pain")
+    """The same call for a work-up, five months after a procedure."""
+    return _call(_DATA["work-up-order"], conditions, [_DATA["work-up-procedure"]], reason=_DATA["work-up-reason"])
 
 
 def _call(
-    order: tuple[str, str, str],
+    order: list[str],
     conditions: int,
     procedures: list[dict[str, Any]] | None = None,
     reason: str | None = None,
@@ -86,7 +77,8 @@ def _searchset(resources: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _condition(number: int) -> dict[str, Any]:
-    snomed, words, icd, title = _SPINE if number % 50 == 7 else _ORDINARY[number % len(_ORDINARY)]
+    ordinary = _DATA["ordinary"]
+    snomed, words, icd, title = _DATA["finding"] if number % 50 == 7 else ordinary[number % len(ordinary)]
     if number % 50 != 7:
         icd = f"{icd[:3]}.{number % 90 + 10}"  # about as many different codes as a busy chart has
     return {

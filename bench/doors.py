@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from statistics import median
 
-from bench.bodies import CARDS, SILENT, lumbar_puncture_order, unrelated_order
+from bench.bodies import CARDS, SILENT, order_with_cards, unrelated_order
 from bench.client import Request, answers
 from bench.figures import Aim, percentiles, ratios, spread
 from bench.load import NOTE, Slice, running_clients
@@ -18,8 +18,8 @@ _BODIES = {
     "unrelated order, empty chart": (unrelated_order(0), SILENT),
     "unrelated order, 49 kB": (unrelated_order(50), SILENT),
     "unrelated order, 1 MB": (unrelated_order(1_030), SILENT),
-    "LP order, 50 Conditions": (lumbar_puncture_order(50), CARDS),
-    "LP order, 1,000 Conditions": (lumbar_puncture_order(1_000), CARDS),
+    "order with cards, 50 Conditions": (order_with_cards(50), CARDS),
+    "order with cards, 1,000 Conditions": (order_with_cards(1_000), CARDS),
 }
 _LIMIT = 0.7
 

@@ -12,7 +12,7 @@ from statistics import median
 
 import requests
 
-from bench.bodies import CARDS, lumbar_puncture_order
+from bench.bodies import CARDS, FINDINGS_CARD, order_with_cards
 from bench.client import Request
 from bench.figures import Aim, ratios, spread
 from bench.report import print_table
@@ -66,7 +66,7 @@ def measure(rounds: int, seconds: float) -> tuple[list[Aim], int]:
         rows.append([name, f"{case.reads}", spread(calls, 1), spread(bare, 1), spread(times, 3), spread(added, 1)])
         aims.append(Aim(f"fetch, {name}: over the bare reads", _LIMIT, median(times)))
     notes = [
-        f"LP order, chart of {CONDITIONS} Conditions; the FHIR server answers every request after {_MILLISECONDS} ms",
+        f"order with cards, {CONDITIONS} Conditions; the FHIR server answers every request after {_MILLISECONDS} ms",
         "bare: the same Conditions read by a requests session that keeps its connection, page after page, unparsed",
         f"one call at a time; least / median / greatest of {rounds} rounds, each the median of {count}",
     ]
@@ -98,7 +98,7 @@ def _compare(
 
 
 def _call(connection: HTTPConnection, fhir: Server, case: _Case) -> Callable[[], bool]:
-    call = json.loads(lumbar_puncture_order(CONDITIONS))
+    call = json.loads(order_with_cards(CONDITIONS))
     call["fhirServer"] = f"http://127.0.0.1:{fhir.port}{case.base}"
     call["prefetch"] = {key: value for key, value in call["prefetch"].items() if key not in case.missing}
     body = json.dumps(call).encode()
@@ -107,7 +107,7 @@ def _call(connection: HTTPConnection, fhir: Server, case: _Case) -> Callable[[],
         connection.request("POST", SERVICE, body, _HEADERS)
         answer = connection.getresponse().read()
         # where the Conditions were not read, a card says so
-        return answer.startswith(CARDS) and b'"confounders"' in answer
+        return answer.startswith(CARDS) and f'"{FINDINGS_CARD}"'.encode() in answer
 
     return run
 

@@ -1,10 +1,10 @@
-"""How the cost of an LP order grows with the chart, from 10 Conditions to 20,000, and by which exponent."""
+"""How the cost of an order with cards grows with the chart, from 10 Conditions to 20,000, and by which exponent."""
 
 from __future__ import annotations
 
 from statistics import median
 
-from bench.bodies import CARDS, lumbar_puncture_order
+from bench.bodies import CARDS, order_with_cards
 from bench.figures import Aim, fit_exponent, ratios, spread
 from bench.in_process import ORJSON, OURS, answer_once, cost_in_child
 from bench.report import print_table
@@ -16,7 +16,7 @@ _LIMIT = 1.05
 
 def measure(rounds: int, seconds: float) -> tuple[list[Aim], int]:
     """Print what one more Condition costs; the aim, and how many answers were wrong."""
-    bodies = [lumbar_puncture_order(size) for size in _SIZES]
+    bodies = [order_with_cards(size) for size in _SIZES]
     wrong = sum(not answer_once(body).startswith(CARDS) for body in bodies)
     ours, theirs = [], []
     for _ in range(rounds):  # every round: a fresh process for each contender, which goes through all sizes
@@ -41,7 +41,7 @@ def measure(rounds: int, seconds: float) -> tuple[list[Aim], int]:
         "20,000 Conditions are more than CDS_MAX_BODY_BYTES allows by default: without HTTP only",
     ]
     head = ["Conditions", "bytes", "our answer, ms", "microseconds a Condition", "over orjson.loads"]
-    print_table("In process: how the cost of an LP order grows with the chart", notes, head, rows)
+    print_table("In process: how the cost of an order with cards grows with the chart", notes, head, rows)
     return [Aim("growth with the chart, exponent", _LIMIT, median(exponents))], wrong
 
 

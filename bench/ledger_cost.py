@@ -21,16 +21,15 @@ from uuid import uuid4
 
 from sqlalchemy import func, select
 
-from bench.bodies import CARDS, lumbar_puncture_order
+from bench.bodies import CARDS, order_with_cards
 from bench.client import PATIENCE_SECONDS, Load, Request, load
 from bench.figures import spread
 from bench.report import machine, print_table
-from bench.server import Server, running
+from bench.server import SERVICE, Server, running
 from cds_service.storage.database import Database
 from cds_service.storage.database_url import parse_database_url
 from cds_service.storage.schema import ISSUED_CARD, ISSUED_SUGGESTION
 
-_SERVICE = "/cds-services/lumbar-puncture-back-pain"
 _CLIENTS = 2  # processes, each with bench.client.CONNECTIONS connections
 _WRITTEN_SECONDS = 0.5  # cards are recorded after the answer, within 50 ms unless the machine is busy
 _OLD = b"8f1f0e5e-6a3d-4c1b-9a55-0e6d5f1c2b3a"  # the hookInstance of bench.bodies
@@ -42,7 +41,7 @@ class FreshCall:
     answer_begins = CARDS
 
     def __init__(self) -> None:
-        whole = Request.post(_SERVICE, lumbar_puncture_order(50), CARDS).wire
+        whole = Request.post(SERVICE, order_with_cards(50), CARDS).wire
         self._before, self._after = whole.split(_OLD)
 
     @property
@@ -73,7 +72,7 @@ def main() -> int:
         "one call at a time: a single connection; under load: 8 connections that send again once answered",
     ]
     head = ["", "off ms", "on ms", "added ms", "ratio", "calls/s off", "calls/s on", "ratio", "rows/s written"]
-    print_table("A hook call with the ledger on and off: an LP order, 50 Conditions, over HTTP", notes, head, rows)
+    print_table("The ledger on and off: an order with cards, 50 Conditions, over HTTP", notes, head, rows)
     return 1 if errors else 0
 
 
@@ -123,7 +122,7 @@ def _one_at_a_time(port: int, seconds: float) -> tuple[Sequence[float], int]:
     while time.monotonic() < until:
         body = call.wire.partition(b"\r\n\r\n")[2]
         sent = time.monotonic()
-        connection.request("POST", _SERVICE, body, {"Content-Type": "application/json"})
+        connection.request("POST", SERVICE, body, {"Content-Type": "application/json"})
         good = connection.getresponse().read().startswith(CARDS)
         latencies.append(time.monotonic() - sent)
         errors += not good

@@ -18,6 +18,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Table
 
+from bench.bodies import LEDGER_CARDS, SERVICE_ID
 from cds_service.storage.database import Database
 from cds_service.storage.database_url import parse_database_url
 from cds_service.storage.schema import (
@@ -29,7 +30,6 @@ from cds_service.storage.schema import (
     SILENCED_CARD,
 )
 
-SERVICE = "lumbar-puncture-back-pain"
 REASON_SYSTEM = "http://terminology.hl7.org/CodeSystem/non-adherence-reason-codes"
 _DAY_MS = 86_400_000
 _AT_ONCE = 5_000  # cards whose rows are in memory
@@ -62,7 +62,7 @@ class _Card:
     share: int
     override: float
     better: float = 0.0
-    suggestions: tuple[str, ...] = ()
+    suggestions: Sequence[str] = ()
 
 
 CLIENTS = (
@@ -71,13 +71,7 @@ CLIENTS = (
     _Client("valley-practices", ("",), 20, 0.0),
     _Client("lakeside-hospital", ("",), 4, 0.6, silent_days=280),
 )
-CARDS = (
-    _Card("what-to-expect", "info", 46, 0.71, 0.06, ("patient-instruction",)),
-    _Card("confounders", "info", 30, 0.52),
-    _Card("pain-after-puncture", "warning", 17, 0.38, 0.0, ("refer-neurology", "refer-spine")),
-    _Card("nerve-symptoms", "info", 6, 0.45, -0.04, ("refer-neurology",)),
-    _Card("red-flags", "critical", 1, 0.12),
-)
+CARDS = tuple(_Card(**card) for card in LEDGER_CARDS)
 _REASONS: tuple[tuple[str | None, str | None, int], ...] = (
     (REASON_SYSTEM, "action-completed", 41),
     (REASON_SYSTEM, "wrong-time-workflow", 21),
@@ -160,7 +154,7 @@ class _Maker:
         hook = "order-sign" if dice.random() < 0.6 else "order-select"
         name = self._uuid()
         place = (
-            SERVICE,
+            SERVICE_ID,
             hook,
             self._uuid(),
             client.name,
@@ -206,7 +200,7 @@ class _Maker:
             (
                 digest,
                 card,
-                SERVICE,
+                SERVICE_ID,
                 client.name,
                 tenant,
                 outcome,
@@ -225,7 +219,7 @@ class _Maker:
     def _count(self, at_ms: int, client: str, tenant: str, hook: str, mode: str) -> None:
         day = datetime.fromtimestamp(at_ms / 1000, UTC).date().isoformat()
         for outcome, calls in (("cards", 1), ("silent", _SILENT_CALLS)):
-            key = (day, client, tenant, SERVICE, hook, mode, outcome)
+            key = (day, client, tenant, SERVICE_ID, hook, mode, outcome)
             self._calls[key] = self._calls.get(key, 0) + calls
 
     def _uuid(self) -> str:

@@ -6,7 +6,7 @@ import os
 from statistics import median
 
 from bench import empty_view
-from bench.bodies import CARDS, SILENT, lumbar_puncture_order, unrelated_order
+from bench.bodies import CARDS, SILENT, order_with_cards, unrelated_order
 from bench.client import Request
 from bench.figures import Aim, p99, ratios, spread
 from bench.load import CLIENTS, NOTE, Slice, running_clients
@@ -53,9 +53,9 @@ def _bodies() -> dict[str, tuple[bytes, bytes]]:
     return {
         "unrelated order, empty chart": (unrelated_order(0), SILENT),
         "unrelated order, 1 MB of prefetch": (unrelated_order(1_030), SILENT),
-        "LP order, empty chart": (lumbar_puncture_order(0), CARDS),
-        "LP order, 50 Conditions": (lumbar_puncture_order(50), CARDS),
-        "LP order, 1,000 Conditions": (lumbar_puncture_order(1_000), CARDS),
+        "order with cards, empty chart": (order_with_cards(0), CARDS),
+        "order with cards, 50 Conditions": (order_with_cards(50), CARDS),
+        "order with cards, 1,000 Conditions": (order_with_cards(1_000), CARDS),
     }
 
 

@@ -12,7 +12,7 @@ from statistics import median
 from tempfile import TemporaryDirectory
 from typing import cast
 
-from bench.bodies import CARDS, SILENT, lumbar_puncture_order, unrelated_order
+from bench.bodies import CARDS, SILENT, order_with_cards, unrelated_order
 from bench.client import Request
 from bench.figures import Aim, p99, ratios, spread
 from bench.load import CLIENTS, NOTE, Clients, Slice, running_clients
@@ -27,7 +27,7 @@ from tests.token_forge import Forge, jwk_of, key_for
 _ALGORITHMS = ("ES384", "RS384")
 _CALLS = {
     "silent order, 50 Conditions": (unrelated_order(50), SILENT),
-    "LP order, 50 Conditions": (lumbar_puncture_order(50), CARDS),
+    "order with cards, 50 Conditions": (order_with_cards(50), CARDS),
 }
 _DEVELOPMENT = "development, no token"
 _WARM_UP_SECONDS = 0.3

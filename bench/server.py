@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from bench.bodies import SERVICE_ID
 from bench.client import Request, ask
 from bench.memory import processor_seconds
 from tests.server_process import ServerProcess, free_port
 
-SERVICE = "/cds-services/lumbar-puncture-back-pain"
+SERVICE = f"/cds-services/{SERVICE_ID}"
 DISCOVERY = Request.get("/cds-services", b'{"services":[{')
 READY = Request.get("/health/ready", b'{"state":"ready"')  # and with a ledger: recording is a third of a call
 

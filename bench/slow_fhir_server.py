@@ -11,7 +11,7 @@ import json
 import sys
 from typing import Any
 
-from bench.bodies import lumbar_puncture_order
+from bench.bodies import order_with_cards
 
 CONDITIONS, PAGES = 150, 3
 WHOLE, PAGED = "/fhir", "/paged"
@@ -40,7 +40,7 @@ class _Connection(asyncio.Protocol):
 
 def answers(port: int) -> dict[bytes, bytes]:
     """Every answer of the server, by path and query."""
-    call = json.loads(lumbar_puncture_order(CONDITIONS))
+    call = json.loads(order_with_cards(CONDITIONS))
     prefetch = call["prefetch"]
     found = {}
     for base in (WHOLE, PAGED):

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from statistics import median
 
-from bench.bodies import CARDS, SILENT, lumbar_puncture_order, unrelated_order, work_up_order
+from bench.bodies import CARDS, SILENT, order_with_cards, unrelated_order, work_up_order
 from bench.figures import Aim, ratios, spread
 from bench.in_process import ORJSON, OURS, Cost, answer_once, cost_in_child
 from bench.report import print_table
 
-_SILENT_PATH, _LARGE = "unrelated order, 1 MB of prefetch", "LP order, 1,000 Conditions"
+_SILENT_PATH, _LARGE = "unrelated order, 1 MB of prefetch", "order with cards, 1,000 Conditions"
 _LIMITS = {_SILENT_PATH: 0.15, _LARGE: 0.5}
 _ABOUT = {
     "auth": "no token, which development allows",
@@ -43,11 +43,11 @@ def _cases() -> dict[str, tuple[bytes, bytes]]:
     """Bodies, and how the answers begin."""
     return {
         _SILENT_PATH: (unrelated_order(1_030), SILENT),
-        _LARGE: (lumbar_puncture_order(1_000), CARDS),
-        "LP order, 50 Conditions": (lumbar_puncture_order(50), CARDS),
-        "work-up after an LP, 1,000 Conditions": (work_up_order(1_000), CARDS),
-        "work-up after an LP, 50 Conditions": (work_up_order(50), CARDS),
-        "LP order, empty chart": (lumbar_puncture_order(0), CARDS),
+        _LARGE: (order_with_cards(1_000), CARDS),
+        "order with cards, 50 Conditions": (order_with_cards(50), CARDS),
+        "work-up, 1,000 Conditions": (work_up_order(1_000), CARDS),
+        "work-up, 50 Conditions": (work_up_order(50), CARDS),
+        "order with cards, empty chart": (order_with_cards(0), CARDS),
     }
 
 

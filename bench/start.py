@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 from statistics import median
 
-from bench.bodies import CARDS, lumbar_puncture_order
+from bench.bodies import CARDS, order_with_cards
 from bench.client import Request, ask
 from bench.figures import Aim, ratios, spread
 from bench.memory import processor_seconds
@@ -35,7 +35,7 @@ class _Start:
 
 def measure(rounds: int, _: float) -> tuple[list[Aim], int]:
     """Start servers with one worker and with two, in turn, and print; the aim, and how many answers were wrong."""
-    call = Request.post(SERVICE, lumbar_puncture_order(50), CARDS)
+    call = Request.post(SERVICE, order_with_cards(50), CARDS)
     found: dict[int, list[_Start]] = {1: [], 2: []}
     for _round in range(rounds):
         for workers, starts in found.items():
@@ -55,7 +55,7 @@ def measure(rounds: int, _: float) -> tuple[list[Aim], int]:
     notes = [
         f"least / median / greatest of {rounds} starts, each with a new ledger whose schema is made; code is compiled"
         " and in the file cache",
-        f"hook call: LP order, 50 Conditions, one at a time; later: median of the {_LATER_CALLS} after the first",
+        f"hook call: order with cards, 50 Conditions; later: median of the {_LATER_CALLS} after the first",
     ]
     head = [
         "",

@@ -11,7 +11,7 @@ from healthchain.gateway.cds import CDSHooksConfig
 from healthchain.models.requests.cdsrequest import CDSRequest
 from healthchain.models.responses.cdsresponse import CDSResponse
 
-_STENOSIS = "18347007"
+_CODE = "18347007"
 
 cards = CDSHooksService(CDSHooksConfig(base_path="/cards"), use_events=False)
 silent = CDSHooksService(CDSHooksConfig(base_path="/silent"), use_events=False)
@@ -19,14 +19,14 @@ silent = CDSHooksService(CDSHooksConfig(base_path="/silent"), use_events=False)
 
 @cards.hook("order-sign", id="bench")
 def one_card(request: CDSRequest) -> CDSResponse:
-    """One card where a Condition is coded as spinal stenosis."""
+    """One card where a Condition has this code."""
     entries = request.prefetch["conditions"]["entry"]
     found = [
         entry["resource"]["id"]
         for entry in entries
-        if any(coding["code"] == _STENOSIS for coding in entry["resource"]["code"]["coding"])
+        if any(coding["code"] == _CODE for coding in entry["resource"]["code"]["coding"])
     ]
-    summary = f"Possible contributors to back pain: {len(found)}"
+    summary = f"Found: {len(found)}"
     return CDSResponse(cards=[{"summary": summary, "indicator": "info", "source": {"label": "bench"}}] if found else [])
 
 

@@ -10,7 +10,7 @@ import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 
-from bench.bodies import CARDS, lumbar_puncture_order
+from bench.bodies import CARDS, order_with_cards
 from bench.client import Request, ask
 from bench.server import SERVICE, Server, running, settle
 from bench.servers.candidates import Candidate
@@ -45,7 +45,7 @@ def _idle(candidate: Candidate) -> str:
 def _in_work(candidate: Candidate) -> str:
     ready = Request.get(f"{WHOLE}/metadata", b"{")
     with running(_fhir_command, ready) as fhir, candidate.serve(WORKERS) as server:
-        call = json.loads(lumbar_puncture_order(0)) | {"fhirServer": f"http://127.0.0.1:{fhir.port}{WHOLE}"}
+        call = json.loads(order_with_cards(0)) | {"fhirServer": f"http://127.0.0.1:{fhir.port}{WHOLE}"}
         del call["prefetch"]
         settle(server)
         request = Request.post(SERVICE, json.dumps(call).encode(), CARDS)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 
-from bench.bodies import CARDS, SILENT, lumbar_puncture_order, unrelated_order
+from bench.bodies import CARDS, SILENT, order_with_cards, unrelated_order
 from bench.client import Request
 from bench.figures import p99, ratios, spread
 from bench.load import Clients, Slice
@@ -15,9 +15,9 @@ from bench.servers.candidates import Candidate
 from bench.servers.measured import Measured, Row, processes
 
 REQUESTS = {
-    "LP order, 50 Conditions": Request.post(SERVICE, lumbar_puncture_order(50), CARDS),
+    "order with cards, 50 Conditions": Request.post(SERVICE, order_with_cards(50), CARDS),
     "unrelated order, 1 MB": Request.post(SERVICE, unrelated_order(1_030), SILENT),
-    "LP order, 1,000 Conditions": Request.post(SERVICE, lumbar_puncture_order(1_000), CARDS),
+    "order with cards, 1,000 Conditions": Request.post(SERVICE, order_with_cards(1_000), CARDS),
 }
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from uuid import uuid4
 
-from bench.bodies import lumbar_puncture_order, unrelated_order, work_up_order
+from bench.bodies import order_with_cards, unrelated_order, work_up_order
 from bench.server import SERVICE
 from tests.token_forge import Forge
 
@@ -52,12 +52,12 @@ class Mix:
 
     def __post_init__(self) -> None:
         self._unrelated, self._large = unrelated_order(50), unrelated_order(1_000)
-        self._puncture, self._work_up = lumbar_puncture_order(50), work_up_order(50)
+        self._cards_order, self._work_up = order_with_cards(50), work_up_order(50)
         self._shares: dict[Callable[[], Call], int] = {
             self._unrelated_order: 400,
             self._large_order: 10,
-            self._puncture_order: 180,
-            self._puncture_order_in_new_words: 60,
+            self._order_with_cards: 180,
+            self._order_in_new_words: 60,
             self._work_up_order: 120,
             self._order_whose_chart_is_read: 30,
             self._order_whose_server_is_down: 10,
@@ -94,25 +94,27 @@ class Mix:
     def _large_order(self) -> Call:
         return self._order("unrelated order, 1 MB", self._large, shows_cards=False)
 
-    def _puncture_order(self) -> Call:
-        return self._order("LP order", self._puncture, shows_cards=True)
+    def _order_with_cards(self) -> Call:
+        return self._order("order with cards", self._cards_order, shows_cards=True)
 
-    def _puncture_order_in_new_words(self) -> Call:
+    def _order_in_new_words(self) -> Call:
         """Fifty texts that no call had before: what is kept of texts must be bounded."""
         words = f", case {uuid4()}, entry ".encode()
-        return self._order("LP order, new texts", self._puncture.replace(b", entry ", words), shows_cards=True)
+        return self._order(
+            "order with cards, new texts", self._cards_order.replace(b", entry ", words), shows_cards=True
+        )
 
     def _work_up_order(self) -> Call:
         return self._order("work-up", self._work_up, shows_cards=True)
 
     def _order_whose_chart_is_read(self) -> Call:
-        return self._order("LP order, chart read", self._without_chart(self.fhir_server), shows_cards=True)
+        return self._order("order with cards, chart read", self._without_chart(self.fhir_server), shows_cards=True)
 
     def _order_whose_server_is_down(self) -> Call:
-        return self._order("LP order, server down", self._without_chart(self.dead_server), shows_cards=True)
+        return self._order("order with cards, server down", self._without_chart(self.dead_server), shows_cards=True)
 
     def _without_chart(self, server: str) -> bytes:
-        call = json.loads(self._puncture)
+        call = json.loads(self._cards_order)
         del call["prefetch"]
         return json.dumps(call | {"fhirServer": server, "fhirAuthorization": _ACCESS}).encode()
 
@@ -145,7 +147,7 @@ class Mix:
         return Call(kind, 401, "POST", SERVICE, headers, self._unrelated)
 
     def _broken_json(self) -> Call:
-        return self._post("broken JSON", self._puncture[: self.dice.randrange(len(self._puncture))], 400)
+        return self._post("broken JSON", self._cards_order[: self.dice.randrange(len(self._cards_order))], 400)
 
     def _unknown_service(self) -> Call:
         return self._post("unknown service", b"{}", 404, "/cds-services/no-such-service")
@@ -155,7 +157,7 @@ class Mix:
 
     def _wrong_type(self) -> Call:
         headers = self._headers(SERVICE) | {"Content-Type": "text/plain"}
-        return Call("wrong type", 415, "POST", SERVICE, headers, self._puncture)
+        return Call("wrong type", 415, "POST", SERVICE, headers, self._cards_order)
 
     def _too_large(self) -> Call:
         headers = self._headers(SERVICE) | {"Content-Length": str(_TOO_LARGE)}

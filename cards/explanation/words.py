@@ -19,7 +19,7 @@ def quote_words(concepts: Iterable[CodeableConcept]) -> str:
 
 
 def list_codes(concepts: Iterable[CodeableConcept]) -> str:
-    """ "CPT 72148, LP1 of http://example.org/orders"."""
+    """ "CPT 72148, XR1 of http://example.org/orders"."""
     codes = []
     for coding in (coding for concept in concepts for coding in concept.coding if coding.code):
         system = find_code_system(coding.system)

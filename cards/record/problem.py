@@ -124,7 +124,8 @@ class Problem:
         """When the episode that is new since the event began; None where no date tells.
 
         An onset that a source states decides. A record without an onset counts where there is none, or where it was
-        written before the earliest of them. Words such as "since the LP" tell of an onset between the event and today.
+        written before the earliest of them. Words such as "since the biopsy" tell of an onset between the event and
+        today.
         """
         new = self.new_since(event)
         stated = earliest(source.began for source in new if source.began is not None)

@@ -67,7 +67,7 @@ class Neighbors:
         return self._sentence[one] == self._sentence[other]
 
     def _is_told_before(self, one: int, other: int) -> bool:
-        """Whether two tokens stand in one sentence, or the other begins the next: "Chronic LBP. Worse since LP"."""
+        """Whether two tokens stand in one sentence, or the other begins the next: "Chronic cough. Worse since EGD"."""
         apart = self._sentence[other] - self._sentence[one]
         starts = self._chunk[other] - self._chunk[one]
         return apart == 0 or (apart == 1 and starts >= 1 and self._is_bare_until(other, self._sentence))

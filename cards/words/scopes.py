@@ -120,7 +120,7 @@ class ScopeReader:
         )
 
     def _attach_since(self, text: Neighbors, words: Sequence[Word]) -> None:
-        """ "since LP", "2 days post LP": the procedure is past, and what stands beside it began since."""
+        """ "since biopsy", "2 days post biopsy": the procedure is past, and what stands beside it began since."""
         events = [one for one in text.drafts if one.is_procedure]
         others = [one for one in text.drafts if not one.is_procedure]
         for word in words if events else ():
@@ -143,7 +143,7 @@ class ScopeReader:
                 one.reasons.append((word.first, event.last))
 
     def _is_compared(self, text: Neighbors, since: Word, words: Sequence[Word]) -> bool:
-        """Whether "since" compares: what is "no worse since LP" was there before it."""
+        """Whether "since" compares: what is "no worse since biopsy" was there before it."""
         comparisons = (word for word in words if isinstance(word.entry, ModifierEntry) and word.entry.kind == _NO_WORSE)
         return any(text.is_adjacent(word.last, since.first) for word in comparisons)
 
@@ -250,7 +250,7 @@ class ScopeReader:
 
     def _say(self, draft: Draft, reach: _Reach) -> None:
         if draft.assertion is Assertion.PAST and draft.is_procedure:
-            return  # "since LP" says that it was done, whatever governs the sentence
+            return  # "since biopsy" says that it was done, whatever governs the sentence
         _assert(draft, reach.assertion, reach.word)
 
     def _look_back(self, text: Neighbors, words: Sequence[Word]) -> None:

@@ -102,7 +102,7 @@ def fold_lines(texts: Iterable[str]) -> str:
 
 
 def _is_inner(word: str, start: int, end: int, folded: str, words: list[str]) -> bool:
-    """Whether a sign joins two words: "post-LP", "d'urine"."""
+    """Whether a sign joins two words: "post-op", "d'urine"."""
     if word not in "-'_" or not words:
         return False
     before, after = folded[start - 1 : start], folded[end : end + 1]

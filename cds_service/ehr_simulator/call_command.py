@@ -81,8 +81,8 @@ def call(**options: Any) -> None:
     Works with this project's service and with any other. What is sent and shown may be about a patient.
 
     \b
-    cds-service call --fhir http://127.0.0.1:8080/sandbox/fhir --patient lab-stenosis --order-text 'lumbar puncture'
-    cds-service call --request fixtures/hook_calls/lumbar_puncture_with_stenosis.json
+    cds-service call --fhir http://127.0.0.1:8080/sandbox/fhir --patient lab-stenosis --order-text TEXT
+    cds-service call --request hook_call.json
     """
     from cds_service.ehr_simulator.exchange import CallOptions, exchange
     from cds_service.ehr_simulator.http_client import Web

@@ -13,17 +13,17 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
-from bench.bodies import lumbar_puncture_order
+from bench.bodies import order_with_cards
 from bench.in_process import answer_once
 from bench.production import SignedCalls
 from tests.places import ROOT
 
 PARTS = {
-    "stages": r"\| LP order, 1,000 Conditions +\| +9\d\d,\d+ \|",
+    "stages": r"\| order with cards, 1,000 Conditions +\| +9\d\d,\d+ \|",
     "growth": r"\| 20,000 +\|",
-    "http": r"\| LP order, 1,000 Conditions +\|.*\| +0 \|",
-    "doors": r"\| LP order, 1,000 Conditions +\|",
-    "production": r"\| LP order, 50 Conditions: RS384, SQLite +\|.*\| +0 \|",
+    "http": r"\| order with cards, 1,000 Conditions +\|.*\| +0 \|",
+    "doors": r"\| order with cards, 1,000 Conditions +\|",
+    "production": r"\| order with cards, 50 Conditions: RS384, SQLite +\|.*\| +0 \|",
     "start": r"\| 2 workers +\|",
     "fetch": r"\| all three keys missing, 3 pages +\| +3 \|",
 }
@@ -52,7 +52,7 @@ def test_the_candidates_that_need_no_other_package_are_measured_as_servers() -> 
     options = ["--candidates", "granian", "granian-wsgi", "--workers", "1", "--rounds", "1", "--seconds", "0.1"]
     done = run("bench.servers", *options, "--only", "throughput")
     assert done.returncode == 0, done.stderr
-    assert re.search(r"\| 1 process, LP order, 1,000 Conditions: against the first +\| +1 \|", done.stdout)
+    assert re.search(r"\| 1 process, order with cards, 1,000 Conditions: against the first +\| +1 \|", done.stdout)
 
 
 def test_a_part_that_does_not_exist_is_refused_with_those_that_do() -> None:
@@ -79,6 +79,6 @@ def logs_again() -> Iterator[None]:
 @pytest.mark.usefixtures("logs_again")
 def test_the_stages_are_those_of_the_service() -> None:
     """In process nothing of HTTP runs, and yet the answer is the service's own: both cards, from the chart."""
-    answer = answer_once(lumbar_puncture_order(50))
+    answer = answer_once(order_with_cards(50))
     assert b'"what-to-expect"' in answer
     assert b'"confounders"' in answer

@@ -59,7 +59,10 @@ def soak(pss_mb: Sequence[float] = FLAT, **changes: object) -> Soak:
         pytest.param(soak(), {"a", "b"}, ["2 cards were shown and are not recorded"], id="lost cards"),
         pytest.param(soak(workers_at_end=[8]), set(), ["a worker ended, and another was started"], id="another worker"),
         pytest.param(
-            soak(answers=Answers(wrong=Counter({"LP order: 500": 3}))), set(), ["3 times LP order: 500"], id="a status"
+            soak(answers=Answers(wrong=Counter({"order with cards: 500": 3}))),
+            set(),
+            ["3 times order with cards: 500"],
+            id="a status",
         ),
     ],
 )
@@ -106,7 +109,7 @@ def test_half_a_minute_of_it_passes_and_prints_its_figures() -> None:
     done = run("bench.soak", "--minutes", "0.5", "--per-second", "40", "--workers", "1")
     assert done.returncode == 0, done.stdout + done.stderr
     for line in (
-        r"\| LP order +\| +200 \|",
+        r"\| order with cards +\| +200 \|",
         r"\| 0\.0 to 0\.\d min \|",
         r"\| \d+, end +\|",
         r"[1-9]\d* cards shown, 0 ",

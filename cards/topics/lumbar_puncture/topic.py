@@ -40,7 +40,7 @@ class LumbarPuncture(LumbarPunctureContent):
         {
             "lumbar", "puncture", "punctures", "spine", "spinal", "pain", "pains", "back pain", "nerve", "red flag",
             "red flags", "contributor", "contributors", "complaint", "complaints", "confounder", "confounders",
-            "neurology", "cauda",
+            "neurology", "cauda", "lp", "lps",
         }
     )  # fmt: skip
 

@@ -36,7 +36,7 @@ def make_long_chart(patient_id: str, relevant: Mapping[int, Coding]) -> list[Jso
     patient: Json = {
         "resourceType": "Patient",
         "id": patient_id,
-        "meta": {"tag": [{"system": "urn:lp-lab", "code": "synthetic"}]},
+        "meta": {"tag": [{"system": "urn:synthetic-patients", "code": "synthetic"}]},
         "active": True,
         "name": [{"use": "official", "family": "Testcase", "given": ["Mildred"]}],
         "gender": "female",

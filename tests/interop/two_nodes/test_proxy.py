@@ -24,7 +24,7 @@ from tests.server_process import free_port
 pytestmark = pytest.mark.allow_hosts(["127.0.0.1", "127.0.0.2"])
 LARGEST = 8_000_000  # CDS_MAX_BODY_BYTES
 LARGEST_OF_NGINX = 8 * 1024 * 1024
-PREFIX = "/puncture"
+PREFIX = "/cds"
 
 
 @pytest.fixture

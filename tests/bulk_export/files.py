@@ -8,14 +8,13 @@ import os
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
-from importlib import import_module
 from pathlib import Path
 from typing import BinaryIO
 
-from bench.bulk_export.block import write_block
-from bench.bulk_export.chart import Hospital
+from tests.bulk_export.block import write_block
+from tests.bulk_export.chart import Hospital
+from tests.bulk_export.resources import FHIR_VERSIONS
 
-FHIR_VERSIONS = {"R4": "bench.bulk_export.r4", "STU3": "bench.bulk_export.stu3"}
 _MOST_IN_A_BLOCK = 1000  # patients whose lines are in memory and in no order
 _EXPORTED_FROM = "https://ehr.example.org/fhir"
 
@@ -78,7 +77,7 @@ def write_export(plan: Plan, processes: int | None = None) -> Written:
 
 def _write_part(plan: Plan, number: int) -> Written:
     """One file of each type: the blocks whose turn it is."""
-    hospital = Hospital.of(import_module(FHIR_VERSIONS[plan.fhir]), plan.year, plan.patients)
+    hospital = Hospital.of(FHIR_VERSIONS[plan.fhir], plan.year, plan.patients)
     files: dict[str, BinaryIO] = {}
     written = Written()
     try:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import lru_cache
-from types import ModuleType
 
-from bench.bulk_export.draws import Draws, Weighted
-from bench.bulk_export.ordinary import Diagnosis, OrderKind
-from bench.bulk_export.writing import Condition, Order, Procedure, Requester
+from tests.bulk_export.draws import Draws, Weighted
+from tests.bulk_export.ordinary import Diagnosis, OrderKind
+from tests.bulk_export.resources import R4, Condition, Order, Procedure, Requester
 
 SERVICES = (
     "Emergency Medicine",
@@ -49,14 +48,14 @@ _TIMES = [
 
 @dataclass(frozen=True)
 class Hospital:
-    """What all charts of one export share. `fhir`: the module that writes its FHIR version."""
+    """What all charts of one export share. `fhir`: writes its FHIR version."""
 
-    fhir: ModuleType
+    fhir: R4
     year: int
     clinicians: int
 
     @classmethod
-    def of(cls, fhir: ModuleType, year: int, patients: int) -> Hospital:
+    def of(cls, fhir: R4, year: int, patients: int) -> Hospital:
         """A hospital with as many clinicians as its patients need."""
         by_service = max(3, patients // PATIENTS_FOR_EACH_CLINICIAN // len(SERVICES))
         return cls(fhir, year, by_service * len(SERVICES))
@@ -103,7 +102,7 @@ class Chart:
                     self.patient,
                     self._encounter(),
                     kind,
-                    fhir.STATUSES.get(status, status),
+                    status,
                     priority or draws.weighted(_PRIORITY),
                     None if draws.chance(0.005) else self._moment(day),
                     self._requester(service),

@@ -6,10 +6,10 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from bench.bulk_export.chart import Chart, Hospital
-from bench.bulk_export.draws import Draws, Weighted
-from bench.bulk_export.stories import STORIES, draw_story, ordinary_care
-from bench.bulk_export.writing import patient
+from tests.bulk_export.chart import Chart, Hospital
+from tests.bulk_export.draws import Draws, Weighted
+from tests.bulk_export.resources import patient
+from tests.bulk_export.stories import STORIES, draw_story, ordinary_care
 
 BROKEN_LINES_PER_100_000 = 2
 
@@ -32,7 +32,7 @@ def write_block(hospital: Hospital, seed: int, first: int, count: int, *, every_
     draws = Draws(f"{seed}/{hospital.year}/{first}")
     lines: dict[str, list[str]] = {
         "Patient": [],
-        hospital.fhir.ORDER_TYPE: [],
+        hospital.fhir.order_type: [],
         "Condition": [],
         "Procedure": [],
     }
@@ -59,7 +59,7 @@ def _write_patient(hospital: Hospital, draws: Draws, identity: str, name: str, l
     if story.write:
         story.write(chart)
     birth = date(hospital.year - age, 1, 1) - timedelta(days=draws.below(364))
-    if not draws.chance(0.005):  # whom the export has forgotten
+    if not draws.chance(0.005):  # some patients are missing
         lines["Patient"].append(
             patient(
                 identity,
@@ -70,7 +70,7 @@ def _write_patient(hospital: Hospital, draws: Draws, identity: str, name: str, l
                 draws.weighted(_LANGUAGES),
             )
         )
-    lines[hospital.fhir.ORDER_TYPE] += chart.orders
+    lines[hospital.fhir.order_type] += chart.orders
     lines["Condition"] += chart.conditions
     lines["Procedure"] += chart.procedures
 
