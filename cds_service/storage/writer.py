@@ -49,7 +49,7 @@ class _Job:
     kind: Kind[Any, Any]
     item: Any
     result: Future[Any] | None  # None: nobody waits
-    since_s: float
+    since_s: float  # a put-off item waits anew
 
     def fail(self, error: Exception) -> None:
         """Tell who waits, unless it was told already."""
@@ -177,7 +177,7 @@ class Writer:
             if not self._changed.wait_for(lambda: self._waiting or self._is_closed, _IDLE_S) or not self._waiting:
                 self._thread = None
                 return ()
-            pause_s = _GATHER_S
+            pause_s = self._waiting[0].since_s + _GATHER_S - time.monotonic()  # less if it waited for the last write
             while not self._changed.wait_for(self._is_urgent, pause_s) and (pause_s := self._database.left_alone_s()):
                 pass
             number = min(len(self._waiting), _MOST_AT_ONCE)
@@ -228,6 +228,8 @@ class Writer:
             return
         with self._changed:
             put_off = set(kept)
+            for job in kept:
+                job.since_s = time.monotonic()
             self._writing = [job for job in self._writing if job not in put_off]
             self._waiting.extendleft(reversed(kept))
             waiting, is_flushed = len(self._waiting), self._flushes > 0

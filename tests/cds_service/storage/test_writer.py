@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from threading import Event
+from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
@@ -84,6 +86,19 @@ def test_all_that_waits_is_written_in_one_transaction(writer: Writer, tokens: To
     assert tokens.groups == [1, 20]
     assert len(commits) == 2
     assert written(database) == list(range(1, 22))
+
+
+def test_an_item_that_waited_for_the_last_transaction_does_not_wait_for_more_items(
+    writer: Writer, tokens: Tokens, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The time for which items are gathered begins with the oldest of them."""
+    gather_s = 100.0 * HANGS_S
+    monkeypatch.setattr(writer_module, "_GATHER_S", gather_s)
+    writer.write_soon(tokens.kind, 2)
+    monkeypatch.setattr(writer_module, "time", SimpleNamespace(monotonic=lambda: time.monotonic() + gather_s))
+    tokens.has_begun.clear()
+    tokens.go.set()
+    assert tokens.has_begun.wait(HANGS_S)
 
 
 def test_who_waits_is_told_only_when_it_is_on_the_disk(writer: Writer, tokens: Tokens, database: LiveDatabase) -> None:
