@@ -29,9 +29,9 @@ _CHUNKED = HTTP_OK + b"Transfer-Encoding: chunked\r\n\r\n"
 
 
 def main() -> None:
-    """Measure each misbehaviour once and print a table."""
+    """Measure each misbehavior once and print a table."""
     rows = []
-    for name, misbehave in _misbehaviours().items():
+    for name, misbehave in _misbehaviors().items():
         server = LoopbackServer()
         server.answers["/fhir/Patient/pat-1"] = answer(patient())
         server.answers[_PATH] = misbehave
@@ -113,7 +113,7 @@ def _bundle(inside: bytes) -> Answer:
     return answer(b'{"resourceType": "Bundle", "type": "searchset", ' + inside + b"}")
 
 
-def _misbehaviours() -> dict[str, Answer]:
+def _misbehaviors() -> dict[str, Answer]:
     """Every row, by what the server does; made by the parent only, for it takes a while."""
     return {
         "answers well: 50 Conditions": _conditions(50),

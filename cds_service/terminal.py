@@ -16,7 +16,7 @@ from cards.card import Card, Link
 
 _LONGEST = 2_000  # characters of a server's words in a message
 _NOT_SHOWN = ("Cc", "Cf", "Cs", "Co", "Cn")  # control and format characters, halves of pairs, and what is no character
-_COLOURS = {"info": "blue", "warning": "yellow", "critical": "red"}
+_COLORS = {"info": "blue", "warning": "yellow", "critical": "red"}
 
 
 @dataclass(frozen=True)
@@ -81,8 +81,8 @@ def _box(card: _Shown, *, hyperlinks: bool) -> Panel:
     parts.append(Text(f"\nSource: {card.source}", style="dim"))
     parts += [Text(note, style="dim") for note in card.notes]
     title = Text(f"{card.indicator} · {card.name}")
-    colour = _COLOURS.get(card.indicator, "none")
-    return Panel(Group(*parts), title=title, title_align="left", border_style=colour, padding=(1, 2))
+    color = _COLORS.get(card.indicator, "none")
+    return Panel(Group(*parts), title=title, title_align="left", border_style=color, padding=(1, 2))
 
 
 def _address(link: Link) -> str:

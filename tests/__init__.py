@@ -1,1 +1,1 @@
-"""Behaviour through the real application; the network edge and the clock are the only fakes."""
+"""Behavior through the real application; the network edge and the clock are the only fakes."""

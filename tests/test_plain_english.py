@@ -22,6 +22,7 @@ from tests.places import ROOT
 class PlainEnglish(msgspec.Struct, rename="kebab", forbid_unknown_fields=True):
     """The whole of plain_english.yaml."""
 
+    spelling: dict[str, str]
     phrases: dict[str, str]
     in_messages: dict[str, str]
     cards_only: list[str]
@@ -31,9 +32,10 @@ LISTS = msgspec.convert(
     yaml.safe_load((ROOT / "tests" / "plain_english.yaml").read_text(encoding="utf-8")), PlainEnglish
 )
 US_ENGLISH = load_us_english()
+SPELLING = US_ENGLISH.spelling | LISTS.spelling
 INSTEAD = {
     phrase.lower(): instead
-    for phrase, instead in (US_ENGLISH.spelling | US_ENGLISH.phrases | LISTS.phrases).items()
+    for phrase, instead in (SPELLING | US_ENGLISH.phrases | LISTS.phrases).items()
     if phrase not in LISTS.cards_only
 }
 _ANY = "|".join(r"\s+".join(map(re.escape, phrase.split())) for phrase in INSTEAD)
@@ -104,6 +106,13 @@ def test_a_document(document: Path) -> None:
 def test_the_messages_of_a_module(module: Path) -> None:
     said = messages(module.read_text(encoding="utf-8"))
     assert [f"line {line}: {fault}" for line, text in said for fault in message_faults(text)] == []
+
+
+def test_comments_and_docstrings_are_spelled_as_in_the_us() -> None:
+    british = re.compile(rf"(?<!\w)(?:{'|'.join(SPELLING)})(?!\w)", re.IGNORECASE)
+    modules = [*MODULES, *sorted((ROOT / "bench").rglob("*.py"))]
+    found = {named(path): british.findall(path.read_text(encoding="utf-8")) for path in modules}
+    assert {name: words for name, words in found.items() if words} == {}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=named)

@@ -1,6 +1,6 @@
 """Charts as other systems made them: a lumbar puncture is ordered for each of these patients, prefetch on and off.
 
-The data stays outside the repository (its licence and size); where it is absent these tests say so and are skipped.
+The data stays outside the repository (its license and size); where it is absent these tests say so and are skipped.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ CHARTS = {
     "DSTU2/smart-1627321": ["Lumbar disc displacement", "Earlier back pain", "Earlier leg pain"],
     "R4/adan-portillo": [],  # osteoporosis and a fracture at a site that is not named: off by default
     "R4/cary-ohara": ["Spinal cord or nerve injury", "Chronic pain"],
-    "R4/casimira-nicolas": [],  # a whiplash, long resolved; epidural anaesthesia is no lumbar puncture
+    "R4/casimira-nicolas": [],  # a whiplash, long resolved; epidural anesthesia is not a lumbar puncture
     "R4/juliette-padberg": [],
     "R4/luigi-wiegand": [],
     "STU3/moen-ben": ["Chronic pain", "Vertebral fracture"],  # the fracture is `active` and has abated

@@ -73,7 +73,7 @@ def _codes(file: Mapping[str, Any]) -> Iterator[tuple[Code, tuple[Step, ...]]]:
         system = find_code_system(include["system"])
         for kind, key in (("concept", "code"), ("filter", "value")):
             for number, item in enumerate(include.get(kind, [])):
-                code = system.normalise(item[key]) if system else item[key]
+                code = system.normalize(item[key]) if system else item[key]
                 yield (system, code), ("compose", "include", place, kind, number, key)
 
 

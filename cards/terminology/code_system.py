@@ -30,12 +30,12 @@ class CodeSystem:
     split: Callable[[str], tuple[str, ...]] | None = None
     has_valid_check_digit: Callable[[str], bool] = field(default=lambda code: True)
 
-    def normalise(self, code: str) -> str:
+    def normalize(self, code: str) -> str:
         """The one spelling under which codes of this system are compared: no blanks, upper case, dots made equal."""
         return self.readings(code)[0]
 
     def readings(self, code: str) -> tuple[str, ...]:
-        """Every code that `code` may stand for, normalised; never empty, nearly always one."""
+        """Every code that `code` may stand for, normalized; never empty, nearly always one."""
         code = code.strip().upper()
         if self.dotted:
             return (code.replace(".", "").strip(),)

@@ -64,7 +64,7 @@ SystemCode = tuple[CodeSystem, str]
 
 @dataclass(frozen=True)
 class ValueSet:
-    """One value set: its members by code system, normalised; `families` match by prefix, `excluded` are out of them.
+    """One value set: its members by code system, normalized; `families` match by prefix, `excluded` are out of them.
 
     `needs_words`: members, codes or families, that say too little by themselves.
     """
@@ -121,9 +121,9 @@ def _read_codes(
                 rule = _word_rule(extensions)
             except (InvalidCode, msgspec.ValidationError) as cause:
                 raise ContentError(path, f"{code}: {cause}", line_of(text, f'"{code}"')) from None
-            kind.setdefault(system, set()).add(system.normalise(code))
+            kind.setdefault(system, set()).add(system.normalize(code))
             if rule:
-                rules[system, system.normalise(code)] = rule
+                rules[system, system.normalize(code)] = rule
     return _frozen(codes), _frozen(families), rules
 
 

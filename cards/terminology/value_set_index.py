@@ -29,7 +29,7 @@ class _Member(NamedTuple):
     is_out: bool
 
 
-class _Judgement(NamedTuple):
+class _Judgment(NamedTuple):
     """What codings say by themselves, by code and by the words they display.
 
     `pending`: matches whose codes need words. `was_read`: whether a code or a display says enough to judge by.
@@ -149,14 +149,14 @@ class Terminology:
         texts: dict[int, str] = {}
         for place, (codings, text) in enumerate(concepts):
             judge = self._judge_kept if len(codings) <= _LONGEST_CODINGS_KEPT else self._judge
-            judgement = judge(codings)
-            matches, by_words = judgement.matches, judgement.by_words
-            if judgement.pending:
-                matches, refused[place] = self._with_words(judgement, text)
+            judgment = judge(codings)
+            matches, by_words = judgment.matches, judgment.by_words
+            if judgment.pending:
+                matches, refused[place] = self._with_words(judgment, text)
                 by_words = tuple(match for match in by_words if match.value_set not in refused[place])
-            if text and text not in judgement.displays:
+            if text and text not in judgment.displays:
                 texts[place] = text
-            was_read = len(text or "") <= LONGEST_TEXT and (bool(text) or judgement.was_read)
+            was_read = len(text or "") <= LONGEST_TEXT and (bool(text) or judgment.was_read)
             readings.append(_Reading(matches + by_words, was_read) if matches or by_words or not was_read else _OTHER)
         places = list(texts)
         for number, mentions in self._lexicon.read_each(list(texts.values())):
@@ -168,11 +168,11 @@ class Terminology:
             readings[place] = _Reading(by_code + by_words, readings[place].was_read)
         return readings
 
-    def _with_words(self, judgement: _Judgement, text: str | None) -> tuple[tuple[Match, ...], frozenset[str]]:
+    def _with_words(self, judgment: _Judgment, text: str | None) -> tuple[tuple[Match, ...], frozenset[str]]:
         """The matches of codings whose codes need words; and the value sets that the words beside them rule out."""
-        matches, out = list(judgement.matches), set()
-        folded = fold("; ".join([*judgement.displays, text or ""])[:_LONGEST_TEXT])
-        for match, rule in judgement.pending:
+        matches, out = list(judgment.matches), set()
+        folded = fold("; ".join([*judgment.displays, text or ""])[:_LONGEST_TEXT])
+        for match, rule in judgment.pending:
             certain = self._lexicon.beside_codes.certainty(rule, folded)
             if certain is None:
                 out.add(match.value_set)
@@ -180,7 +180,7 @@ class Terminology:
                 matches.append(replace(match, certain=certain))
         return tuple(matches), frozenset(out)
 
-    def _judge(self, codings: bytes) -> _Judgement:
+    def _judge(self, codings: bytes) -> _Judgment:
         found: list[Match] = []
         pending: list[tuple[Match, WordRule]] = []
         displays: dict[str, None] = {}
@@ -194,7 +194,7 @@ class Terminology:
                 displays[coding.display] = None
             was_read = was_read or bool(coding.display) or _was_read(coding, by_code)
         mentions = [mention for _, each in self._lexicon.read_each(tuple(displays)) for mention in each]
-        return _Judgement(
+        return _Judgment(
             without_denied(found, mentions), tuple(pending), matches_of(mentions), tuple(displays), was_read
         )
 
@@ -219,7 +219,7 @@ class Terminology:
         )
 
     def _members_of(self, system: CodeSystem, code: str) -> Iterator[_Member]:
-        """What lists say of a normalised code, the longest number first, and of equal ones the code's own system."""
+        """What lists say of a normalized code, the longest number first, and of equal ones the code's own system."""
         lists = [system]
         moved: tuple[str, ...] = ()
         while (base := lists[-1].base) is not None:
@@ -239,7 +239,7 @@ class Terminology:
     ) -> tuple[tuple[Match, WordRule | None], ...] | None:
         """As above, in a site's own code system; None for a code that the site did not list, whose words then count."""
         system = self._local.get(fold_uri(system_uri)) if system_uri and self._local else None
-        members = self._codes[system].get(system.normalise(code or "")) if system else None
+        members = self._codes[system].get(system.normalize(code or "")) if system else None
         if system is None or not members:
             return None
         return tuple((Match(member.value_set, system.name, (code or "").strip()), member.rule) for member in members)

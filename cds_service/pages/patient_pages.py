@@ -166,7 +166,7 @@ def _html(tokens: Sequence[Token]) -> Markup:
 
 
 def _qr_code(address: str) -> Markup:
-    """Black on white with its margin, whatever the colours of the page: not every reader app knows inverted codes.
+    """Black on white with its margin, whatever the colors of the page: not every reader app knows inverted codes.
 
     Filled rectangles, not the strokes that segno itself would draw: strokes are thickened where a PDF is printed, and
     the longer addresses could then not be read.

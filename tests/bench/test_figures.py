@@ -57,7 +57,7 @@ def test_a_fixed_cost_flatters_the_exponent_most_where_charts_are_small() -> Non
     [
         pytest.param([*range(1, 102)], 100, id="the hundredth of a hundred and one"),
         pytest.param([5.0], 5.0, id="a single call"),
-        pytest.param([1.0, 1.0, 1.0, 9.0], pytest.approx(8.76), id="few calls: towards the slowest of them"),
+        pytest.param([1.0, 1.0, 1.0, 9.0], pytest.approx(8.76), id="few calls: toward the slowest of them"),
     ],
 )
 def test_p99_is_what_99_of_100_calls_do_not_exceed(values: list[float], expected: float) -> None:

@@ -36,8 +36,8 @@ SERVICES: dict[str, dict[str, Any]] = parse(TEXT)["services"]
 @pytest.mark.parametrize(
     ("old", "new", "says"),
     [
-        pytest.param("read_only: true", "readonly: true", "readonly", id="a misspelt key"),
-        pytest.param("interval: 5s", "intervall: 5s", "intervall", id="a misspelt key further down"),
+        pytest.param("read_only: true", "readonly: true", "readonly", id="a misspelled key"),
+        pytest.param("interval: 5s", "intervall: 5s", "intervall", id="a misspelled key further down"),
         pytest.param("service_healthy", "service_well", "service_well", id="a condition that there is not"),
         pytest.param("stop_grace_period: 15s", "stop_grace_period: soon", "soon", id="a time in words"),
         pytest.param("127.0.0.1:8443:443", "127.0.0.1:99999:443", "99999", id="a port beyond all ports"),

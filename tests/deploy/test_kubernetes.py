@@ -61,8 +61,8 @@ def _leave_out(resources: list[Json]) -> None:
 @pytest.mark.parametrize(
     ("breakage", "says"),
     [
-        pytest.param(_misspell, "enableServiceLink'", id="a misspelt field of a pod"),
-        pytest.param(_misspell_deeply, "readOnlyRootFileSystem", id="a misspelt field of a container"),
+        pytest.param(_misspell, "enableServiceLink'", id="a misspelled field of a pod"),
+        pytest.param(_misspell_deeply, "readOnlyRootFileSystem", id="a misspelled field of a container"),
         pytest.param(_say_in_words, "not of type 'integer'", id="a number in words"),
         pytest.param(_leave_out, "'selector' is a required property", id="a field that must be there"),
     ],

@@ -22,11 +22,11 @@ def wilson(part: int, whole: int) -> Interval:
         raise ValueError(f"not a proportion: {part} of {whole}")
     share = part / whole
     spread = Z * sqrt(share * (1 - share) / whole + Z * Z / (4 * whole * whole))
-    centre = share + Z * Z / (2 * whole)
+    center = share + Z * Z / (2 * whole)
     scale = 1 + Z * Z / whole
     # rounding must not push an end past the share itself, where it is 0 or 1
-    low = 0.0 if part == 0 else (centre - spread) / scale
-    high = 1.0 if part == whole else (centre + spread) / scale
+    low = 0.0 if part == 0 else (center - spread) / scale
+    high = 1.0 if part == whole else (center + spread) / scale
     return low, high
 
 

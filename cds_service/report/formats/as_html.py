@@ -71,8 +71,8 @@ def _figures(report: LedgerReport, wanted: Collection[str], reasons: list[Reason
     if report.total.answered:
         drawn["cards"] = draw_cards(report.readable_groups("card"), report.total.overridden_of_answered)
     if reasons:
-        labelled = [(report.words.reason(reason), reason) for reason in reasons]
-        drawn["reasons"] = draw_reasons(labelled, report.total.overridden)
+        labeled = [(report.words.reason(reason), reason) for reason in reasons]
+        drawn["reasons"] = draw_reasons(labeled, report.total.overridden)
     if any(change.difference is not None for change in report.changes):
         drawn["changes"] = draw_changes([(report.card_name(change), change) for change in report.changes])
     return {name: Markup(svg) for name, svg in drawn.items()}  # noqa: S704 - its texts were escaped as XML

@@ -38,7 +38,7 @@ _OFFER_COLUMNS = ("offered", "taken", "accepted without", "overridden", "no answ
 
 
 def as_table(report: LedgerReport, breakdown: str, width: int) -> str:
-    """One breakdown as text of at most `width` columns, without colours."""
+    """One breakdown as text of at most `width` columns, without colors."""
     written = io.StringIO()
     console = Console(file=written, width=width, color_system=None, highlight=False)
     for line in _head(report):

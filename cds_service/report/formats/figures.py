@@ -1,4 +1,4 @@
-"""The figures of the HTML report, narrow enough for a phone, readable without colour.
+"""The figures of the HTML report, narrow enough for a phone, readable without color.
 
 Overridden is always the darkest and hatched, accepted is lighter, unanswered an outline. The numbers are in the tables.
 """
@@ -21,14 +21,14 @@ from cds_service.report.counting.committee import Change
 from cds_service.report.counting.tallies import Group, Rate, Tally, rate
 from cds_service.report.counting.window import Window, monday_of
 from cds_service.report.formats.sentences import percent, points
-from cds_service.report.formats.svg import COLOURS, as_svg, settings
+from cds_service.report.formats.svg import COLORS, as_svg, settings
 
 _WIDTH = 5.3  # inches, of 72 units each
 _SMALL, _TEXT = 9.5, 10.5
 _WRAP = 58  # characters of a label above its bar
-_INK, _MUTED, _LINE, _PAPER = (COLOURS[name] for name in ("ink", "muted", "line", "paper"))
-_POINT, _ACCEPTED, _OVERRIDDEN = (COLOURS[name] for name in ("point", "accepted", "overridden"))
-_UNANSWERED = COLOURS["unanswered"]
+_INK, _MUTED, _LINE, _PAPER = (COLORS[name] for name in ("ink", "muted", "line", "paper"))
+_POINT, _ACCEPTED, _OVERRIDDEN = (COLORS[name] for name in ("point", "accepted", "overridden"))
+_UNANSWERED = COLORS["unanswered"]
 _HATCH = "//////"
 
 
@@ -110,8 +110,8 @@ def draw_changes(changes: Sequence[tuple[str, Change]]) -> str:
         axes = figure.subplots()
         for place, (_, change) in enumerate(rows):
             if change.difference is not None and change.low is not None and change.high is not None:
-                colour = _POINT if change.verdict in ("fell", "rose") else _MUTED
-                _whisker(axes, place, change.difference, change.low, change.high, change.verdict == "too-few", colour)
+                color = _POINT if change.verdict in ("fell", "rose") else _MUTED
+                _whisker(axes, place, change.difference, change.low, change.high, change.verdict == "too-few", color)
         axes.axvline(0, color=_INK, linewidth=1, zorder=0)
         _rows(axes, [f"{name}, {change.after.content_version[:7]}" for name, change in rows])
         reach = max((abs(end) for _, change in rows for end in (change.low or 0, change.high or 0)), default=0.1) * 1.1
@@ -143,10 +143,10 @@ def _stack(axes: Axes, tallies: Sequence[Tally]) -> None:
         ("accepted", _ACCEPTED, {"edgecolor": _PAPER, "linewidth": 0.4}),
         ("unanswered", _UNANSWERED, {"edgecolor": _MUTED, "linewidth": 0.4}),
     )
-    for name, colour, style in styles:
+    for name, color, style in styles:
         heights = [int(getattr(tally, name)) for tally in tallies]
         label = "no answer" if name == "unanswered" else name
-        axes.bar(places, heights, 0.84, bottom=below, color=colour, label=label, **style)  # type: ignore[arg-type]
+        axes.bar(places, heights, 0.84, bottom=below, color=color, label=label, **style)  # type: ignore[arg-type]
         below = [low + more for low, more in zip(below, heights, strict=True)]
     legend = axes.legend(
         loc="lower left", bbox_to_anchor=(0, 1), ncols=3, frameon=False, fontsize=_TEXT, handlelength=1.2
@@ -161,9 +161,9 @@ def _stack(axes: Axes, tallies: Sequence[Tally]) -> None:
 
 def _mark_days(axes: Axes, first: date, called: Collection[date], window: Window) -> None:
     """A strip of days: a dark mark is a day on which no client called."""
-    for colour, has_call in ((_LINE, True), (_INK, False)):
+    for color, has_call in ((_LINE, True), (_INK, False)):
         days = [(day - first).days for day in window.days() if (day in called) is has_call]
-        axes.broken_barh([(day / 7 - 0.5, 1 / 7) for day in days], (0, 1), facecolor=colour, linewidth=0)
+        axes.broken_barh([(day / 7 - 0.5, 1 / 7) for day in days], (0, 1), facecolor=color, linewidth=0)
     axes.set_ylim(0, 1)
     axes.set_ylabel("no calls", rotation=0, ha="right", va="center", fontsize=_SMALL, color=_INK)
     axes.set_yticks([])
@@ -196,13 +196,13 @@ def _date_axis(axes: Axes, mondays: Sequence[date]) -> None:
     axes.set_xlim(-0.7, len(mondays) - 0.3)
 
 
-def _whisker(axes: Axes, place: int, value: float, low: float, high: float, hollow: bool, colour: str = _POINT) -> None:
+def _whisker(axes: Axes, place: int, value: float, low: float, high: float, hollow: bool, color: str = _POINT) -> None:
     """A point with its interval; hollow where there are too few to judge."""
-    strong = colour == _POINT
-    axes.plot([low, high], [place, place], color=colour, linewidth=2.4 if strong else 1.2, solid_capstyle="butt")
-    inside = _PAPER if hollow else colour
+    strong = color == _POINT
+    axes.plot([low, high], [place, place], color=color, linewidth=2.4 if strong else 1.2, solid_capstyle="butt")
+    inside = _PAPER if hollow else color
     size = 7 if strong else 5.5
-    axes.plot(value, place, "o", markersize=size, color=inside, markeredgecolor=colour, clip_on=False)  # whole at 100%
+    axes.plot(value, place, "o", markersize=size, color=inside, markeredgecolor=color, clip_on=False)  # whole at 100%
 
 
 def _rows(axes: Axes, labels: Sequence[str]) -> None:

@@ -40,7 +40,7 @@ def _unbroken(text: str) -> str:
 
 
 def interval(share: Rate) -> str:
-    """61.9 to 62.7, in per cent."""
+    """61.9 to 62.7, in percent."""
     return f"{100 * share.low:.1f} to {100 * share.high:.1f}"
 
 

@@ -1,6 +1,6 @@
-"""A matplotlib figure as SVG that stands in our page: its colours are the page's, and it needs no style of its own.
+"""A matplotlib figure as SVG that stands in our page: its colors are the page's, and it needs no style of its own.
 
-matplotlib writes each colour into a style attribute. Here every colour of COLOURS becomes a class instead, so that one
+matplotlib writes each color into a style attribute. Here every color of COLORS becomes a class instead, so that one
 drawing is right in light, dark and print, and so that the page's policy need not allow style attributes. The text stays
 text: a reader can search, copy and enlarge it.
 """
@@ -15,7 +15,7 @@ import matplotlib
 from matplotlib.figure import Figure
 
 # matplotlib draws with these stand-ins; page.css says what each is in light, dark and print
-COLOURS = {
+COLORS = {
     "ink": "#010101",
     "muted": "#020202",
     "line": "#030303",
@@ -25,7 +25,7 @@ COLOURS = {
     "unanswered": "#070707",
     "point": "#080808",
 }
-_CLASSES = {colour: name for name, colour in COLOURS.items()}
+_CLASSES = {color: name for name, color in COLORS.items()}
 _SVG = "http://www.w3.org/2000/svg"
 _XLINK = "{http://www.w3.org/1999/xlink}href"
 _FONT = re.compile(r"(?:(bold|\d{3}) )?([\d.]+)px")
@@ -81,7 +81,7 @@ def _rename_ids(element: ElementTree.Element, name: str) -> None:
 
 
 def _unstyle(element: ElementTree.Element) -> None:
-    """Declarations of the style attribute, and colours, as attributes and classes."""
+    """Declarations of the style attribute, and colors, as attributes and classes."""
     declarations = dict(part.split(":", 1) for part in element.attrib.pop("style", "").split(";") if ":" in part)
     for key, text in declarations.items():
         element.set(key.strip(), text.strip())

@@ -22,7 +22,7 @@ from cds_service.sandbox.fhir_server.search import Parameters, SearchRefused, fi
 
 ACCESS_TOKEN = "sandbox-access-token"  # noqa: S105 - what it opens is made up, and open at the next address
 VERSIONS = {"fhir": "R4", "fhir-stu3": "STU3"}
-BEHAVIOURS = ("", "slow", "failing", "locked")
+BEHAVIORS = ("", "slow", "failing", "locked")
 _CORS = {
     "Access-Control-Allow-Origin": "*",
     "Access-Control-Allow-Methods": "GET, POST, OPTIONS",
@@ -37,14 +37,14 @@ class Base:
 
     name: str
     fhir_version: str
-    behaviour: str
+    behavior: str
 
 
 def bases() -> Iterator[Base]:
     """Every address of the embedded server."""
     for name, version in VERSIONS.items():
-        for behaviour in BEHAVIOURS:
-            yield Base(f"{name}-{behaviour}" if behaviour else name, version, behaviour)
+        for behavior in BEHAVIORS:
+            yield Base(f"{name}-{behavior}" if behavior else name, version, behavior)
 
 
 @dataclass(frozen=True)
@@ -58,12 +58,12 @@ class FhirServer:
 
     def answer(self, base: Base, path: str) -> Response:
         """The answer to the request at hand; `path` is what follows the base."""
-        if base.behaviour == "slow":
+        if base.behavior == "slow":
             time.sleep(self.slow_s)
         steps = path.strip("/").split("/")
-        if base.behaviour == "failing" and steps != ["metadata"]:
+        if base.behavior == "failing" and steps != ["metadata"]:
             return _refusal(500, "this address of the sandbox always fails: it is there to be tried", "transient")
-        if steps != ["metadata"] and base.behaviour == "locked" and not _has_token():
+        if steps != ["metadata"] and base.behavior == "locked" and not _has_token():
             refusal = _refusal(401, "send Authorization: Bearer and the access token of the sandbox", "login")
             refusal.headers["WWW-Authenticate"] = "Bearer"
             return refusal
@@ -80,7 +80,7 @@ class FhirServer:
             refusal.headers["Allow"] = allowed
             return refusal
         if steps == ["metadata"]:
-            locked = base.behaviour == "locked"
+            locked = base.behavior == "locked"
             return _json(capability_statement(url, base.fhir_version, self.types, self.today(), token_demanded=locked))
         if steps[0] not in self.types or len(steps) > 2:
             return _refusal(404, f"there is only {', '.join(self.types)} and metadata here", "not-found")

@@ -105,7 +105,7 @@ def test_any_other_name_is_no_code_system_of_ours(uri: str | None) -> None:
     ],
 )
 def test_a_code_has_one_spelling(system: CodeSystem, code: str, normal: str) -> None:
-    assert system.normalise(code) == normal
+    assert system.normalize(code) == normal
 
 
 @pytest.mark.parametrize(
@@ -128,13 +128,13 @@ def test_a_written_code_may_stand_for_several(system: CodeSystem, code: str, rea
 @few
 @given(code_systems, st.text(st.characters(codec="utf-8", exclude_characters="."), max_size=12))
 def test_normalising_twice_is_normalising_once(system: CodeSystem, code: str) -> None:
-    once = system.normalise(code)
-    assert system.normalise(once) == once
+    once = system.normalize(code)
+    assert system.normalize(once) == once
 
 
 def test_normalising_twice_is_normalising_once_where_a_dot_stands_beside_a_blank() -> None:
-    once = ICD_10_CM.normalise("M48.061 .")
-    assert ICD_10_CM.normalise(once) == once
+    once = ICD_10_CM.normalize("M48.061 .")
+    assert ICD_10_CM.normalize(once) == once
 
 
 @few
@@ -145,7 +145,7 @@ def test_blanks_case_and_dots_never_matter_for_icd_10_cm(
     """clinical.md 2, rule 1."""
     spelling = code.replace(".", "") if dotless else code
     spelling = spelling.lower() if lower else spelling
-    assert ICD_10_CM.normalise(f"{before}{spelling}{after}") == ICD_10_CM.normalise(code)
+    assert ICD_10_CM.normalize(f"{before}{spelling}{after}") == ICD_10_CM.normalize(code)
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,7 @@ def names(matches: tuple[Match, ...]) -> set[str]:
     return {match.value_set for match in matches}
 
 
-def test_listed_codes_and_families_are_read_normalised(tmp_path: Path) -> None:
+def test_listed_codes_and_families_are_read_normalized(tmp_path: Path) -> None:
     value_set = load_value_set(write(tmp_path, LISTED, FAMILY))
     assert value_set.codes == {SNOMED_CT: frozenset({"18347007"})}
     assert value_set.families == {ICD_10_CM: frozenset({"M480"})}
@@ -70,7 +70,7 @@ def test_listed_codes_and_families_are_read_normalised(tmp_path: Path) -> None:
         pytest.param({"concept": [{"code": "1"}]}, "system", id="an include without a system"),
     ],
 )
-def test_an_include_we_cannot_honour_is_refused_with_the_files_name(tmp_path: Path, include: Any, message: str) -> None:
+def test_an_include_we_cannot_honor_is_refused_with_the_files_name(tmp_path: Path, include: Any, message: str) -> None:
     with pytest.raises(ContentError, match=message) as refused:
         load_value_set(write(tmp_path, LISTED, include))
     assert "some.json" in str(refused.value)

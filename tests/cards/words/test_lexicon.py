@@ -46,7 +46,7 @@ def found_in(topic: Topic, text: str) -> dict[str, bool]:
         pytest.param("¿Escoliosis?", "spinal-deformity", id="a Spanish question"),
     ],
 )  # fmt: skip
-def test_words_are_recognised_however_they_are_written(topic: Topic, text: str, value_set: str) -> None:
+def test_words_are_recognized_however_they_are_written(topic: Topic, text: str, value_set: str) -> None:
     assert value_set in found_in(topic, text)
 
 

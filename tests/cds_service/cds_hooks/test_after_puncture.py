@@ -167,8 +167,8 @@ def test_a_referral_names_no_condition_whose_id_is_none(client: FlaskClient) -> 
 def test_a_card_tells_machines_which_it_is_and_where_it_comes_from(client: FlaskClient) -> None:
     """R-4.29; design.md 5: each finding its resource, code, date and the value set that matched."""
     stenosis = condition({"text": "Lumbar spinal stenosis"}, id="stenosis", onsetDateTime=None)
-    tumour = condition(coded(ICD_10_CM, "C41.2"), id="tumour", onsetDateTime="2020")
-    chart = prefetch(PAIN, stenosis, tumour, procedures=[PUNCTURE])
+    tumor = condition(coded(ICD_10_CM, "C41.2"), id="tumor", onsetDateTime="2020")
+    chart = prefetch(PAIN, stenosis, tumor, procedures=[PUNCTURE])
     card = cards_of(client, hook_call(order(MRI), prefetch=chart))["pain-after-puncture"]
     told = card["extension"]["lumbar-puncture-back-pain"]
     assert (told["card"], told["class"]) == ("pain-after-puncture", "lingering")
@@ -192,7 +192,7 @@ def test_a_card_tells_machines_which_it_is_and_where_it_comes_from(client: Flask
         {"role": "contributor", "resource": "Condition/stenosis", "valueSet": "spinal-stenosis"},
         {
             "role": "serious",
-            "resource": "Condition/tumour",
+            "resource": "Condition/tumor",
             "system": ICD_10_CM,
             "code": "C41.2",
             "date": "2020",

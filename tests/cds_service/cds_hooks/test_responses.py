@@ -57,7 +57,7 @@ NUMBNESS = condition(coded(ICD_10_CM, "R20.0", "Numbness of the left leg"), id="
 RETENTION = condition(coded(ICD_10_CM, "R33.9"), id="retention", onsetDateTime="2026-06-24")
 DISC = condition(coded(ICD_10_CM, "M51.26"), id="disc")
 BACK_PAIN = condition(coded(ICD_10_CM, "M54.50"), id="pain")
-TUMOUR = condition(coded(ICD_10_CM, "C41.2"), id="tumour")
+TUMOR = condition(coded(ICD_10_CM, "C41.2"), id="tumor")
 MANY = [
     condition(coded(ICD_10_CM, code), id=code)
     for code in ["M48.061", "M51.26", "M51.36", "M43.16", "M47.816", "M41.9", "M45.9", "M54.50"]
@@ -80,8 +80,8 @@ CALLS = [
     pytest.param(hook_call(prefetch={"conditions": FAILED}), 1, id="a chart that failed"),
     pytest.param(hook_call(prefetch=prefetch(condition())), 2, id="stenosis"),
     pytest.param(hook_call(prefetch=prefetch(*MANY)), 2, id="many findings"),
-    pytest.param(hook_call(prefetch=prefetch(TUMOUR)), 2, id="a serious finding"),
-    pytest.param(hook_call(prefetch=prefetch(TUMOUR, DISC)), 2, id="a serious finding beside another"),
+    pytest.param(hook_call(prefetch=prefetch(TUMOR)), 2, id="a serious finding"),
+    pytest.param(hook_call(prefetch=prefetch(TUMOR, DISC)), 2, id="a serious finding beside another"),
     pytest.param(hook_call(order(priority="stat"), prefetch=prefetch(condition())), 1, id="an urgent order"),
     pytest.param(hook_call(prefetch=prefetch(DISC, BACK_PAIN, language="es")), 2, id="a patient who speaks Spanish"),
     pytest.param(hook_call(prefetch=prefetch(condition(), 5, {"resource": None})), 2, id="data that was not read"),
@@ -89,7 +89,7 @@ CALLS = [
     pytest.param(hook_call(order({"text": "chest X-ray"})), 0, id="an order that is not ours"),
     pytest.param(hook_call(order(MRI)), 0, id="a work-up without an earlier puncture"),
     pytest.param(after(CHRONIC), 1, id="a work-up of chronic pain after a puncture"),
-    pytest.param(after(CHRONIC, condition(), TUMOUR), 1, id="a work-up of pain with findings"),
+    pytest.param(after(CHRONIC, condition(), TUMOR), 1, id="a work-up of pain with findings"),
     pytest.param(after(), 0, id="a work-up without a complaint, too long after the puncture"),
     pytest.param(after(NUMBNESS), 1, id="a work-up of numbness"),
     pytest.param(after(CHRONIC, RETENTION), 1, id="a red flag"),

@@ -190,13 +190,13 @@ def test_service_that_is_not_there_is_told_to_registered_clients_only(service: R
 
 
 MIXED_UP = [
-    pytest.param(lambda s: s.forge().bearer(tenant="campus"), NO_KEY, id="its own key, the neighbour's tenant"),
+    pytest.param(lambda s: s.forge().bearer(tenant="campus"), NO_KEY, id="its own key, the neighbor's tenant"),
     pytest.param(
         lambda s: s.forge().bearer(tenant="campus", header_kid="ES384 of university-clinic"),
         "the signature is not valid",
-        id="its own key, the neighbour's tenant and kid",
+        id="its own key, the neighbor's tenant and kid",
     ),
-    pytest.param(lambda s: s.forge_clinic().bearer(tenant="north"), NO_KEY, id="the neighbour with our tenant"),
+    pytest.param(lambda s: s.forge_clinic().bearer(tenant="north"), NO_KEY, id="the neighbor with our tenant"),
     pytest.param(lambda s: s.forge().bearer(iss=VALLEY), NO_KEY, id="its own key, another issuer"),
     pytest.param(
         lambda s: s.forge().bearer(iss=VALLEY, header_kid="ES384"),
@@ -248,7 +248,7 @@ def written(forge: Forge, *more: str, **changes: Any) -> bytes:
 TWICE = [
     pytest.param([f'"iss": "{VALLEY}"'], NO_KEY, id="iss twice, another client's last"),
     pytest.param(['"iss": "https://attacker.example.org"'], NO_ISSUER, id="iss twice, a stranger's last"),
-    pytest.param(['"tenant": "campus"'], NO_KEY, id="tenant twice, the neighbour's last"),
+    pytest.param(['"tenant": "campus"'], NO_KEY, id="tenant twice, the neighbor's last"),
     pytest.param(['"aud": "https://other.example.org"'], OTHER_AUD, id="aud twice, another's last"),
     pytest.param(['"exp": 1'], PAST, id="exp twice, long past last"),
     pytest.param(['"exp": null'], WRONG_CLAIM, id="exp twice, null last"),

@@ -182,7 +182,7 @@ function bar(buttons) {
   return row;
 }
 
-/** Pretty JSON, lightly coloured, as text nodes: nothing of it is ever markup. */
+/** Pretty JSON, lightly colored, as text nodes: nothing of it is ever markup. */
 function json(value, label) {
   const lines = pretty(value).split("\n");
   const block = code("", label, "json");

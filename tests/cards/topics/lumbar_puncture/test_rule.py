@@ -125,7 +125,7 @@ def test_the_code_decides_and_words_where_there_is_none(topic: Topic, code: Any,
      "Therapeutic LP", "LP with opening pressure", "LP tap", "Lumbar puncture under fluoroscopy",
      "Lumbar puncture to rule out meningitis", "Lumbar puncture after CT head", "No contrast; lumbar puncture"],
 )  # fmt: skip
-def test_words_for_a_lumbar_puncture_are_recognised(topic: Topic, text: str) -> None:
+def test_words_for_a_lumbar_puncture_are_recognized(topic: Topic, text: str) -> None:
     """clinical.md 2a, text fallback."""
     assert is_lumbar_puncture(topic, order({"text": text}))
 

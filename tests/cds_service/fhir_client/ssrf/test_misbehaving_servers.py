@@ -35,7 +35,7 @@ DEEP = (
     b'{"resourceType":"Bundle","entry":[{"resource":{"resourceType":"Condition","x":' + b"[" * 70 + b"]" * 70 + b"}}]}"
 )
 MANY_CODINGS = b'{"resourceType": "Condition", "code": {"coding": [' + b"{}," * 400_000 + b"{}]}}"
-MISBEHAVIOURS = [
+MISBEHAVIORS = [
     pytest.param(never_ending(b""), id="never answers"),
     pytest.param(never_ending(b"HTTP/1.1 200 O", b"K"), id="drips its status"),
     pytest.param(never_ending(HTTP_OK + b"A: ", b"b"), id="drips its headers"),
@@ -71,7 +71,7 @@ MISBEHAVIOURS = [
 ]
 
 
-@pytest.mark.parametrize("misbehave", MISBEHAVIOURS)
+@pytest.mark.parametrize("misbehave", MISBEHAVIORS)
 def test_a_server_that_misbehaves_costs_its_data_and_never_the_answer(
     misbehave: Answer, connect: Connect, fhir: LoopbackServer
 ) -> None:
@@ -85,7 +85,7 @@ def test_a_server_that_misbehaves_costs_its_data_and_never_the_answer(
     assert str(fhir.port) not in str(events)
 
 
-@pytest.mark.parametrize("misbehave", MISBEHAVIOURS[:3] + MISBEHAVIOURS[17:18] + MISBEHAVIOURS[-2:-1])
+@pytest.mark.parametrize("misbehave", MISBEHAVIORS[:3] + MISBEHAVIORS[17:18] + MISBEHAVIORS[-2:-1])
 def test_a_work_up_without_procedures_is_refused_and_no_fault(
     misbehave: Answer, connect: Connect, fhir: LoopbackServer
 ) -> None:

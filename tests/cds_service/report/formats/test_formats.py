@@ -89,7 +89,7 @@ def test_html_is_one_file_that_anybody_can_read(which: str, request: pytest.Fixt
     assert_accessible(html)
 
 
-def test_figures_are_well_formed_and_take_their_colours_from_the_page(report: LedgerReport) -> None:
+def test_figures_are_well_formed_and_take_their_colors_from_the_page(report: LedgerReport) -> None:
     html = as_html(report)
     drawings = re.findall(r"<svg.*?</svg>", html, re.DOTALL)
     assert len(drawings) == 4

@@ -63,9 +63,9 @@ def outline(card: Json) -> tuple[str, str | None, list[str]]:
     return card["indicator"], extension.get("class"), sorted(one["resource"] for one in extension.get("provenance", []))
 
 
-@pytest.mark.parametrize("behaviour", ["failing", "locked"])
-def test_a_work_up_whose_procedures_nobody_gives_is_412(reader: FlaskClient, behaviour: str) -> None:
-    call = call_of(reader, AFTER_MRI, "none", f"{base_of(AFTER_MRI)}-{behaviour}")
+@pytest.mark.parametrize("behavior", ["failing", "locked"])
+def test_a_work_up_whose_procedures_nobody_gives_is_412(reader: FlaskClient, behavior: str) -> None:
+    call = call_of(reader, AFTER_MRI, "none", f"{base_of(AFTER_MRI)}-{behavior}")
     assert post(reader, call).status_code == 412
 
 
