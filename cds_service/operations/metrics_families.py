@@ -2,13 +2,15 @@
 
 A label value that is not expected is counted as `other`: so no request adds a series, and an alert sees a counter at 0
 before it rises to 1. Events are added up in memory, and published to prometheus_client, whose files all workers of a
-server share, every second and when metrics are read: that is a fifth of what writing each event there costs.
+server share, at the start, every second, and when metrics are read: that is a fifth of what writing each event there
+costs. prometheus_client's own series are made when they are published for the first time.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import cached_property
 from itertools import product
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, disable_created_metrics
@@ -52,20 +54,25 @@ class Counters:
     def __init__(
         self, registry: CollectorRegistry, name: str, about: str, labels: Sequence[str], values: Iterable[Values]
     ) -> None:
-        family = Counter(name, about, labels, registry=registry)
+        self._family = Counter(name, about, labels, registry=registry)
         self._other = (OTHER,) * len(labels)
-        self._published = {key: family.labels(*key) if key else family for key in (*values, self._other)}
+        self._known = dict.fromkeys((*values, self._other))
         self._pending: dict[Values, float] = {}
+
+    @cached_property
+    def _series(self) -> Mapping[Values, Counter]:
+        return {key: self._family.labels(*key) if key else self._family for key in self._known}
 
     def add(self, values: Values, number: float = 1) -> None:
         """Count one event, or several of a kind."""
-        known = values if values in self._published else self._other
+        known = values if values in self._known else self._other
         self._pending[known] = self._pending.get(known, 0) + number
 
     def publish(self) -> None:
         """Add what was counted since the last time to the metrics of prometheus_client."""
+        series = self._series
         for values, number in self._pending.items():
-            self._published[values].inc(number)
+            series[values].inc(number)
         self._pending.clear()
 
 
@@ -91,24 +98,28 @@ class Durations:
         values: Iterable[Values],
         buckets: Sequence[float],
     ) -> None:
-        family = _Histogram(name, about, labels, registry=registry, buckets=buckets)
+        self._family = _Histogram(name, about, labels, registry=registry, buckets=buckets)
         self._other = (OTHER,) * len(labels)
         self._bounds = buckets
-        self._published = {key: family.labels(*key) for key in (*values, self._other)}
-        self._counts = {key: [0] * (len(buckets) + 1) for key in self._published}
-        self._seconds = dict.fromkeys(self._published, 0.0)
+        self._counts = {key: [0] * (len(buckets) + 1) for key in (*values, self._other)}
+        self._seconds = dict.fromkeys(self._counts, 0.0)
+
+    @cached_property
+    def _series(self) -> Mapping[Values, _Histogram]:
+        return {key: self._family.labels(*key) for key in self._counts}
 
     def observe(self, values: Values, seconds: float) -> None:
         """Note one duration."""
-        known = values if values in self._published else self._other
+        known = values if values in self._counts else self._other
         self._counts[known][bisect_left(self._bounds, seconds)] += 1
         self._seconds[known] += seconds
 
     def publish(self) -> None:
         """Add what was observed since the last time to the metrics of prometheus_client."""
+        series = self._series
         for values, counts in self._counts.items():
             if any(counts):
-                self._published[values].add(counts, self._seconds[values])
+                series[values].add(counts, self._seconds[values])
                 self._counts[values] = [0] * len(counts)
                 self._seconds[values] = 0.0
 

@@ -7,7 +7,7 @@ browsers may read it from any origin, so that other CDS Hooks clients can be tri
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 
@@ -40,11 +40,11 @@ class Base:
     behavior: str
 
 
-def bases() -> Iterator[Base]:
-    """Every address of the embedded server."""
-    for name, version in VERSIONS.items():
-        for behavior in BEHAVIORS:
-            yield Base(f"{name}-{behavior}" if behavior else name, version, behavior)
+BASES = {  # every address of the embedded server, by its name
+    one.name: one
+    for name, version in VERSIONS.items()
+    for one in (Base(f"{name}-{how}" if how else name, version, how) for how in BEHAVIORS)
+}
 
 
 @dataclass(frozen=True)
@@ -109,13 +109,13 @@ def fhir_blueprint(server: FhirServer) -> Blueprint:
         response.headers.update(_CORS)
         return response
 
-    for base in bases():
+    address = "/<any({}):base>".format(",".join(f"'{name}'" for name in BASES))
 
-        def answer(path: str = "", base: Base = base) -> Response:
-            return server.answer(base, path)
+    @blueprint.route(address, methods=_METHODS)
+    @blueprint.route(f"{address}/<path:path>", methods=_METHODS)
+    def answer(base: str, path: str = "") -> Response:
+        return server.answer(BASES[base], path)
 
-        blueprint.add_url_rule(f"/{base.name}", base.name, answer, methods=_METHODS)
-        blueprint.add_url_rule(f"/{base.name}/<path:path>", base.name, answer, methods=_METHODS)
     return blueprint
 
 

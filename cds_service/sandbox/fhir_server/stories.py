@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from functools import cache
 from pathlib import Path
 from typing import Literal
 
@@ -49,7 +50,8 @@ class Stories(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="k
         return next((story for story in self.patients if story.id == patient_id), None)
 
 
+@cache
 def load_stories() -> Stories:
-    """The stories, from the wheel or the checkout. Raises ContentError."""
+    """The stories, from the wheel or the checkout, read once by a process. Raises ContentError."""
     path = PATIENTS / "stories.yaml"
     return parse_yaml(path, read_text(path), Stories)

@@ -17,7 +17,7 @@ import msgspec
 from cards.fhir.tolerant_reading import JsonBytes
 from cds_service.fhir_client.base_url import FhirBase
 from cds_service.fhir_client.prefetch import State, fill_template, sort_value
-from cds_service.sandbox.fhir_server.endpoints import bases
+from cds_service.sandbox.fhir_server.endpoints import BASES
 from cds_service.sandbox.fhir_server.patient_charts import PatientCharts
 from cds_service.sandbox.fhir_server.search import find_resource, search
 from cds_service.sandbox.page.loopback import LoopbackReader, NotReadable, loopback_base
@@ -139,7 +139,7 @@ class Ehr:
     def own_version(self, base: FhirBase) -> str | None:
         """The FHIR version of an address of our own server, None for any other server."""
         name = base.path.removeprefix("/sandbox/")
-        known = next((own for own in bases() if own.name == name), None)
+        known = BASES.get(name)
         if known is None or base.port != self.own_port or not base.path.startswith("/sandbox/"):
             return None
         return known.fhir_version

@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 
 from cds_service.app import create_app
 from cds_service.sandbox import page
-from cds_service.sandbox.fhir_server.endpoints import bases
+from cds_service.sandbox.fhir_server.endpoints import BASES
 from cds_service.settings.settings import Settings
 from tests.applications import close
 
@@ -34,7 +34,7 @@ def production(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FlaskClient
         "/",
         "/sandbox",
         "/sandbox/ehr-view/lab-stenosis",
-        *(f"/sandbox/{base.name}/metadata" for base in bases()),
+        *(f"/sandbox/{name}/metadata" for name in BASES),
         *(
             f"/sandbox/{name}"
             for name in ("patients", "chart", "prefetch", "token/call", "details", "explanation", *STATIC)

@@ -10,10 +10,10 @@ from fhir.resources.STU3 import get_fhir_model_class as stu3
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from cds_service.sandbox.fhir_server.endpoints import ACCESS_TOKEN, bases
+from cds_service.sandbox.fhir_server.endpoints import ACCESS_TOKEN, BASES
 
 FHIR = "/sandbox/fhir"
-NAMES = [pytest.param(base.name, id=base.name) for base in bases()]
+NAMES = [pytest.param(name, id=name) for name in BASES]
 TOKEN = {"Authorization": f"Bearer {ACCESS_TOKEN}"}
 
 
