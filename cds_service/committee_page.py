@@ -14,15 +14,15 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-_STYLE = Path(__file__).with_suffix(".css")
+_FOLDER = Path(__file__).parent  # of committee_page.html, which the templates extend, and of its style
 
 
 def render_page(template: Path, filters: Mapping[str, Callable[..., Any]], /, **values: Any) -> str:
-    """The page. The template gets `style` and `policy` for its head, beside these values."""
-    style = _STYLE.read_text("utf-8")
+    """The page. The template extends committee_page.html, and gets these values."""
+    style = (_FOLDER / "committee_page.css").read_text("utf-8")
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     environment = Environment(
-        loader=FileSystemLoader(template.parent),
+        loader=FileSystemLoader([template.parent, _FOLDER]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -10,9 +10,9 @@ def count(number: int) -> str:
     return f"{number:,}"
 
 
-def counted(number: int, noun: str) -> str:
-    """1 page, 12,345 pages."""
-    return f"{count(number)} {noun}" if number == 1 else f"{count(number)} {noun}s"
+def counted(number: int, noun: str, plural: str | None = None) -> str:
+    """1 page, 12,345 pages. `plural`: of the noun, where it takes more than an s."""
+    return f"{count(number)} {noun if number == 1 else plural or f'{noun}s'}"
 
 
 def day(moment: date) -> str:

@@ -31,28 +31,20 @@ VALLEY = "https://valley.example.org"
 ODD_KID = "a/b+c==.. %00'"
 CALL = json.dumps(hook_call()).encode()
 
+
+def client_entry(name: str, issuer: str | None = None, **members: Any) -> str:
+    """A client of a clients file, with ES384 keys in `<name>.json` unless `members` say otherwise."""
+    keys = {} if "jwks_url" in members else {"jwks_file": f"{name}.json"}
+    entry = {"name": name, "issuer": issuer or f"https://{name}.example.org", "algorithms": ["ES384"]} | keys | members
+    return "\n".join(["[[clients]]", *(f"{key} = {json.dumps(value)}" for key, value in entry.items()), ""])
+
+
 # Two clients that share an issuer, as all sites of Oracle Health do, and one that has no tenants and every algorithm.
-REGISTRY = f"""
-[[clients]]
-name = "general-hospital"
-issuer = "{ISSUER}"
-jwks_file = "general-hospital.json"
-algorithms = ["ES384", "RS384"]
-tenants = ["north", "south"]
-
-[[clients]]
-name = "university-clinic"
-issuer = "{ISSUER}"
-jwks_file = "university-clinic.json"
-algorithms = ["ES384"]
-tenants = ["campus"]
-
-[[clients]]
-name = "valley-practices"
-issuer = "{VALLEY}"
-jwks_file = "valley-practices.json"
-algorithms = {json.dumps(ALGORITHMS)}
-"""
+REGISTRY = (
+    client_entry("general-hospital", ISSUER, algorithms=["ES384", "RS384"], tenants=["north", "south"])
+    + client_entry("university-clinic", ISSUER, tenants=["campus"])
+    + client_entry("valley-practices", VALLEY, algorithms=ALGORITHMS)
+)
 
 
 def key_files() -> dict[str, list[Json]]:

@@ -26,6 +26,7 @@ from cds_service.cds_hooks.patient_chart import PatientChart
 from cds_service.event_log.call_log import ChartLog
 from cds_service.fhir_client.prefetch import PrefetchValue, State, sort_value
 from cds_service.fhir_client.reader import FhirReader
+from cds_service.readable import counted
 from cds_service.steps import run_steps
 
 _MOST_NAMED = 20  # resources that are not valid, each by name
@@ -109,7 +110,7 @@ def _hook(read: _Reading, today: date) -> Iterator[tuple[str, str]]:
 
 
 def _state(value: PrefetchValue, read: _Reading) -> str:
-    count = f"{len(value.entries)} {'entry' if len(value.entries) == 1 else 'entries'}"
+    count = counted(len(value.entries), "entry", "entries")
     total = f" of {value.total}" if value.total else ""
     elsewhere = _elsewhere(read) if read.triage else "not needed, for no order is ours"
     return {

@@ -23,6 +23,7 @@ from cds_service.ehr_simulator.http_client import Answer, CallFailed, NotJson, W
 from cds_service.ehr_simulator.refusal import refusal
 from cds_service.ehr_simulator.request import Built, OutOfRange, Wanted, build_request
 from cds_service.ehr_simulator.token import Signer
+from cds_service.readable import counted
 from cds_service.terminal import in_one_line, show_answer
 
 
@@ -115,10 +116,9 @@ def _show(answer: Answer, headers: dict[str, str], built: Built, services: list[
 def _in_short(answer: Answer, document: Any, built: Built) -> str:
     cards = document.get("cards") if isinstance(document, dict) else None
     count = len(cards) if isinstance(cards, list) else 0
-    parts = [f"{answer.status} in {answer.seconds * 1000:,.0f} ms", "1 card" if count == 1 else f"{count} cards"]
+    parts = [f"{answer.status} in {answer.seconds * 1000:,.0f} ms", counted(count, "card")]
     if built.prefetch:
-        sent = built.prefetch.resources.total()
-        parts.append("1 resource sent" if sent == 1 else f"{sent} resources sent")
+        parts.append(f"{counted(built.prefetch.resources.total(), 'resource')} sent")
     return ", ".join(parts)
 
 

@@ -21,6 +21,7 @@ from cds_service.ehr_simulator.drafts import (
 from cds_service.ehr_simulator.fhir_server import FhirSide, Prefetch, Say
 from cds_service.ehr_simulator.http_client import Web
 from cds_service.fhir_client.base_url import FhirBase
+from cds_service.readable import counted
 from cds_service.terminal import printable
 
 _TOKEN_LIFE_S = 300  # stated to the service; only its issuer knows how long the token really lives
@@ -100,9 +101,8 @@ def build_request(wanted: Wanted, templates: Mapping[str, str], web: Web, say: S
         version = side.read_version() if side and wanted.needs_version else "R4"
     orders = _orders(wanted, version)
     if any(not 1 <= number <= len(orders) for number in wanted.selected):
-        raise OutOfRange(
-            f"--select: there {'is 1 order' if len(orders) == 1 else f'are {len(orders)} orders'} to select from"
-        )
+        what = counted(len(orders), "order")
+        raise OutOfRange(f"--select: there {'is' if len(orders) == 1 else 'are'} {what} to select from")
     context = build_context(
         wanted.hook, wanted.user, wanted.patient, wanted.encounter, orders, sorted(set(wanted.selected))
     )

@@ -14,7 +14,7 @@ from flask.testing import FlaskClient
 
 from cards.topic import Topic
 from tests.charts import SERVICE, hook_call, post
-from tests.registered_service import RegisteredService
+from tests.registered_service import RegisteredService, client_entry
 
 DISCOVERY = "/cds-services"
 SERVICE_ID = "lumbar-puncture-back-pain"
@@ -110,13 +110,7 @@ def test_the_etag_names_the_document(make_app: Callable[..., Flask]) -> None:
     assert first.discovery_etag == again.discovery_etag != replace(first, topics={}).discovery_etag
 
 
-UNREACHABLE = """
-[[clients]]
-name = "valley-practices"
-issuer = "https://valley.example.org"
-jwks_url = "https://127.0.0.1:1/keys"
-algorithms = ["ES384"]
-"""
+UNREACHABLE = client_entry("valley-practices", jwks_url="https://127.0.0.1:1/keys")
 
 
 @pytest.mark.parametrize("token", [None, "Bearer eyJhbGciOiJub25lIn0.e30."])

@@ -31,6 +31,7 @@ from cds_service.storage.schema import (
 from tests.charts import ICD_10_CM, PATIENT, SERVICE, Json, coded, condition, hook_call, order, prefetch, procedure
 from tests.conftest import NOW
 from tests.databases import LiveDatabase
+from tests.registered_service import client_entry
 from tests.token_forge import Forge, jwk_of, key_for
 from tests.work_ups import LUMBAGO, LUMBAR_PUNCTURE, MRI, days_ago
 
@@ -39,29 +40,13 @@ REASONS = "http://terminology.hl7.org/CodeSystem/non-adherence-reason-codes"
 FINAL = "action-completed"
 HASH_KEY = "0123456789abcdef" * 4
 BOTH = ["what-to-expect", "confounders"]
-CLIENTS = """
-[[clients]]
-name = "quiet-hospital"
-issuer = "https://quiet.example.org"
-jwks_file = "keys.json"
-algorithms = ["ES256"]
-tenants = ["north", "south"]
-quiet_period_hours = 24
-final_reasons = ["action-completed", "urn-own"]
-
-[[clients]]
-name = "brief-hospital"
-issuer = "https://brief.example.org"
-jwks_file = "keys.json"
-algorithms = ["ES256"]
-max_cards = 1
-
-[[clients]]
-name = "plain-hospital"
-issuer = "https://plain.example.org"
-jwks_file = "keys.json"
-algorithms = ["ES256"]
-"""
+KEYS = {"jwks_file": "keys.json", "algorithms": ["ES256"]}
+QUIET = {"tenants": ["north", "south"], "quiet_period_hours": 24, "final_reasons": ["action-completed", "urn-own"]}
+CLIENTS = (
+    client_entry("quiet-hospital", "https://quiet.example.org", **KEYS, **QUIET)
+    + client_entry("brief-hospital", "https://brief.example.org", **KEYS, max_cards=1)
+    + client_entry("plain-hospital", "https://plain.example.org", **KEYS)
+)
 
 
 @dataclass

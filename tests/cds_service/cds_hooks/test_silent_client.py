@@ -22,29 +22,17 @@ from cds_service.storage.schema import (
 from tests.charts import SERVICE, Json, condition, hook_call, order, prefetch
 from tests.exposition import risen, scrape
 from tests.registered_service import FEEDBACK as FEEDBACK_PATH
-from tests.registered_service import PUBLIC_URL, RegisteredService
+from tests.registered_service import PUBLIC_URL, RegisteredService, client_entry
 from tests.token_forge import Forge, jwk_of, key_for
 
 METRICS_WORD = "a-metrics-token-of-32-characters-or-more"
 HASH_KEY = "0123456789abcdef" * 4
-CLIENT = """
-[[clients]]
-name = "{name}"
-issuer = "https://{name}.example.org"
-jwks_file = "keys.json"
-algorithms = ["ES256"]
-mode = "{mode}"
-"""
-LIMITS = """
-max_cards = 1
-quiet_period_hours = 24
-final_reasons = ["already-evaluated"]
-"""
+KEYS = {"jwks_file": "keys.json", "algorithms": ["ES256"]}
+LIMITS = {"max_cards": 1, "quiet_period_hours": 24, "final_reasons": ["already-evaluated"]}
 REGISTRY = (
-    CLIENT.format(name="listening", mode="silent")
-    + CLIENT.format(name="showing", mode="visible")
-    + CLIENT.format(name="limited", mode="silent")
-    + LIMITS
+    client_entry("listening", **KEYS, mode="silent")
+    + client_entry("showing", **KEYS, mode="visible")
+    + client_entry("limited", **KEYS, mode="silent", **LIMITS)
 )
 BOTH = ["confounders", "what-to-expect"]
 FOREVER = {"reason": {"system": f"{PUBLIC_URL}/fhir/CodeSystem/override-reasons", "code": "already-evaluated"}}
@@ -190,7 +178,7 @@ def test_metrics_count_it_apart(service: RegisteredService) -> None:
 def test_a_restart_with_another_mode_changes_it_and_both_are_on_record(tmp_path: Path, empty_ledger: Path) -> None:
     answered = []
     for day, mode in enumerate(("silent", "visible")):
-        service = start(tmp_path, empty_ledger, CLIENT.format(name="listening", mode=mode))
+        service = start(tmp_path, empty_ledger, client_entry("listening", **KEYS, mode=mode))
         service.advance(day * 86_400)
         answered.append(len(send(service, "listening", puncture()).get_json()["cards"]))
         service.app.extensions["housekeeping"].run_once()

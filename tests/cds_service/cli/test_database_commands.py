@@ -18,16 +18,11 @@ from cds_service.settings.settings import Settings
 from cds_service.storage.schema import FEEDBACK, ISSUED_CARD
 from tests.charts import SERVICE, hook_call, post
 from tests.databases import LiveDatabase
+from tests.registered_service import ISSUER, client_entry
 from tests.token_forge import jwk_of, key_for
 
 KEEP: dict[str, str | None] = dict.fromkeys(f"CDS_{setting.name.upper()}" for setting in fields(Settings))
-REGISTRY = """
-[[clients]]
-name = "general-hospital"
-issuer = "https://ehr.example.org"
-jwks_file = "keys.json"
-algorithms = ["ES256"]
-"""
+REGISTRY = client_entry("general-hospital", ISSUER, jwks_file="keys.json", algorithms=["ES256"])
 
 
 def run(database: LiveDatabase | None, *arguments: str, **variables: str) -> Result:

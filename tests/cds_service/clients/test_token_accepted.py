@@ -13,7 +13,16 @@ import pytest
 
 from tests.charts import HOOK_INSTANCE, SERVICE
 from tests.fake_fhir_server import FakeFhirServer
-from tests.registered_service import CALL, DISCOVERY, FEEDBACK, ODD_KID, PUBLIC_URL, VALLEY, RegisteredService
+from tests.registered_service import (
+    CALL,
+    DISCOVERY,
+    FEEDBACK,
+    ODD_KID,
+    PUBLIC_URL,
+    VALLEY,
+    RegisteredService,
+    client_entry,
+)
 from tests.test_recorded_calls import CALLS, serve_lab_patients
 from tests.token_forge import ALGORITHMS, DROP, Forge, Json, jwk_of, key_for, signer, unbase64url
 
@@ -140,20 +149,10 @@ def test_card_is_recorded_for_the_client_and_tenant_that_asked(tmp_path: Path, e
 
 
 EPIC_KID = base64.b64encode(bytes(range(240, 256)) * 2).decode()
-VENDORS = """
-[[clients]]
-name = "epic-site"
-issuer = "https://site.example.org/interconnect/api/FHIR/R4"
-jwks_file = "epic-site.json"
-algorithms = ["RS384"]
-
-[[clients]]
-name = "oracle-health"
-issuer = "https://cds-hooks.cerner.com"
-jwks_file = "oracle-health.json"
-algorithms = ["ES384"]
-tenants = ["ec2458f2-1e24-41c8-b71b-0e701af7583d", "2f7b8c4e-0000-4000-8000-000000000001"]
-"""
+ORACLE_TENANTS = ["ec2458f2-1e24-41c8-b71b-0e701af7583d", "2f7b8c4e-0000-4000-8000-000000000001"]
+VENDORS = client_entry(
+    "epic-site", "https://site.example.org/interconnect/api/FHIR/R4", algorithms=["RS384"]
+) + client_entry("oracle-health", "https://cds-hooks.cerner.com", tenants=ORACLE_TENANTS)
 
 
 @pytest.fixture(scope="module")

@@ -7,17 +7,16 @@ import ssl
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from tests.cds_service.fhir_client.test_registered_servers import NOT_CHECKED, chart_server, detail
 from tests.certificates import HOUR, self_signed, server_context
-from tests.charts import PATIENT, SERVICE, condition, hook_call, order, patient, searchset
-from tests.misbehaving_server import LoopbackServer, answer
-from tests.registered_service import ISSUER, RegisteredService
+from tests.charts import PATIENT, SERVICE, hook_call, order
+from tests.misbehaving_server import LoopbackServer
+from tests.registered_service import ISSUER, RegisteredService, client_entry
 from tests.work_ups import BEARER, MRI
 
-NOT_CHECKED = "Problem list not available."
 OUT_OF_DATE = [
     pytest.param("expired", "CertificateExpired", id="expired an hour ago"),
     pytest.param("early", "CertificateNotYetValid", id="valid in an hour"),
@@ -43,12 +42,7 @@ def tls(certificates: dict[str, Path]) -> ssl.SSLContext:
 
 @pytest.fixture
 def server(tls: ssl.SSLContext) -> Iterator[LoopbackServer]:
-    one = LoopbackServer(tls=tls)
-    one.answers |= {
-        f"/fhir/Condition?patient={PATIENT}&_count=500": answer(searchset(condition())),
-        f"/fhir/Procedure?patient={PATIENT}&_count=500": answer(searchset()),
-        f"/fhir/Patient/{PATIENT}": answer(patient()),
-    }
+    one = chart_server(tls)
     yield one
     one.close()
 
@@ -57,14 +51,7 @@ def server(tls: ssl.SSLContext) -> Iterator[LoopbackServer]:
 def service(
     tmp_path: Path, empty_ledger: Path, certificates: dict[str, Path], server: LoopbackServer
 ) -> Iterator[RegisteredService]:
-    registry = f"""
-    [[clients]]
-    name = "general-hospital"
-    issuer = "{ISSUER}"
-    jwks_file = "general-hospital.json"
-    algorithms = ["ES384"]
-    fhir_servers = ["{server.base}"]
-    """
+    registry = client_entry("general-hospital", ISSUER, fhir_servers=[server.base])
     one = RegisteredService(
         tmp_path / "service", empty_ledger, registry=registry, ca_file=certificates["trusted"], fhir_budget_ms=10_000
     )
@@ -72,15 +59,8 @@ def service(
     one.close()
 
 
-def ask(service: RegisteredService, server: LoopbackServer, **elements: Any) -> Any:
-    """A call without prefetch, so that the chart is read."""
-    call = hook_call(fhirServer=server.base, fhirAuthorization=BEARER, prefetch=None) | elements
-    return service.send(SERVICE, service.forge().bearer(), json.dumps(call).encode())
-
-
-def words(response: Any) -> str:
-    assert response.status_code == 200, response.get_data(as_text=True)
-    return "\n".join(card["summary"] + card["detail"] for card in response.get_json()["cards"])
+def words(service: RegisteredService, server: LoopbackServer) -> str:
+    return detail(service, server.base, service.forge().bearer())
 
 
 @pytest.mark.parametrize(("name", "kind"), [*OUT_OF_DATE, pytest.param("elsewhere", "", id="of another host")])
@@ -94,7 +74,7 @@ def test_the_card_says_what_was_not_checked_and_the_log_says_why(
 ) -> None:
     """Nothing is sent to it: no token and no id of the patient; none of it, and no address, is in the log."""
     tls.load_cert_chain(certificates[name])
-    assert NOT_CHECKED in words(ask(service, server))
+    assert NOT_CHECKED in words(service, server)
     assert server.requests == []
     (told,) = service.log
     assert f"({kind or 'Certificate'}" in told["cds_hooks.fetch.failure.conditions"]
@@ -113,8 +93,8 @@ def test_a_work_up_without_procedures_is_412(
 ) -> None:
     """R-4.6. Never "no lumbar puncture found"."""
     tls.load_cert_chain(certificates[name])
-    call = hook_call(order(MRI), prefetch=None)
-    assert ask(service, server, context=call["context"]).status_code == 412
+    call = hook_call(order(MRI), fhirServer=server.base, fhirAuthorization=BEARER, prefetch=None)
+    assert service.send(SERVICE, service.forge().bearer(), json.dumps(call).encode()).status_code == 412
     assert kind in repr(service.log)
 
 
@@ -122,8 +102,8 @@ def test_a_renewed_certificate_needs_no_restart(
     service: RegisteredService, server: LoopbackServer, tls: ssl.SSLContext, certificates: dict[str, Path]
 ) -> None:
     tls.load_cert_chain(certificates["expired"])
-    assert NOT_CHECKED in words(ask(service, server))
+    assert NOT_CHECKED in words(service, server)
     tls.load_cert_chain(certificates["good"])
-    said = words(ask(service, server))
+    said = words(service, server)
     assert "spinal stenosis" in said
     assert NOT_CHECKED not in said

@@ -5,16 +5,28 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from ssl import SSLContext
 
 import pytest
 
 from tests.certificates import self_signed, server_context
 from tests.charts import PATIENT, SERVICE, condition, hook_call, patient, searchset
 from tests.misbehaving_server import LoopbackServer, answer
-from tests.registered_service import ISSUER, VALLEY, RegisteredService
+from tests.registered_service import ISSUER, VALLEY, RegisteredService, client_entry
+from tests.work_ups import BEARER
 
-BEARER = "made-up-access-token"
 NOT_CHECKED = "Problem list not available."
+
+
+def chart_server(tls: SSLContext) -> LoopbackServer:
+    """A FHIR server with a chart that shows spinal stenosis."""
+    one = LoopbackServer(tls=tls)
+    one.answers |= {
+        f"/fhir/Condition?patient={PATIENT}&_count=500": answer(searchset(condition())),
+        f"/fhir/Procedure?patient={PATIENT}&_count=500": answer(searchset()),
+        f"/fhir/Patient/{PATIENT}": answer(patient()),
+    }
+    return one
 
 
 @pytest.fixture(scope="module")
@@ -24,13 +36,8 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def server(certificate: Path) -> Iterator[LoopbackServer]:
-    """The FHIR server of general-hospital, with a chart that holds spinal stenosis."""
-    one = LoopbackServer(tls=server_context(certificate))
-    one.answers |= {
-        f"/fhir/Condition?patient={PATIENT}&_count=500": answer(searchset(condition())),
-        f"/fhir/Procedure?patient={PATIENT}&_count=500": answer(searchset()),
-        f"/fhir/Patient/{PATIENT}": answer(patient()),
-    }
+    """The FHIR server of general-hospital."""
+    one = chart_server(server_context(certificate))
     yield one
     one.close()
 
@@ -47,21 +54,8 @@ def canary(certificate: Path) -> Iterator[LoopbackServer]:
 def service(
     tmp_path: Path, empty_ledger: Path, certificate: Path, server: LoopbackServer, canary: LoopbackServer
 ) -> Iterator[RegisteredService]:
-    registry = f"""
-    [[clients]]
-    name = "general-hospital"
-    issuer = "{ISSUER}"
-    jwks_file = "general-hospital.json"
-    algorithms = ["ES384"]
-    fhir_servers = ["{base(server)}/"]
-
-    [[clients]]
-    name = "valley-practices"
-    issuer = "{VALLEY}"
-    jwks_file = "valley-practices.json"
-    algorithms = ["ES384"]
-    fhir_servers = ["{base(canary)}"]
-    """
+    registry = client_entry("general-hospital", ISSUER, fhir_servers=[f"{server.base}/"])
+    registry += client_entry("valley-practices", VALLEY, fhir_servers=[canary.base])
     one = RegisteredService(
         tmp_path / "service", empty_ledger, registry=registry, ca_file=certificate, fhir_budget_ms=10_000
     )
@@ -69,14 +63,9 @@ def service(
     one.close()
 
 
-def base(server: LoopbackServer) -> str:
-    return f"https://127.0.0.1:{server.port}/fhir"
-
-
 def detail(service: RegisteredService, fhir_server: str, bearer: str) -> str:
     """The words of all cards of a call without prefetch."""
-    authorization = {"access_token": BEARER, "token_type": "Bearer", "expires_in": 300, "scope": "x", "subject": "x"}
-    call = hook_call(fhirServer=fhir_server, fhirAuthorization=authorization, prefetch=None)
+    call = hook_call(fhirServer=fhir_server, fhirAuthorization=BEARER, prefetch=None)
     response = service.send(SERVICE, bearer, json.dumps(call).encode())
     assert response.status_code == 200, response.get_data(as_text=True)
     return "\n".join(card["summary"] + card["detail"] for card in response.get_json()["cards"])
@@ -93,9 +82,9 @@ def detail(service: RegisteredService, fhir_server: str, bearer: str) -> str:
 def test_the_registered_server_is_read_with_the_token_of_the_call(
     service: RegisteredService, server: LoopbackServer, canary: LoopbackServer, spelling: str
 ) -> None:
-    address = spelling.format(base=base(server), port=server.port)
+    address = spelling.format(base=server.base, port=server.port)
     assert "spinal stenosis" in detail(service, address, service.forge().bearer())
-    assert {one.headers["Authorization"] for one in server.requests} == {f"Bearer {BEARER}"}
+    assert {one.headers["Authorization"] for one in server.requests} == {f"Bearer {BEARER['access_token']}"}
     assert len(server.requests) == 3
     assert canary.requests == []
 
@@ -126,15 +115,8 @@ def test_a_server_whose_certificate_nobody_vouches_for_gets_no_token(
     tmp_path: Path, empty_ledger: Path, server: LoopbackServer
 ) -> None:
     """Without `ca_file` its certificate is one that signed itself."""
-    registry = f"""
-    [[clients]]
-    name = "general-hospital"
-    issuer = "{ISSUER}"
-    jwks_file = "general-hospital.json"
-    algorithms = ["ES384"]
-    fhir_servers = ["{base(server)}"]
-    """
+    registry = client_entry("general-hospital", ISSUER, fhir_servers=[server.base])
     strict = RegisteredService(tmp_path / "strict", empty_ledger, registry=registry, fhir_budget_ms=10_000)
-    assert NOT_CHECKED in detail(strict, base(server), strict.forge().bearer())
+    assert NOT_CHECKED in detail(strict, server.base, strict.forge().bearer())
     assert server.requests == []
     strict.close()

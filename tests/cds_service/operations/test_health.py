@@ -31,17 +31,11 @@ from tests.conftest import NOW
 from tests.databases import LiveDatabase, PostgresqlServer
 from tests.misbehaving_server import LoopbackServer
 from tests.monotonic_clock import MonotonicClock
-from tests.registered_service import RegisteredService
+from tests.registered_service import RegisteredService, client_entry
 from tests.token_forge import jwk_of, key_for
 
 SHARED_WORD = "a-metrics-token-of-32-characters-or-more"
-CLIENTS = """
-[[clients]]
-name = "{name}"
-issuer = "https://{name}.example.org"
-jwks_url = "https://{name}.example.org/jwks.json"
-algorithms = ["ES384"]
-"""
+REGISTRY = "".join(client_entry(name, jwks_url=f"https://{name}.example.org/jwks.json") for name in ("north", "south"))
 
 
 @pytest.fixture
@@ -223,8 +217,7 @@ def issuers(monkeypatch: pytest.MonkeyPatch) -> Issuers:
 @pytest.fixture
 def service(issuers: Issuers, tmp_path: Path, empty_ledger: Path) -> Iterator[RegisteredService]:
     """Two clients whose keys are fetched."""
-    registry = "".join(CLIENTS.format(name=name) for name in ("north", "south"))
-    one = RegisteredService(tmp_path, empty_ledger, registry=registry, key_sets={}, metrics_token=SHARED_WORD)
+    one = RegisteredService(tmp_path, empty_ledger, registry=REGISTRY, key_sets={}, metrics_token=SHARED_WORD)
     yield one
     one.close()
 

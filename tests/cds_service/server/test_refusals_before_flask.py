@@ -13,20 +13,15 @@ from cds_service.storage.database import Database
 from cds_service.storage.database_url import parse_database_url
 from tests.charts import SERVICE
 from tests.production_node import Node
-from tests.registered_service import PUBLIC_URL
+from tests.registered_service import PUBLIC_URL, client_entry
 from tests.token_forge import jwk_of, key_for
 
 pytestmark = pytest.mark.slow
 
 REGISTERED = "https://ehr.example.org"
-REGISTRY = f"""
-[[clients]]
-name = "general-hospital"
-issuer = "https://ehr.example.org"
-jwks_file = "keys.json"
-algorithms = ["ES256"]
-cors_origins = ["{REGISTERED}"]
-"""
+REGISTRY = client_entry(
+    "general-hospital", REGISTERED, jwks_file="keys.json", algorithms=["ES256"], cors_origins=[REGISTERED]
+)
 TOLD = ("Access-Control-Allow-Origin", "Access-Control-Allow-Credentials", "Strict-Transport-Security", "Vary")
 
 
