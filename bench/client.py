@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 CONNECTIONS = 4
-PATIENCE_SECONDS = 10.0
+_PATIENCE_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Load:
 
 def ask(port: int, request: Request) -> bool:
     """Whether one request on a connection of its own is answered as it should. Raises OSError and ValueError."""
-    connection = socket.create_connection(("127.0.0.1", port), PATIENCE_SECONDS)
+    connection = socket.create_connection(("127.0.0.1", port), _PATIENCE_SECONDS)
     with connection, connection.makefile("rb") as incoming:
         connection.sendall(request.wire)
         return _is_good(incoming, request)
@@ -54,21 +54,21 @@ def answers(port: int, request: Request, until: float) -> list[float]:
     """The seconds each answer took, one request after the other on one connection, until this time of the monotonic
     clock and at least twice. Raises ValueError where one is not as it should be.
     """
-    latencies, errors, _ = _answers(port, request, 0.0, until, PATIENCE_SECONDS)
+    latencies, errors, _ = _answers(port, request, 0.0, until)
     if errors or len(latencies) < 2:
         raise ValueError("the server does not answer as it should")
     return latencies
 
 
-def load(port: int, request: Request, begin: float, end: float, patience: float) -> Load:
+def load(port: int, request: Request, begin: float, end: float) -> Load:
     """Send the request over and over on each connection, from `begin` to `end` of the monotonic clock.
 
     A call that is under way at the end is waited for, and its time counts: so long calls count for what they are.
-    An answer that takes more than `patience` seconds is none, and ends its connection.
+    An answer that takes longer than _PATIENCE_SECONDS is none, and ends its connection.
     """
     cpu = time.process_time()
     with ThreadPoolExecutor(CONNECTIONS) as threads:
-        running = [threads.submit(_answers, port, request, begin, end, patience) for _ in range(CONNECTIONS)]
+        running = [threads.submit(_answers, port, request, begin, end) for _ in range(CONNECTIONS)]
         connections = [one.result() for one in running]
     return Load(
         [latency for latencies, _, _ in connections for latency in latencies],
@@ -78,12 +78,12 @@ def load(port: int, request: Request, begin: float, end: float, patience: float)
     )
 
 
-def _answers(port: int, request: Request, begin: float, end: float, patience: float) -> tuple[list[float], int, float]:
+def _answers(port: int, request: Request, begin: float, end: float) -> tuple[list[float], int, float]:
     """The seconds each good answer took; how many were wrong, or a connection that broke; and the seconds in all."""
     latencies: list[float] = []
     errors = 0
     try:
-        connection = socket.create_connection(("127.0.0.1", port), patience)
+        connection = socket.create_connection(("127.0.0.1", port), _PATIENCE_SECONDS)
         with closing(connection), connection.makefile("rb") as incoming:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             time.sleep(max(0.0, begin - time.monotonic()))

@@ -41,10 +41,5 @@ def environment(name: str) -> Path:
     return folder
 
 
-def site_packages(folder: Path) -> Path:
-    """Where the packages of an environment are."""
-    return next(folder.glob("lib/python3*/site-packages"))
-
-
 def _run(command: list[str]) -> None:
     subprocess.run(command, check=True, capture_output=True, timeout=_INSTALL_SECONDS)

@@ -22,7 +22,7 @@ from uuid import uuid4
 from sqlalchemy import func, select
 
 from bench.bodies import CARDS, order_with_cards
-from bench.client import PATIENCE_SECONDS, Load, Request, load
+from bench.client import Load, Request, load
 from bench.figures import spread
 from bench.report import machine, print_table
 from bench.server import SERVICE, Server, running
@@ -133,7 +133,7 @@ def _one_at_a_time(port: int, seconds: float) -> tuple[Sequence[float], int]:
 def _under_load(clients: ProcessPoolExecutor, port: int, seconds: float) -> list[Load]:
     begin = time.monotonic() + 0.2  # when every client has its connections; one clock for all processes
     call = cast("Request", FreshCall())  # as `load` uses it, it is one
-    loads = [clients.submit(load, port, call, begin, begin + seconds, PATIENCE_SECONDS) for _ in range(_CLIENTS)]
+    loads = [clients.submit(load, port, call, begin, begin + seconds) for _ in range(_CLIENTS)]
     return [one.result() for one in loads]
 
 

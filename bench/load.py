@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing import get_context
 
-from bench.client import CONNECTIONS, PATIENCE_SECONDS, Load, Request, load
+from bench.client import CONNECTIONS, Load, Request, load
 from bench.memory import processor_seconds
 from bench.server import Server
 
@@ -38,19 +38,13 @@ class Clients:
     def __init__(self, pool: ProcessPoolExecutor) -> None:
         self._pool = pool
 
-    def load(
-        self,
-        server: Server,
-        request: Request | Sequence[Request],
-        seconds: float,
-        patience: float = PATIENCE_SECONDS,
-    ) -> Slice:
+    def load(self, server: Server, request: Request | Sequence[Request], seconds: float) -> Slice:
         """One slice: the same request over and over, or one for each client."""
         requests = [request] * CLIENTS if isinstance(request, Request) else request
         before = processor_seconds(server.process.pid)
         begin = time.monotonic() + 0.2  # when all clients have the request and their connections; one clock for all
         end = begin + seconds
-        running = [self._pool.submit(load, server.port, one, begin, end, patience) for one in requests]
+        running = [self._pool.submit(load, server.port, one, begin, end) for one in requests]
         loads: list[Load] = [one.result() for one in running]
         spent = processor_seconds(server.process.pid) - before
         latencies = [latency * 1000 for one in loads for latency in one.latencies]

@@ -13,7 +13,6 @@ from bench.bodies import order_with_cards, unrelated_order, work_up_order
 from bench.server import SERVICE
 from tests.token_forge import Forge
 
-Json = dict[str, object]
 NewForge = Callable[[str], Forge]  # a forge for a token for this path
 
 _SAME_INSTANCE = b"8f1f0e5e-6a3d-4c1b-9a55-0e6d5f1c2b3a"  # of all bodies of bench.bodies

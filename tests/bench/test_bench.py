@@ -47,14 +47,6 @@ def test_each_part_prints_its_table_and_its_aims(part: str) -> None:
     assert re.search(r"\| at most .* \| +(met|missed) \|", aims) or part in WITHOUT_AIM
 
 
-@pytest.mark.slow
-def test_the_candidates_that_need_no_other_package_are_measured_as_servers() -> None:
-    options = ["--candidates", "granian", "granian-wsgi", "--workers", "1", "--rounds", "1", "--seconds", "0.1"]
-    done = run("bench.servers", *options, "--only", "throughput")
-    assert done.returncode == 0, done.stderr
-    assert re.search(r"\| 1 process, order with cards, 1,000 Conditions: against the first +\| +1 \|", done.stdout)
-
-
 def test_a_part_that_does_not_exist_is_refused_with_those_that_do() -> None:
     done = run("bench", "--only", "speed")
     assert done.returncode == 2

@@ -1,1 +1,0 @@
-"""Servers that could run this application, measured beside each other: `python -m bench.servers` (ADR 14)."""
