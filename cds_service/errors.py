@@ -46,7 +46,7 @@ class TokenRefusal(StrEnum):
     UNKNOWN_ISSUER = "unknown_issuer"
     UNKNOWN_TENANT = "unknown_tenant"
     KEY = "key"  # or algorithm
-    KEYS_UNAVAILABLE = "keys_away"
+    KEYS_UNAVAILABLE = "keys_unavailable"
     SIGNATURE = "signature"
     CLAIMS = "claims"
     AUDIENCE = "audience"

@@ -23,7 +23,7 @@ from cds_service.storage.schema import SchemaState, schema_state
 _FRESH_S = 1.0  # between two checks of the database
 _WAIT_S = 0.7  # the longest that a probe waits for a check
 
-OK, UNAVAILABLE, OVERDUE = "ok", "away", "overdue"
+OK, UNAVAILABLE, OVERDUE = "ok", "unavailable", "overdue"
 OUTDATED = SchemaState.OUTDATED
 PARTIAL, MISSING, UNNEEDED = "partial", "missing", "unneeded"
 
@@ -38,7 +38,7 @@ class DatabaseCheck:
         self._word: str = UNAVAILABLE
 
     def word(self) -> str:
-        """`ok`; `away`, also where the last write failed; `outdated`: `db upgrade` has not been run; `newer`: a newer
+        """`ok`; `unavailable`, also after a failed write; `outdated`: `db upgrade` has not been run; `newer`: a newer
         version has run it.
         """
         end = self._refreshing.begin(after_s=_FRESH_S)

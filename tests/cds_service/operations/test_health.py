@@ -92,7 +92,7 @@ def test_an_unavailable_database_degrades_and_cards_still_come(
     fragile_postgresql.kill()
     clock.advance(2)
     status, state, words = ready(client)
-    assert (status, state, words["database"]) == (200, "degraded", "away")
+    assert (status, state, words["database"]) == (200, "degraded", "unavailable")
     assert len(client.post(SERVICE, json=hook_call()).get_json()["cards"]) == 1
     fragile_postgresql.start()
     assert app.extensions["writer"].flush(), "the card is not in the ledger"
@@ -107,7 +107,7 @@ def test_a_database_that_says_nothing_keeps_no_probe_waiting(make_app: Callable[
         app = make_app(database_url=f"postgresql://cds@127.0.0.1:{silent.port}/cds")
         status, state, words = ready(app.test_client())
         assert "health" in [one.name for one in threading.enumerate()]
-        assert (status, state, words["database"]) == (200, "degraded", "away")
+        assert (status, state, words["database"]) == (200, "degraded", "unavailable")
     finally:
         silent.close()
 
@@ -127,7 +127,7 @@ def test_a_database_that_can_be_read_and_not_written_to_is_away_until_a_write_su
         connection.execute(delete(SEEN_TOKEN))
     clock.advance(1)
     words.append(check.word())
-    assert words == ["ok", "away", "away", "ok"]
+    assert words == ["ok", "unavailable", "unavailable", "ok"]
 
 
 def test_however_many_probe_the_database_is_asked_once_a_second(sqlite_database: LiveDatabase) -> None:

@@ -187,5 +187,5 @@ def test_a_full_disk_costs_no_card_and_no_half_of_a_batch(
     assert len(shown - recorded) == dropped
     assert server.log.read_text("utf-8").count('"the queue is full"') == dropped
     # Housekeeping may succeed in between: it has nothing to remove, which takes no space. Until the next card or token.
-    assert states["degraded", "away"] >= 0.8 * states.total()
-    assert set(states) <= {("degraded", "away"), ("ready", "ok")}
+    assert states["degraded", "unavailable"] >= 0.8 * states.total()
+    assert set(states) <= {("degraded", "unavailable"), ("ready", "ok")}

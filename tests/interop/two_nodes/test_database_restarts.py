@@ -45,7 +45,7 @@ def outage(standing: Cluster, notes: list[str]) -> Outage:
         standing.postgresql.stop()
         standing.database.close()
         standing.wait_for(load, CALLS)
-        outage.readiness.append(readiness(standing, "away"))
+        outage.readiness.append(readiness(standing, "unavailable"))
         standing.wait_for(load, CALLS)
         outage.started_at = time.monotonic()
         standing.postgresql.start()
