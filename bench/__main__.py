@@ -1,6 +1,6 @@
-"""`python -m bench`: prints every figure beside its aim. Exit status 1 where an answer was not as it should be.
+"""`python -m bench`: prints every figure with its aim. Exit status 1 if an answer was wrong.
 
-A missed aim is no fault of the run: it is printed, and the exit status stays 0.
+A missed aim is printed, and does not change the exit status.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _PARTS: dict[str, Callable[[int, float], tuple[list[Aim], int]]] = {
 
 
 def main() -> int:
-    """Measure, print, and say whether all answers were good."""
+    """Measure and print. The exit status."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--only", type=_parts, default=list(_PARTS), help=f"of {','.join(_PARTS)} (default: all)")
     parser.add_argument("--rounds", type=int, default=5, help="how often each figure is measured (default: 5)")
@@ -38,12 +38,12 @@ def main() -> int:
     for name in options.only:
         try:
             found, errors = _PARTS[name](options.rounds, options.seconds)
-        except Exception as fault:  # the other parts are measured nonetheless
+        except Exception as fault:  # the other parts are still measured
             wrong[name] = f"{type(fault).__name__}: {fault}"
             continue
         aims += found
         if errors:
-            wrong[name] = f"{errors} answers were not as they should be"
+            wrong[name] = f"{errors} answers were wrong"
     if aims:
         print_aims(aims)
     for name, fault_of_it in wrong.items():

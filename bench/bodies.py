@@ -19,7 +19,7 @@ _STATUS = "http://terminology.hl7.org/CodeSystem/condition-"
 
 
 def order_with_cards(conditions: int) -> bytes:
-    """An order-sign call whose answer has cards; one Condition in fifty is a finding, no two texts are alike."""
+    """An order-sign call whose answer has cards; one Condition in fifty is a finding, and all texts differ."""
     return _call(_DATA["order-with-cards"], conditions)
 
 

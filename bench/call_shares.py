@@ -19,9 +19,9 @@ _WHOLE = "whole"
 def print_shares(
     clients: Clients, server: Server, bodies: Mapping[str, tuple[bytes, bytes]], rounds: int, seconds: float
 ) -> int:
-    """Measure these bodies (each with how its answer begins) on our running server, and print; the wrong answers.
+    """Measure these bodies, each with the start of its answer. Returns the number of wrong answers.
 
-    A second server beside it writes nothing to the ledger: the difference is the writer's share.
+    A second server does not write to the ledger: the difference is the writer's share.
     """
     requests = {name: Request.post(SERVICE, *body) for name, body in bodies.items()}
     with running(lambda _: [sys.executable, "-m", "bench.ledger_server", "off"], READY) as unwritten:

@@ -1,4 +1,4 @@
-"""A client that costs little beside the server it shares the machine with: prebuilt bytes on plain sockets."""
+"""A client that costs little compared with the server on the same machine: prebuilt bytes on plain sockets."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Load:
 
 
 def ask(port: int, request: Request) -> bool:
-    """Whether one request on a connection of its own is answered as it should. Raises OSError and ValueError."""
+    """Whether one request on its own connection gets the right answer. Raises OSError and ValueError."""
     connection = socket.create_connection(("127.0.0.1", port), _PATIENCE_SECONDS)
     with connection, connection.makefile("rb") as incoming:
         connection.sendall(request.wire)
@@ -52,7 +52,7 @@ def ask(port: int, request: Request) -> bool:
 
 def answers(port: int, request: Request, until: float) -> list[float]:
     """The seconds each answer took, one request after the other on one connection, until this time of the monotonic
-    clock and at least twice. Raises ValueError where one is not as it should be.
+    clock and at least twice. Raises ValueError if an answer is wrong.
     """
     latencies, errors, _ = _answers(port, request, 0.0, until)
     if errors or len(latencies) < 2:
@@ -63,8 +63,8 @@ def answers(port: int, request: Request, until: float) -> list[float]:
 def load(port: int, request: Request, begin: float, end: float) -> Load:
     """Send the request over and over on each connection, from `begin` to `end` of the monotonic clock.
 
-    A call that is under way at the end is waited for, and its time counts: so long calls count for what they are.
-    An answer that takes longer than _PATIENCE_SECONDS is none, and ends its connection.
+    A call that is running at the end is waited for, and its time counts, so that long calls are not left out.
+    An answer that takes longer than _PATIENCE_SECONDS counts as an error, and ends its connection.
     """
     cpu = time.process_time()
     with ThreadPoolExecutor(CONNECTIONS) as threads:
@@ -99,7 +99,7 @@ def _answers(port: int, request: Request, begin: float, end: float) -> tuple[lis
 
 
 def _is_good(incoming: BinaryIO, request: Request) -> bool:
-    """Reads one answer to its end. Raises ValueError where the connection was closed instead."""
+    """Reads one answer to its end. Raises ValueError if the connection was closed instead."""
     status = incoming.readline()
     length = None
     while (line := incoming.readline()) not in (b"\r\n", b""):

@@ -1,4 +1,4 @@
-"""The two doors to a hook call under the same server, beside each other: the server's own, and Flask's (ADR 20)."""
+"""The two doors to a hook call on the same server, compared: the server's own, and Flask's (ADR 20)."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def flask_door_command() -> Command:
 
 
 def measure(rounds: int, seconds: float) -> tuple[list[Aim], int]:
-    """Load both, ask both one call after the other, and print; the aim, and how many answers were wrong."""
+    """Load both, send both single calls, and print. Returns the aim and the number of wrong answers."""
     requests = {name: Request.post(SERVICE, *body) for name, body in _BODIES.items()}
     with (
         running(our_command(), READY) as own,

@@ -1,4 +1,4 @@
-"""Programs that are measured against, each in a virtual environment of its own: their dependencies never enter ours."""
+"""Virtual environments of the programs we compare with: their dependencies never enter ours."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class NotInstalled(Exception):
 
 
 def environment(name: str) -> Path:
-    """The folder of the environment that `bench/<name>/requirements.lock` describes; made where it is not there yet.
+    """The folder of the environment that `bench/<name>/requirements.lock` describes; created if it does not exist.
 
     Raises NotInstalled.
     """

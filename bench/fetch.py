@@ -29,7 +29,7 @@ _HEADERS = {"Content-Type": "application/json"}
 
 @dataclass(frozen=True)
 class _Case:
-    """A call without these prefetch keys, to a FHIR server at `base`; and the reads one after the other it takes."""
+    """A call without these prefetch keys, to a FHIR server at `base`, and how many reads must follow each other."""
 
     missing: Sequence[str]
     base: str
@@ -46,7 +46,7 @@ _CASES = {
 
 
 def measure(rounds: int, seconds: float) -> tuple[list[Aim], int]:
-    """Print; the aims, and how many answers were wrong."""
+    """Print. Returns the aims and the number of wrong answers."""
     count = max(1, min(_MOST_CALLS, round(seconds * _CALLS_A_SECOND)))
     ready = Request.get(f"{WHOLE}/metadata", b"{")
     with running(_fhir_command, ready) as fhir, running(our_command()) as ours:

@@ -15,7 +15,7 @@ def spread(values: Iterable[float], decimals: int) -> str:
 
 
 def ratios(ours: Iterable[float], references: Iterable[float]) -> list[float]:
-    """Our figure over the reference, each within its own round: what else the machine did then, it did to both."""
+    """Our figure over the reference, each within its own round: other load on the machine affects both."""
     return [our / reference for our, reference in zip(ours, references, strict=True)]
 
 
@@ -25,7 +25,7 @@ def fit_exponent(sizes: Sequence[float], costs: Sequence[float]) -> float:
 
 
 def p99(values: Sequence[float]) -> float:
-    """What 99 of 100 values do not exceed; of a single value that value."""
+    """The 99th percentile; of a single value, that value."""
     return quantiles(values, n=100, method="inclusive")[98] if len(values) > 1 else values[0]
 
 
@@ -37,7 +37,7 @@ def percentiles(values: Sequence[float]) -> tuple[float, float, float]:
 
 @dataclass(frozen=True)
 class Aim:
-    """What one figure should be, and the median that it was. `at_least`: more is better, else less is."""
+    """A target and the measured median. `at_least`: more is better; otherwise less is."""
 
     name: str
     limit: float
@@ -47,5 +47,5 @@ class Aim:
 
     @property
     def is_met(self) -> bool:
-        """Whether the median holds the limit."""
+        """Whether the median meets the target."""
         return self.measured >= self.limit if self.at_least else self.measured <= self.limit

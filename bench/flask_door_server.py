@@ -1,6 +1,6 @@
 """`python -m bench.flask_door_server`: the server of `cds-service serve`, its hook calls answered by Flask's door.
 
-There is no setting for it, and none is wanted: only a measurement has a use for it.
+There is no setting for it: only this measurement needs it.
 """
 
 from __future__ import annotations

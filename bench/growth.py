@@ -10,12 +10,12 @@ from bench.in_process import ORJSON, OURS, answer_once, cost_in_child
 from bench.report import print_table
 
 _SIZES = (10, 100, 1_000, 5_000, 20_000)
-_FITTED_FROM = 1_000  # below it the cost that every call has hides the growth, and would flatter the exponent
+_FITTED_FROM = 1_000  # below it the fixed cost of a call hides the growth
 _LIMIT = 1.05
 
 
 def measure(rounds: int, seconds: float) -> tuple[list[Aim], int]:
-    """Print what one more Condition costs; the aim, and how many answers were wrong."""
+    """Print what one more Condition costs. Returns the aim and the number of wrong answers."""
     bodies = [order_with_cards(size) for size in _SIZES]
     wrong = sum(not answer_once(body).startswith(CARDS) for body in bodies)
     ours, theirs = [], []

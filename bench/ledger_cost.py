@@ -1,4 +1,4 @@
-"""`python -m bench.ledger_cost`: what the ledger costs a hook call, against the same call where nothing is written.
+"""`python -m bench.ledger_cost`: what the ledger costs a hook call, compared with the same call without writing.
 
 Every call has a hookInstance of its own, so that each one writes: two cards and a suggestion. Both servers run side by
 side, and are asked in turn.
@@ -36,7 +36,7 @@ _OLD = b"8f1f0e5e-6a3d-4c1b-9a55-0e6d5f1c2b3a"  # the hookInstance of bench.bodi
 
 
 class FreshCall:
-    """A request that is another call each time it is sent."""
+    """A request that is a new call each time it is sent."""
 
     answer_begins = CARDS
 
@@ -51,7 +51,7 @@ class FreshCall:
 
 
 def main() -> int:
-    """Measure, print, and say whether all answers were good."""
+    """Measure and print. The exit status."""
     parser = argparse.ArgumentParser(prog="python -m bench.ledger_cost", description=__doc__)
     parser.add_argument("--postgresql", metavar="URL", help="measure on PostgreSQL too; tables and rows are made in it")
     parser.add_argument("--rounds", type=int, default=7, help="how often each figure is measured (default: 7)")
@@ -113,7 +113,7 @@ def _pool() -> ProcessPoolExecutor:
 
 
 def _one_at_a_time(port: int, seconds: float) -> tuple[Sequence[float], int]:
-    """How long each call takes that nothing else competes with, in seconds; and how many were not answered so."""
+    """Seconds of each call without competing calls, and the number of wrong answers."""
     call = FreshCall()
     latencies: list[float] = []
     errors = 0

@@ -1,7 +1,7 @@
-"""A ledger of any size, made up: cards, suggestions, feedback and counts of calls, the same for the same seed.
+"""A generated ledger of any size: cards, suggestions, feedback and counts of calls, the same for the same seed.
 
-Clients differ in what matters to a report: two send feedback, one of them with a clock that is off, and one never does.
-Content changes every so many weeks, and each change makes one card a little better. Nobody was ever treated here.
+Clients differ in what matters to a report: two send feedback, one of them with a wrong clock, and one never does.
+Content changes every so many weeks, and each change makes one card a little better. No patient is real.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ Row = tuple[Any, ...]
 class _Client:
     """`answers`: the share of cards that get feedback. `clock_ms`: how far its clock is ahead of ours.
 
-    `silent_days`: so many from the first one on, its users see no card.
+    `silent_days`: for so many days from the start, its users see no card.
     """
 
     name: str
@@ -142,7 +142,7 @@ class _Maker:
         return {SERVICE_CALL_COUNT: [(*key, calls) for key, calls in sorted(self._calls.items())]}
 
     def add_card(self, number: int) -> None:
-        """One card, what it offered, and what became of it."""
+        """One card, its suggestions, and its feedback."""
         dice, plan = self._random, self._plan
         client = dice.choices(CLIENTS, [one.share for one in CLIENTS])[0]
         card = dice.choices(CARDS, [one.share for one in CARDS])[0]
@@ -179,7 +179,7 @@ class _Maker:
     def _answer(
         self, card: str, offered: Sequence[Row], shown_ms: int, client: _Client, tenant: str, override: float
     ) -> None:
-        """Feedback; one in fifty answers is taken back, one in five hundred is about a card that we never issued."""
+        """Feedback: one in fifty answers is changed later, one in five hundred is about a card that we never issued."""
         dice = self._random
         overridden = dice.random() < override
         at = shown_ms + int(min(dice.lognormvariate(9.5, 1.4), 40 * _DAY_MS))
@@ -227,7 +227,7 @@ class _Maker:
 
 
 def _insert(connection: Connection, database: Database, table: Table, rows: Sequence[Row]) -> None:
-    """By the driver's own way for many rows: SQLAlchemy's is four times slower on a million."""
+    """With the driver's own bulk insert: SQLAlchemy's is four times slower on a million."""
     if not rows:
         return
     columns = ", ".join(_COLUMNS[table])

@@ -1,6 +1,6 @@
 """`python -m bench.ledger_server on|off`: the server of `cds-service serve`, its ledger as it is, or writing nothing.
 
-There is no setting that switches the ledger off, and none is wanted: only a measurement has a use for it.
+There is no setting that turns the ledger off: only this measurement needs it.
 """
 
 from __future__ import annotations

@@ -57,7 +57,7 @@ class Clients:
         )
 
     def warm_up(self, targets: Mapping[str, tuple[Server, Request]], seconds: float) -> None:
-        """Load every target once, unmeasured. Raises RuntimeError where one does not answer as it should."""
+        """Load every target once, unmeasured. Raises RuntimeError if an answer is wrong."""
         for name, (server, request) in targets.items():
             if self.load(server, request, min(_WARM_UP_SECONDS, seconds)).errors:
                 raise RuntimeError(f"{name}: the server does not answer as it should")

@@ -1,4 +1,4 @@
-"""What the processes of a server hold in memory and took of the processors, from /proc (Linux)."""
+"""Memory and processor time of the processes of a server, from /proc (Linux)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Memory:
 
 
 def process_tree(pid: int) -> list[int]:
-    """A process and all that it started, itself first; not multiprocessing's tracker, which serves nobody."""
+    """A process and all that it started, itself first; without multiprocessing's tracker."""
     return [pid, *_descendants(pid)]
 
 
@@ -35,12 +35,12 @@ def memory_of(pid: int) -> Memory:
 
 
 def memory_of_server(pid: int) -> list[Memory]:
-    """The process that was started first, then its workers; where it is its own worker, it alone."""
+    """The process that was started first, then its workers, if it has any."""
     return [memory_of(one) for one in process_tree(pid)]
 
 
 def processor_seconds(pid: int) -> float:
-    """What a process and all that it started took of the processors so far."""
+    """Processor time so far of a process and all that it started."""
     return sum(seconds_of(one) for one in process_tree(pid))
 
 
@@ -57,6 +57,6 @@ def _descendants(pid: int) -> Iterator[int]:
 
 
 def seconds_of(pid: int) -> float:
-    """What one process took of the processors so far."""
+    """Processor time of one process so far."""
     fields = (_PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / _TICKS  # utime and stime, the 14th and 15th of proc(5)

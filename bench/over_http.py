@@ -1,4 +1,4 @@
-"""Calls over HTTP, as `cds-service serve` answers them, each against an empty view that is sent the same; memory."""
+"""Calls over HTTP, as `cds-service serve` answers them, compared with an empty view that gets the same; memory."""
 
 from __future__ import annotations
 

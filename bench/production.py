@@ -76,7 +76,7 @@ class _Target:
         return clients.load(self.server, request, seconds)
 
     def warm_up(self, clients: Clients) -> None:
-        """Load it unmeasured. Raises RuntimeError where it does not answer as it should."""
+        """Load it without measuring. Raises RuntimeError if an answer is wrong."""
         one = self.load(clients, _WARM_UP_SECONDS)
         if one.errors:
             raise RuntimeError(f"the production profile does not answer as it should ({one.errors} errors)")

@@ -1,6 +1,6 @@
 """What `cds-service report` costs over many cards: time and memory of a fresh process, for each format.
 
-SQLite in a temporary file; PostgreSQL, too, where a URL of an empty database is given. Processor time and memory are
+SQLite in a temporary file; also PostgreSQL, given the URL of an empty database. Processor time and memory are
 those of our process: a PostgreSQL server has its own.
 """
 
@@ -25,7 +25,7 @@ _FORMATS = ("table", "csv", "json", "html")
 
 
 def main() -> None:
-    """Make a ledger, report over all of it and over its last 30 days, print, forget it."""
+    """Make a ledger, report over all of it and over its last 30 days, print, and remove it."""
     parser = argparse.ArgumentParser(prog="python -m bench.report_time", description=__doc__)
     parser.add_argument("--cards", type=int, default=Plan.cards, help="issued cards (default: 1000000)")
     parser.add_argument("--postgresql-url", help="an empty database, which is filled and left so")

@@ -1,4 +1,4 @@
-"""What a command and all its processes took, from /proc (Linux): sampled, because some of them end before it does."""
+"""Memory and processor time of a command and all its processes, sampled from /proc (Linux), because some end early."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Servers that are measured: each a process of its own, started on a free port and ended with all it started."""
+"""Servers that are measured: each is a process on a free port, ended with all that it started."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def running(
     """A server that has given its first good answer, until the block is left.
 
     Settings are those of our own environment, but for the ledger, which is a new one in a temporary folder unless
-    CDS_DATABASE_URL names another. Raises RuntimeError, with the last lines it wrote, where no good answer comes.
+    CDS_DATABASE_URL names another. Raises RuntimeError, with its last lines of output, if no good answer comes.
     """
     with TemporaryDirectory() as folder:
         settings = {"CDS_DATABASE_URL": f"sqlite:///{folder}/ledger.sqlite", "PYTHONPATH": str(ROOT)}

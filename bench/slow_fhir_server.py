@@ -1,6 +1,6 @@
-"""`python -m bench.slow_fhir_server PORT MILLISECONDS`: a FHIR server that takes so long for every answer, and no less.
+"""`python -m bench.slow_fhir_server PORT MILLISECONDS`: a FHIR server that takes so long for every answer.
 
-One event loop, answers made beforehand: it costs next to nothing itself, and many requests may wait at once. The
+One event loop, answers made beforehand: it costs almost nothing, and many requests can wait at once. The
 patient of bench.bodies has 150 Conditions here: on one page below /fhir, on three below /paged.
 """
 

@@ -1,4 +1,4 @@
-"""Without HTTP: whole answers against orjson parsing the same body, and what share of that each stage has."""
+"""Without HTTP: whole answers compared with orjson parsing the same body, and the share of each stage."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _ABOUT = {
 
 
 def measure(rounds: int, seconds: float) -> tuple[list[Aim], int]:
-    """Print both tables; the aims, and how many answers were wrong."""
+    """Print both tables. Returns the aims and the number of wrong answers."""
     cases = _cases()
     wrong = [name for name, (body, beginning) in cases.items() if not answer_once(body).startswith(beginning)]
     bodies = [body for body, _ in cases.values()]

@@ -1,4 +1,4 @@
-"""Start: from executing `cds-service serve` to its first good answers; and its first hook call beside later ones."""
+"""Start: from executing `cds-service serve` to its first good answers; the first hook call compared with later ones."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """What the Dockerfile says, without a container engine: its steps into a folder, and its start from there.
 
-The folder is mounted where the image has it, all else read-only, nothing else of this machine to be seen but /usr and
-Python. Needs bubblewrap. As root, the service runs under the image's own user id; else under yours.
+The folder is mounted where the image has it, the rest is read-only, and of this machine only /usr and Python are
+visible. Needs bubblewrap. As root, the service runs under the image's own user id; otherwise under yours.
 
     python -m deploy.layout build FOLDER [--extras report]
     python -m deploy.layout run [--env NAME=VALUE]... [--volume SOURCE:TARGET[:ro]]... FOLDER [ARGUMENT]...
@@ -70,7 +70,7 @@ def read_image(dockerfile: str) -> Image:
 def build(image: Image, folder: Path, *, extras: str = "") -> None:
     """Run the image's build step on what it copies, with the folder where the image has it."""
     folder.mkdir(parents=True, exist_ok=True)
-    folder.chmod(0o755)  # whoever runs the image reads it
+    folder.chmod(0o755)  # any user that runs the image must read it
     with tempfile.TemporaryDirectory() as name:
         source = Path(name)
         for *copied, target in image.copied:
@@ -101,7 +101,7 @@ def start_command(
 ) -> list[str]:
     """What runs a command of the image from its folder: `volumes` are SOURCE:TARGET or SOURCE:TARGET:ro.
 
-    Signals are for its child, which is process 1 of the command's own world: where that ends, all in it ends.
+    Send signals to its child, which is process 1 in its own namespace: when that ends, everything in it ends.
     """
     mounts = [(str(_PYTHON), str(_PYTHON), "ro"), (str(folder), HOME_OF_SERVICE, "ro")]
     mounts += [(one, one, "ro") for one in _FROM_THE_BASE if Path(one).exists()]
@@ -122,7 +122,7 @@ def start_command(
 
 
 def _parents(target: str) -> list[str]:
-    """The folders above a mount, topmost first: bubblewrap would make them for their owner alone."""
+    """The folders above a mount, topmost first: bubblewrap would create them readable by the owner only."""
     return [str(one) for one in reversed(PurePosixPath(target).parents) if str(one) != "/"]
 
 

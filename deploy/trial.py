@@ -1,7 +1,7 @@
-"""Writes what compose.yaml mounts, for one machine and one try: `python -m deploy.trial`.
+"""Writes the files that compose.yaml mounts, for a trial on one machine: `python -m deploy.trial`.
 
-A certificate authority and a certificate by it, passwords, a client's key and its entry. Nothing of it is for anything
-else: who has the folder has the keys. Removing the folder, and the volume of the database, begins anew.
+A certificate authority and a certificate by it, passwords, a client's key and its entry. Do not use them for anything
+else: anyone with the folder has the keys. To start over, remove the folder and the database volume.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ fhir_servers = ["https://fhir.example.org/fhir"]
 
 
 def write(folder: Path) -> None:
-    """Raises FileExistsError where the folder is there already: nothing of it is overwritten."""
+    """Raises FileExistsError if the folder exists: nothing is overwritten."""
     folder.mkdir(mode=0o700)  # keeps others out; containers, whose users are not ours, see single files of it only
     authority, authority_key = _certificate("trial of cds-service", None, None)
     certificate, key = _certificate(NAMES[0], authority, authority_key)

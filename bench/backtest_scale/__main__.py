@@ -1,6 +1,6 @@
-"""`python -m bench.backtest_scale --patients N`: what a backtest of a made-up export costs, as one Markdown table.
+"""`python -m bench.backtest_scale --patients N`: what a backtest of a generated export costs, as one Markdown table.
 
-Beside it `orjson.loads` of the same lines, in one process. Exit status 1 where two runs have different digests.
+For comparison: `orjson.loads` of the same lines, in one process. Exit status 1 if two runs have different digests.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _PATIENTS_IN_A_FILE = 25_000
 
 @dataclass(frozen=True)
 class Run:
-    """One way to read the whole export: seconds by the clock and of all processors, and what it came to."""
+    """One way to read the whole export: wall-clock and processor seconds, and the results."""
 
     name: str
     wall_s: float
@@ -43,7 +43,7 @@ def main() -> int:
     """Write the export, read it in each way, print. Needs the extra `backtest`."""
     parser = argparse.ArgumentParser(prog="python -m bench.backtest_scale", description=__doc__)
     parser.add_argument("--patients", type=int, default=100_000, help="of the export (default: 100000; 13 kB each)")
-    parser.add_argument("--export", type=Path, help="an export of tests.bulk_export that is there, instead")
+    parser.add_argument("--export", type=Path, help="use this existing export of tests.bulk_export")
     parser.add_argument("--workers", type=int, nargs="*", default=[1, 2, 4], help="local processes (default: 1 2 4)")
     parser.add_argument(
         "--no-cluster", action="store_true", help="leave out the cluster, and the worker that is killed"

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class RunningCluster:
-    """A cluster that runs. `pid`: of the process that holds its scheduler, with the workers as its children."""
+    """A cluster that runs. `pid`: of the scheduler’s process, whose children are the workers."""
 
     url: str
     process: subprocess.Popen[str]
@@ -47,7 +47,7 @@ def running_cluster(workers: int) -> Iterator[RunningCluster]:
 
 
 def main() -> None:
-    """Hold the cluster until nobody is there any more."""
+    """Keep the cluster until standard input ends."""
     from distributed import LocalCluster
 
     with LocalCluster(
@@ -55,7 +55,7 @@ def main() -> None:
         threads_per_worker=1,
         host="127.0.0.1",
         dashboard_address=None,
-        silence_logs=logging.CRITICAL,  # a worker that is killed is no news here
+        silence_logs=logging.CRITICAL,  # a killed worker is expected here
     ) as cluster:
         print(cluster.scheduler_address, flush=True)
         for _ in sys.stdin:

@@ -32,7 +32,7 @@ def one_card(request: CDSRequest) -> CDSResponse:
 
 @silent.hook("order-sign", id="bench")
 def no_card(request: CDSRequest) -> CDSResponse:
-    """Nothing to say."""
+    """No card."""
     return CDSResponse(cards=[])
 
 

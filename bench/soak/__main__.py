@@ -1,8 +1,8 @@
 """`make soak`: a node in production under half of its load, for 20 minutes or `--minutes`.
 
 Prints calls by kind and status, p50 and p99 over time, what each worker holds, and cards that were shown and not
-recorded. Exit status 1 where a call had another status than its own, a worker ended, a card is lost, or the memory of a
-worker grew in the last quarter by more than is said.
+recorded. Exit status 1 if a call had an unexpected status, a worker ended, a card was lost, or the memory of a
+worker grew in the last quarter by more than the printed limit.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from bench.soak.node import Node, new_forge, recorded_cards, running_node
 from bench.soak.verdict import Soak, allowed_mb, faults_of, growth_mb
 from bench.soak.watch import Sample, Watch, workers_of
 
-_WINDOWS = 10  # in which latencies are told
-_TRIAL_SHARE = 0.02  # of the time: as many calls as are answered, to know what half of them is
+_WINDOWS = 10  # for the table of latencies
+_TRIAL_SHARE = 0.02  # of the time at full load, to know what half load is
 _WARM_UP_SHARE = 0.1
 
 

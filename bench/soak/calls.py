@@ -18,7 +18,7 @@ NewForge = Callable[[str], Forge]  # a forge for a token for this path
 _SAME_INSTANCE = b"8f1f0e5e-6a3d-4c1b-9a55-0e6d5f1c2b3a"  # of all bodies of bench.bodies
 _FEEDBACK = f"{SERVICE}/feedback"
 _LAST_CARDS = 2_000
-_ACCESS = {"access_token": "made up", "token_type": "Bearer", "expires_in": 300, "scope": "x", "subject": "y"}
+_ACCESS = {"access_token": "fictional", "token_type": "Bearer", "expires_in": 300, "scope": "x", "subject": "y"}
 _TOO_LARGE = 9_000_000  # bytes; announced, and not sent
 
 
@@ -26,7 +26,7 @@ _TOO_LARGE = 9_000_000  # bytes; announced, and not sent
 class Call:
     """One request. `status`: the only one that it may be answered with; `shows_cards`: its answer has some.
 
-    `body`: None for none. Of one that only announces its length, nothing is sent but the head.
+    `body`: None for none. If only its length is announced, only the head is sent.
     """
 
     kind: str
@@ -41,7 +41,7 @@ class Call:
 
 @dataclass
 class Mix:
-    """Makes up one call after the other. `fhir_server` and `dead_server`: bases that are registered for the client."""
+    """Generates calls. `fhir_server` and `dead_server`: base URLs that are registered for the client."""
 
     new_forge: NewForge
     fhir_server: str
@@ -97,7 +97,7 @@ class Mix:
         return self._order("order with cards", self._cards_order, shows_cards=True)
 
     def _order_in_new_words(self) -> Call:
-        """Fifty texts that no call had before: what is kept of texts must be bounded."""
+        """Fifty texts that no call had before: the cache of texts must stay bounded."""
         words = f", case {uuid4()}, entry ".encode()
         return self._order(
             "order with cards, new texts", self._cards_order.replace(b", entry ", words), shows_cards=True
@@ -118,7 +118,7 @@ class Mix:
         return json.dumps(call | {"fhirServer": server, "fhirAuthorization": _ACCESS}).encode()
 
     def _feedback(self) -> Call:
-        """On a card that was shown; where there is none yet, on one that nobody knows."""
+        """On a card that was shown, or on an unknown card if none was shown yet."""
         card = self.cards.pop() if self.cards else str(uuid4())
         entry = {"card": card, "outcome": "overridden", "outcomeTimestamp": "2026-11-22T15:31:47Z"}
         return self._post("feedback", json.dumps({"feedback": [entry]}).encode(), path=_FEEDBACK)

@@ -1,4 +1,4 @@
-"""Clients that send at a steady pace, each over a connection that it keeps, and what they were answered."""
+"""Clients that send at a steady pace, each over a connection that it keeps, and their answers."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Answers:
     accepted: int = 0
 
     def add(self, others: Iterable[Answers]) -> Answers:
-        """This, with what others have seen."""
+        """These answers together with those of others."""
         for other in others:
             self.counts += other.counts
             self.latencies += other.latencies
@@ -51,7 +51,7 @@ class Client:
         self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_PATIENCE_S)
 
     def send_until(self, until: Event, every_s: float) -> None:
-        """Send a call every so many seconds, and one after the other where that cannot be held."""
+        """Send a call every so many seconds, or one after the other if that is not possible."""
         due = time.monotonic() + every_s * self._mix.dice.random()
         while not until.wait(max(due - time.monotonic(), 0.0)):
             self.send(self._mix.next())
@@ -59,7 +59,7 @@ class Client:
         self._connection.close()
 
     def send(self, call: Call) -> None:
-        """Send one call and note what came of it."""
+        """Send one call and record its answer."""
         begun = time.monotonic()
         try:
             status, body = self._exchange(call)

@@ -1,4 +1,4 @@
-"""The node that is soaked: the production profile, registered clients, and a FHIR server beside it."""
+"""The node under test: the production profile, registered clients, and a FHIR server."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.token_forge import Forge, jwk_of, key_for
 
 _KID = "soak"
 _PATIENT = "bench"  # of bench.bodies
-_METRICS_TOKEN = "made up for the soak, and long enough for any rule"  # noqa: S105
+_METRICS_TOKEN = "fictional, for the soak, and long enough"  # noqa: S105
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Node:
 
 @contextmanager
 def running_node(folder: Path, workers: int, database_url: str | None) -> Iterator[Node]:
-    """A node with its files in this folder, until the block is left. Its log goes to a file of its own there."""
+    """A node with its files in this folder, until the block is left. Its log is a file in that folder."""
     certificate = self_signed(folder, "127.0.0.1")
     fhir = LoopbackServer(tls=server_context(certificate))
     dead = LoopbackServer(tls=server_context(certificate))

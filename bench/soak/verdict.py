@@ -1,4 +1,4 @@
-"""What a soak must not show: another status than a call's own, a worker that ended, a lost card, memory that grows."""
+"""What a soak must not show: an unexpected status, a worker that ended, a lost card, memory that grows."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Soak:
 
 
 def faults_of(soak: Soak, lost: set[str]) -> list[str]:
-    """What was wrong, in words; empty where all is well. `lost`: cards that were shown and are not recorded."""
+    """The faults, in words. `lost`: cards that were shown and are not recorded."""
     faults = [f"{times:,} times {what}" for what, times in soak.answers.wrong.most_common()]
     if set(soak.workers) != set(soak.workers_at_end):
         faults.append("a worker ended, and another was started")

@@ -1,4 +1,4 @@
-"""What each worker holds, sampled over time: memory, file descriptors, threads (Linux)."""
+"""Each worker, sampled over time: memory, file descriptors, threads (Linux)."""
 
 from __future__ import annotations
 

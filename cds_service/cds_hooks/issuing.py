@@ -1,4 +1,4 @@
-"""From cards to issued cards: which are shown, their ids, the ledger. No clinician waits for a ledger that is away."""
+"""From cards to issued cards: which are shown, their ids, the ledger. No clinician waits for an unavailable ledger."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ _USED_ELSEWHERE = float("-inf")  # as the time of a first use: no window reaches
 
 
 class SeenTokens:
-    """The replay check. Where the database is away, this process's own memory answers alone (ADR 8).
+    """The replay check. While the database is unavailable, this process's own memory answers alone (ADR 8).
 
     `replay_window_s`: seconds in which a token may come again to the same process; 0 but for conformance tests (R-9.8).
     """

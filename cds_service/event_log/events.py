@@ -124,7 +124,7 @@ def log_keys_not_fetched(client: str, reason: str, *, known: bool) -> None:
 
 
 def log_replay_unchecked(reason: str) -> None:
-    """Write that a token was checked for replay by the memory of this process alone, for want of the database."""
+    """Write that a token was checked for replay by this process alone, because the database is unavailable."""
     structlog.get_logger().warning("cds_hooks.replay.local_only", **{"error.type": reason})
     _tell("replay_local")
 
@@ -142,7 +142,7 @@ def log_unrecorded(reason: str, calls: int, card_uuids: Sequence[str], clients: 
 
 
 def log_housekeeping_failed(reason: str) -> None:
-    """Write that counts could not be stored, or what has expired not be removed, for want of the database."""
+    """Write that counts could not be stored, or expired rows not removed, because the database is unavailable."""
     structlog.get_logger().warning("cds_hooks.housekeeping.failed", **{"error.type": reason})
     _tell("housekeeping_failed")
 

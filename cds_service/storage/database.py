@@ -23,7 +23,8 @@ from cds_service.storage.sqlite_engine import LOCKED_MS, make_engine
 if TYPE_CHECKING:
     from sqlalchemy.dialects import postgresql
 
-_LEFT_ALONE_S = 5.0  # hook calls do not try a database that failed again for so long
+_LEFT_ALONE_S = 5.0  # for so long after a failure, hook calls do not try the database
+JUST_FAILED = "not tried: it failed a moment ago"
 _VERSION = text("SELECT version_num FROM alembic_version")  # where Alembic keeps it
 _UNAVAILABLE = (OperationalError, InterfaceError, InternalError, NoConnectionFree, OSError)
 # PostgreSQL: a table, a column or a schema is missing, or this user may not use it. An operator has to repair that, as
@@ -56,7 +57,7 @@ class Database:
         self.engine = make_engine(url, pool_size, statement_ms)
         self.is_sqlite = url.get_backend_name() == "sqlite"
         self._monotonic = monotonic
-        self.last_write_failed = False  # a database on a full disk can be read, and not be written to
+        self.last_write_failed = False  # on a full disk a database can be read but not written to
         self._unavailable_until = 0.0  # 0: it was available at the last attempt
         self._trial = Lock()
         self._inserts: dict[Table, sqlite.Insert | postgresql.Insert] = {}
@@ -157,7 +158,7 @@ class Database:
 
     def _refuse_if_left_alone(self, insist: bool) -> None:
         if not insist and self.left_alone_s():
-            raise DatabaseUnavailable("left alone after a failure")
+            raise DatabaseUnavailable(JUST_FAILED)
 
     @contextmanager
     def _attempt(self, insist: bool) -> Iterator[None]:

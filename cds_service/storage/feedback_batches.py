@@ -54,7 +54,7 @@ class _Said:
 def write_batches(
     database: Database, connection: Connection, batches: Sequence[Batch], offered_reasons: frozenset[tuple[str, str]]
 ) -> Sequence[Stored | None]:
-    """Write them, and say what became of each; None: not written, because a card is unknown and may yet be recorded.
+    """Write them. Returns the result of each; None: not written, because a card is unknown and may yet be recorded.
 
     Rows are written in the order of their keys, so that two processes never wait in a circle. Of equal entries the
     first counts, and the others are repeated.

@@ -163,8 +163,8 @@ SERVICE_CALL_COUNT = Table(
     Column("calls", BigInteger, nullable=False),
 )
 
-# The same counts before services and modes were told apart: read by the report, and written by nodes of schema 0001
-# alone, which go on during an upgrade (ADR 23).
+# The same counts before services and modes were counted separately: read by the report, and still written by
+# nodes of schema 0001 during an upgrade (ADR 23).
 CALL_COUNT = Table(
     "call_count",
     METADATA,

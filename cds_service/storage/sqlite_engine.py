@@ -36,7 +36,7 @@ def _sqlite_engine(url: URL, pool_size: int) -> Engine:
     path = url.database or ""
 
     def set_up(connection: Any, record: ConnectionPoolEntry) -> None:
-        """Readers beside one writer; each transaction is on disk before it is acknowledged."""
+        """Readers and one writer at a time; each transaction is on disk before it is acknowledged."""
         connection.isolation_level = None  # transactions begin in _begin_sqlite alone
         record.info["file"] = _identity(path)
         cursor = connection.cursor()
@@ -65,10 +65,10 @@ def _identity(path: str) -> tuple[int, int] | None:
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    """Begin a transaction. A writer takes the write lock before it reads, so that it cannot fail later for want of it.
+    """Begin a transaction. A writer takes the write lock before it reads, so that it cannot fail later.
 
     It tries every few milliseconds. SQLite's own busy handler tries less and less often, so that one of several
-    processes would now and then wait for a second.
+    processes sometimes waits for a second.
     """
     begin = connection.get_execution_options().get("sqlite_begin", "BEGIN IMMEDIATE")
     if begin == "BEGIN":

@@ -27,9 +27,9 @@ def upgrade(engine: Engine) -> None:
 
 
 def downgrade(engine: Engine, version: str) -> None:
-    """Bring the schema back to an older version under an exclusive lock; one that is there already stays as it is.
+    """Bring the schema back to an older version under an exclusive lock; a schema of that version stays as it is.
 
-    Raises ValueError, in words for an operator, where that is no version to go back to.
+    Raises ValueError, in words for an operator, if there is no way back to that version.
     """
     with _locked(engine) as connection:
         config, current = _alembic_config(connection), _version(connection)
@@ -46,7 +46,7 @@ def downgrade(engine: Engine, version: str) -> None:
 
 @contextmanager
 def _locked(engine: Engine) -> Iterator[Connection]:
-    """A transaction that no other upgrade or downgrade runs beside."""
+    """A transaction during which no other upgrade or downgrade runs."""
     with engine.connect().execution_options(sqlite_begin="BEGIN EXCLUSIVE") as connection:
         if engine.dialect.name == "postgresql":
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")

@@ -16,7 +16,7 @@ from threading import Condition, Thread
 from typing import Any, Generic, TypeVar
 
 from cds_service.event_log.events import log_fault, log_writes_put_off
-from cds_service.storage.database import Database, DatabaseUnavailable
+from cds_service.storage.database import JUST_FAILED, Database, DatabaseUnavailable
 
 _GATHER_S = 0.02  # what nobody waits for is gathered for so long
 _MOST_AT_ONCE = 1_000  # items in one transaction, so that it takes some 50 ms at most
@@ -150,7 +150,7 @@ class Writer:
             return "the process ends"
         if self._writing and time.monotonic() - self._writing_since_s > _LONGEST_WAIT_S:
             return "others wait for it already"
-        return "left alone after a failure" if not kind.insist and self._database.left_alone_s() else None
+        return JUST_FAILED if not kind.insist and self._database.left_alone_s() else None
 
     def _add(self, job: _Job) -> None:
         """Add to the queue; the lock must be held. The thread is woken where it may be asleep for longer."""
@@ -193,7 +193,7 @@ class Writer:
         """Write these items in one transaction. One whose statements fail is left alone with its error."""
         if self._database.left_alone_s():  # those who insist may have to wait for it; the others need not
             refused = [job for job in jobs if job.result and not job.kind.insist]
-            self._put_off(refused, DatabaseUnavailable("left alone after a failure"))
+            self._put_off(refused, DatabaseUnavailable(JUST_FAILED))
             jobs = [job for job in jobs if job not in refused]
         if not jobs:
             return

@@ -1,4 +1,4 @@
-"""Alembic's way in: runs the migrations on the connection that `Database.upgrade` hands over, in its transaction."""
+"""Alembic's way in: runs the migrations on the connection that `Database.upgrade` passes, in its transaction."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Counts of calls by service and mode of the client, in a table of their own: nodes of 0001 go on with theirs."""
+"""Counts of calls by service and mode of the client, in a table of their own: nodes of 0001 keep using theirs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ down_revision = "0001"
 
 
 def upgrade() -> None:
-    """Make the table. What `call_count` holds stays there: of which services it was is not known."""
+    """Make the table. The rows of `call_count` stay there: their services are not known."""
     op.create_table(
         "service_call_count",
         sa.Column("day", sa.String(length=10), nullable=False),
