@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from cards.checks.faults import fault_at, with_line
 from cards.topic import Topic
-from cards.words.lexicon_files import ConceptEntry, find_lexicon_faults, read_lexicon_file
+from cards.words.lexicon_files import ConceptEntry, LexiconFile, find_lexicon_faults, read_lexicon_file
 from cards.words.tokens import words_of
 
 
@@ -15,7 +15,7 @@ def find_faults_of_words(topics: Iterable[Topic]) -> list[str]:
     faults: list[str] = []
     for topic in {topic.files.lexicon: topic for topic in topics}.values():
         unloadable = [with_line(fault, fault.path) for fault in find_lexicon_faults(topic.files.lexicon)]
-        faults += unloadable or _useless(topic)
+        faults += unloadable or [*_useless(topic), *_misspelled(topic)]
     return faults
 
 
@@ -29,6 +29,31 @@ def _useless(topic: Topic) -> Iterator[str]:
                 for phrase, word in _refused(entry):
                     what = f"{entry.concept}: {phrase!r} can never count, because the entry refuses {word!r}"
                     yield fault_at(path, what, "concepts", place)
+
+
+def _misspelled(topic: Topic) -> Iterator[str]:
+    """Misspellings that are words of the lexicon themselves, whose phrases could then never be found."""
+    paths = [path for folder in topic.files.lexicon for path in sorted(folder.glob("*.yaml"))]
+    files = {path: read_lexicon_file(path) for path in paths}
+    phrases = (phrase for file in files.values() for phrase in _phrases(file))
+    words = {word for phrase in phrases for word in words_of(phrase.removesuffix("*"))}
+    for path, file in files.items():
+        for right, all_wrong in file.spellings.items():
+            for wrong in all_wrong:
+                if wrong in words or words_of(wrong) != (wrong,) or words_of(right) != (right,):
+                    what = f"{wrong!r} for {right!r}: one word for one, and a misspelling may be no word of the lexicon"
+                    yield fault_at(path, what, "spellings", right)
+
+
+def _phrases(file: LexiconFile) -> Iterator[str]:
+    for concept in file.concepts:
+        yield from concept.phrases
+    for listed in file.lists:
+        yield from listed.phrases
+    for modifier in file.modifiers:
+        yield from modifier.phrases
+    for ender in file.enders:
+        yield from ender.phrases
 
 
 def _refused(entry: ConceptEntry) -> Iterator[tuple[str, str]]:

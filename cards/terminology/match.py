@@ -66,6 +66,7 @@ def _joined(first: Mention, second: Mention) -> Mention:
         first,
         modifiers=first.modifiers | second.modifiers,
         began_days_ago=first.began_days_ago or second.began_days_ago,
+        began_year=first.began_year or second.began_year,
         since=first.since or second.since,
         because=first.because + second.because,
     )

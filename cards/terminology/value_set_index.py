@@ -159,13 +159,13 @@ class Terminology:
             was_read = len(text or "") <= LONGEST_TEXT and (bool(text) or judgment.was_read)
             readings.append(_Reading(matches + by_words, was_read) if matches or by_words or not was_read else _OTHER)
         places = list(texts)
-        for number, mentions in self._lexicon.read_each(list(texts.values())):
-            place = places[number]
+        for number, reading in self._lexicon.read_each(list(texts.values())):
+            place, mentions = places[number], reading.mentions
             before = readings[place].matches
             mentioned = [*(match.mention for match in before if match.mention), *mentions]
             by_code = without_denied((match for match in before if match.mention is None), mentions)
             by_words = matches_of(mentioned, refused.get(place, frozenset()))
-            readings[place] = _Reading(by_code + by_words, readings[place].was_read)
+            readings[place] = _Reading(by_code + by_words, readings[place].was_read and reading.is_whole)
         return readings
 
     def _with_words(self, judgment: _Judgment, text: str | None) -> tuple[tuple[Match, ...], frozenset[str]]:
@@ -193,7 +193,9 @@ class Terminology:
             if coding.display:
                 displays[coding.display] = None
             was_read = was_read or bool(coding.display) or _was_read(coding, by_code)
-        mentions = [mention for _, each in self._lexicon.read_each(tuple(displays)) for mention in each]
+        of_displays = [reading for _, reading in self._lexicon.read_each(tuple(displays))]
+        mentions = [mention for reading in of_displays for mention in reading.mentions]
+        was_read = was_read and all(reading.is_whole for reading in of_displays)
         return _Judgment(
             without_denied(found, mentions), tuple(pending), matches_of(mentions), tuple(displays), was_read
         )

@@ -41,6 +41,7 @@ class Draft:
     assertion: Assertion | None = None
     modifiers: set[str] = field(default_factory=set)
     began: Days | None = None
+    year: int | None = None
     lies_back: bool = False
     is_dated: bool = False
     since: str | None = None

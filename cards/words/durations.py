@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cards.fhir.dates import Days
 from cards.words.lexicon_files import Durations
@@ -20,12 +20,16 @@ _MOST_DAYS = {"day": 1, "week": 7, "month": 31}
 
 @dataclass(frozen=True, slots=True)
 class Duration:
-    """A duration by its tokens, `last` not included; `is_past`: its words say that it lies back ("ago")."""
+    """A duration by its tokens, `last` not included; `is_past`: its words say that it lies back ("ago").
+
+    `year`: of "since 2019".
+    """
 
     first: int
     last: int
     days: Days | None
     is_past: bool
+    year: int | None = None
 
 
 class DurationReader:
@@ -49,7 +53,8 @@ class DurationReader:
         found: list[Duration] = []
         at = 0
         while at < len(words):
-            duration = self._read(words, at) if self._may_begin(words[at]) else None
+            is_fraction = tokens.is_decimal_point(at - 1)  # the 5 of 38.5
+            duration = self._read(words, at) if self._may_begin(words[at]) and not is_fraction else None
             if duration:
                 found.append(self._introduced(words, duration, found[-1].last if found else 0))
                 at = duration.last
@@ -69,7 +74,7 @@ class DurationReader:
         length = self._introduced_by.before(words, duration.first, floor)
         first = duration.first - length
         is_past = duration.is_past or tuple(words[first : duration.first]) in self._ago_before
-        return Duration(first, duration.last, duration.days, is_past)
+        return replace(duration, first=first, is_past=is_past)
 
     def _moment(self, words: Sequence[str], at: int) -> Duration | None:
         for length in self._moment_lengths.get(words[at], ()):
@@ -86,8 +91,9 @@ class DurationReader:
         last = at + length
         while last < len(words) and (words[last].isdecimal() or words[last] in "/."):
             last += 1
-        is_date = any(_YEAR.fullmatch(word) for word in words[at + length : last]) or "/" in words[at + length : last]
-        return Duration(at, last, None, is_past=True) if is_date else None
+        date = words[at + length : last]
+        year = next((int(word) for word in date if _YEAR.fullmatch(word)), None)
+        return Duration(at, last, None, is_past=True, year=year) if year or "/" in date else None
 
     def _counted(self, words: Sequence[str], at: int) -> Duration | None:
         """A number and a unit, apart or in one ("5wks", "x2d"), a range of numbers, or a British fraction."""

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 import string
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from cards.words.draft import Found
@@ -57,6 +58,17 @@ _Candidate = tuple[_Wanted, int, int]
 _ListHit = tuple[int, int, int]  # the number of the list, the first token, and the one behind the last
 
 
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a text mentions, in its order. `is_whole`: whether all of it was considered."""
+
+    mentions: tuple[Mention, ...]
+    is_whole: bool = True
+
+
+_NOTHING = Reading(())
+
+
 class Lexicon:
     """Reads texts for a number of concepts."""
 
@@ -79,15 +91,18 @@ class Lexicon:
         self._scopes = ScopeReader(content, names)
         self._sentences = SentenceReader(content)
         self._durations = DurationReader(content.durations)
+        self._spellings = content.spellings
+        misspelled = (wrong for wrong, right in self._spellings.items() if right.encode() in self._triggers)
+        self._triggers |= {wrong.encode() for wrong in misspelled}
         # the same few thousand names of orders and problems come back in call after call
         self._kept = lru_cache(maxsize=_MOST_KEPT)(self._read_anew)
 
     def read(self, text: str) -> tuple[Mention, ...]:
         """All mentions in the order of the text, denied ones too; at most LONGEST_TEXT characters are read."""
         folded = _separated([text])
-        return () if self._triggers.isdisjoint(folded.split()) else self._read(text)
+        return () if self._triggers.isdisjoint(folded.split()) else self._read(text).mentions
 
-    def read_each(self, texts: Sequence[str]) -> Iterator[tuple[int, tuple[Mention, ...]]]:
+    def read_each(self, texts: Sequence[str]) -> Iterator[tuple[int, Reading]]:
         """The texts that mention something, each with its place: nearly none of the thousand texts of a chart."""
         folded = _separated(texts)
         triggers = self._triggers.intersection(folded.split())
@@ -95,30 +110,35 @@ class Lexicon:
             return
         for place, line in enumerate(folded.split(b"\n")):
             if not triggers.isdisjoint(line.split()):
-                mentions = self._read(texts[place])
-                if mentions:
-                    yield place, mentions
+                reading = self._read(texts[place])
+                if reading != _NOTHING:
+                    yield place, reading
 
-    def _read(self, text: str) -> tuple[Mention, ...]:
+    def _read(self, text: str) -> Reading:
         return self._kept(text) if len(text) <= _LONGEST_KEPT else self._read_anew(text)
 
-    def _read_anew(self, text: str) -> tuple[Mention, ...]:
+    def _read_anew(self, text: str) -> Reading:
         tokens = tokenize(text)
+        if not self._spellings.keys().isdisjoint(tokens.words):
+            tokens = replace(tokens, words=[self._spellings.get(word, word) for word in tokens.words])
         candidates = [*self._found_by_phrase(tokens), *self._found_by_pattern(tokens)]
         if not candidates:
-            return ()
+            return _NOTHING
         listed = [*self._listed_by_phrase(tokens), *self._listed_by_pattern(tokens)]
         near = {number for number, _, _ in listed}
         candidates = [one for one in candidates if not one[0].needs or not one[0].needs.isdisjoint(near)]
         if not candidates:
-            return ()
+            return _NOTHING
         candidates.sort(key=lambda one: (one[1], -one[2]))
+        candidates = _without_inner(candidates)
+        considered = _most_telling(candidates)
         words = self._scopes.find_words(tokens)
-        phrases = [(first, last) for _, first, last in candidates] + [(word.first, word.last) for word in words]
+        phrases = [(first, last) for _, first, last in considered] + [(word.first, word.last) for word in words]
         sentences = self._sentences.split(tokens, phrases)
-        found = [_found(one, listed, sentences) for one in candidates[:MOST_CANDIDATES]]
+        found = [_found(one, listed, sentences) for one in considered]
         named = _longest([one for one in found if one is not None])
-        return self._scopes.read(tokens, sentences, named, words, self._durations.find(tokens)) if named else ()
+        mentions = self._scopes.read(tokens, sentences, named, words, self._durations.find(tokens)) if named else ()
+        return Reading(mentions, is_whole=len(considered) == len(candidates))
 
     def _found_by_phrase(self, tokens: Tokens) -> Iterator[_Candidate]:
         for wanted, first, last in self._phrases.find(tokens.words):
@@ -176,6 +196,32 @@ class Lexicon:
             for phrase in words:
                 self._listed.add(phrase, _Listed(number))
         yield self._lists[key]
+
+
+def _without_inner(candidates: Iterable[_Candidate]) -> list[_Candidate]:
+    """The candidates but for those inside a longer one of their concept that needs nothing beside it."""
+    kept: list[_Candidate] = []
+    ends: dict[str, int] = {}
+    for one in candidates:
+        wanted, _, last = one
+        if last <= ends.get(wanted.entry.concept, 0):
+            continue
+        kept.append(one)
+        if not (wanted.needs or wanted.competitors or wanted.refuses):
+            ends[wanted.entry.concept] = last
+    return kept
+
+
+def _most_telling(candidates: Sequence[_Candidate]) -> list[_Candidate]:
+    """As many of the candidates, in their order, as are considered: the first of each concept before all others."""
+    if len(candidates) <= MOST_CANDIDATES:
+        return list(candidates)
+    times: Counter[str] = Counter()
+    ranks: list[tuple[int, int]] = []
+    for place, (wanted, _, _) in enumerate(candidates):
+        ranks.append((times[wanted.entry.concept], place))
+        times[wanted.entry.concept] += 1
+    return [candidates[place] for place in sorted(place for _, place in sorted(ranks)[:MOST_CANDIDATES])]
 
 
 def _found(candidate: _Candidate, listed: Sequence[_ListHit], sentences: Sentences) -> Found | None:

@@ -65,18 +65,20 @@ class ModifierEntry(_Part):
     language: Language
     phrases: list[str]
     side: Literal["before", "after", "any", "answer"] = "any"
-    reach: Literal["one", "joined", "series", "list"] = "list"
+    reach: Literal["one", "joined", "series", "list", "or", "sentence"] = "list"
     of: list[str] = []
     adjacent: bool = False
     case: Case = "any"
 
 
 class EnderEntry(_Part):
-    """Words that end the reach of a modifier: always, later (not right behind it), or behind a comma only."""
+    """Words that end the reach of a modifier: always, later (not right behind it), or behind a comma only; `new-fact`:
+    behind a comma, but for what is only told as a possibility.
+    """
 
     language: Language
     phrases: list[str]
-    when: Literal["always", "later", "after-comma"] = "always"
+    when: Literal["always", "later", "after-comma", "new-fact"] = "always"
 
 
 class Durations(_Part):
@@ -103,10 +105,11 @@ class LexiconFile(_Part):
     concept_kinds: dict[str, list[str]] = {}
     durations: Durations | None = None
     beside_codes: dict[str, list[str]] = {}
+    spellings: dict[str, list[str]] = {}
 
 
 SMALL_WORDS = ("and", "or", "filler", "prepositions", "links", "labels", "abbreviations", "common")
-CONCEPT_KINDS = ("procedures", "diagnoses")
+CONCEPT_KINDS = ("procedures", "diagnoses", "presenting")
 
 
 @dataclass(frozen=True)
@@ -121,11 +124,17 @@ class LexiconContent:
     concept_kinds: frozenset[tuple[str, str]] = frozenset()
     durations: Durations | None = None
     beside_codes: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    respelled: tuple[tuple[str, str], ...] = ()
 
     @property
     def concept_names(self) -> frozenset[str]:
         """Every concept that has words."""
         return frozenset(entry.concept for entry in self.concepts)
+
+    @property
+    def spellings(self) -> dict[str, str]:
+        """The word that each misspelling stands for."""
+        return dict(self.respelled)
 
     def small(self, kind: str) -> frozenset[str]:
         """The small words of one kind."""
@@ -192,6 +201,7 @@ def _merge(files: list[LexiconFile]) -> LexiconContent:
         frozenset((kind, name) for file in files for kind, names in file.concept_kinds.items() for name in names),
         durations[0] if durations else None,
         tuple((name, tuple(words)) for file in files for name, words in file.beside_codes.items()),
+        tuple((wrong, right) for file in files for right, all_wrong in file.spellings.items() for wrong in all_wrong),
     )
 
 

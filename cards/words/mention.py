@@ -24,8 +24,9 @@ class Mention:
     """One concept named in a text.
 
     `modifiers`: kinds of the lexicon's modifiers beside it, such as severe, new or about. `began_days_ago`: from a
-    duration beside it. `since`: the concept after which it began ("since biopsy"). `start`, `end`: characters of the
-    text. `because`: the words that decided the assertion, the modifiers and the time, in the order of the text.
+    duration beside it; `began_year`: from "since 2019". `since`: the concept after which it began ("since biopsy").
+    `start`, `end`: characters of the text. `because`: the words that decided the assertion, the modifiers and the time,
+    in the order of the text.
     """
 
     concept: str
@@ -36,3 +37,4 @@ class Mention:
     start: int
     end: int
     because: tuple[str, ...] = ()
+    began_year: int | None = None

@@ -129,6 +129,13 @@ class Neighbors:
             return False
         return not wanted.isdisjoint(self.words[draft.last : later.first])
 
+    def is_in_or_list(self, start: int, draft: Draft, wanted: frozenset[str]) -> bool:
+        """Whether a mention is in a list that begins at a place, has no remark in it, and ends in "or"."""
+        last = next((at for at in range(start, len(self.words)) if self.words[at] in wanted), None)
+        if last is None or not self.same_sentence(start - 1, last) or self._chunk[draft.first] > self._chunk[last]:
+            return False
+        return self._covered.isdisjoint(range(start, last)) and self.words_since_break(start, last) <= _JOINED
+
     def on_the_same_words(self, targets: Sequence[Draft], drafts: Sequence[Draft]) -> list[Draft]:
         """Those that share words with one of these: a phrase may name several concepts."""
         return [one for one in drafts if any(one.first < other.last and other.first < one.last for other in targets)]

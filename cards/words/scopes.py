@@ -21,8 +21,9 @@ from cards.words.tokens import Tokens
 _ASSERTIONS = {str(one): one for one in Assertion}
 _NO_MODIFIER = "none"  # words that look like a modifier and are none: "not only"
 _SINCE = "since"
+_BEFORE = "before-event"
 _NO_WORSE = "no-worse"
-_NO_TAGS = frozenset({*_ASSERTIONS, _SINCE, _NO_MODIFIER})
+_NO_TAGS = frozenset({*_ASSERTIONS, _SINCE, _BEFORE, _NO_MODIFIER})
 _STRONGER = (Assertion.FAMILY, Assertion.HYPOTHETICAL)  # "risk of", with a denial or a past behind it, stays what it is
 _KNOWN = "chronic"  # behind a comma it says that a thing is there
 _SIDES = frozenset({"left", "right", "both-sides"})
@@ -61,6 +62,7 @@ class ScopeReader:
         self._links = content.small("links")
         self._procedures = content.of_kind("procedures")
         self._diagnoses = content.of_kind("diagnoses")
+        self._presenting = content.of_kind("presenting")
 
     def find_words(self, tokens: Tokens) -> list[Word]:
         """The modifiers and enders of a text, the longest of those that overlap."""
@@ -117,17 +119,26 @@ class ScopeReader:
             tokens.starts[draft.first],
             tokens.ends[draft.last - 1],
             because,
+            draft.year,
         )
 
     def _attach_since(self, text: Neighbors, words: Sequence[Word]) -> None:
-        """ "since biopsy", "2 days post biopsy": the procedure is past, and what stands beside it began since."""
+        """ "since biopsy", "2 days post biopsy": the procedure is past, and what stands beside it began since.
+
+        What stands before "before biopsy" is known.
+        """
         events = [one for one in text.drafts if one.is_procedure]
         others = [one for one in text.drafts if not one.is_procedure]
         for word in words if events else ():
-            if not isinstance(word.entry, ModifierEntry) or word.entry.kind != _SINCE:
+            if not isinstance(word.entry, ModifierEntry) or word.entry.kind not in (_SINCE, _BEFORE):
                 continue
             event = next((one for one in events if text.is_adjacent(word.last, one.first)), None)
             if event is None:
+                continue
+            if word.entry.kind == _BEFORE:
+                for one in text.before(word.first, others):
+                    one.modifiers.add(_KNOWN)
+                    one.reasons.append((word.first, event.last))
                 continue
             names = [one for one in others if one.first < word.first and event.last <= one.last]
             for one in text.on_the_same_words([event], events):
@@ -151,11 +162,7 @@ class ScopeReader:
         """How bad, how it changes, which side: to the nearest mention of its chunk."""
         for word in words:
             entry = word.entry
-            if (
-                not isinstance(entry, ModifierEntry)
-                or entry.kind in _ASSERTIONS
-                or entry.kind in (_SINCE, _NO_MODIFIER)
-            ):
+            if not isinstance(entry, ModifierEntry) or entry.kind in _NO_TAGS:
                 continue
             fitting = [one for one in text.drafts if self._fits(one, entry)]
             for one in self._tagged(text, word, entry, fitting):
@@ -235,6 +242,10 @@ class ScopeReader:
             return reach.count == 0 and commas == 0
         if kind == "joined":
             return commas == 0
+        if kind == "or":
+            return text.is_in_or_list(reach.word.last, draft, self._or)
+        if kind == "sentence":
+            return True
         if reach.assertion is Assertion.DENIED and draft.is_procedure:
             is_next = reach.count == 0 and commas == 0
             return is_next and (not draft.has_onset or text.is_adjacent(reach.word.last, draft.first))
@@ -242,11 +253,16 @@ class ScopeReader:
         if commas and not is_of_list:  # in a list that ends in "or" the onset is that of the list
             if draft.has_onset or _KNOWN in draft.modifiers:
                 return False
-            if kind == "series" and not _CHANGES.isdisjoint(draft.modifiers):
+            if kind == "series" and (not _CHANGES.isdisjoint(draft.modifiers) or self._closes_list(text, draft)):
                 return False
         if commas and reach.assertion is Assertion.SUSPECTED:
             return draft.concept in self._diagnoses
         return True
+
+    def _closes_list(self, text: Neighbors, draft: Draft) -> bool:
+        """Whether a list closes with what a patient comes for, which a denial at its head does not mean."""
+        others = (one for one in text.all_after(draft.last, text.drafts) if one.concept not in self._presenting)
+        return draft.concept in self._presenting and not any(others)
 
     def _say(self, draft: Draft, reach: _Reach) -> None:
         if draft.assertion is Assertion.PAST and draft.is_procedure:
@@ -285,7 +301,7 @@ def _attach_durations(text: Neighbors, durations: Sequence[Duration]) -> None:
     for duration in durations:
         for one in text.beside(duration.first, duration.last, text.drafts):
             if one.began is None:
-                one.began = duration.days
+                one.began, one.year = duration.days, one.year or duration.year
                 one.is_dated = True
                 one.lies_back = one.lies_back or duration.is_past
                 one.reasons.append((duration.first, duration.last))
@@ -296,7 +312,9 @@ def _ends(text: Neighbors, word: Word, entry: EnderEntry, reach: _Reach) -> bool
     if entry.when == "always":
         return True
     before = text.words[word.first - 1 : word.first]
-    if entry.when == "after-comma":
+    if entry.when == "new-fact" and reach.assertion is Assertion.HYPOTHETICAL:
+        return False
+    if entry.when in ("after-comma", "new-fact"):
         return before in ([","], ["-"], ["("]) or (before == ["and"] and text.words[word.first - 2] == ",")
     return reach.count > 0 or text.commas(reach.at, word.first) > 0 or word.first - reach.at > _ENDER_BEHIND
 

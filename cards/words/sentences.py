@@ -61,22 +61,14 @@ class SentenceReader:
             if word in _ENDS or (word == "." and self._ends(tokens, place)) or (word == "?" and _asks(tokens, place)):
                 sentence += 1
                 chunk += 1
-            elif (word in ",()" and not _is_decimal(tokens, place)) or _is_dash(tokens, place):
+            elif (word in ",()" and not tokens.is_decimal_point(place)) or _is_dash(tokens, place):
                 chunk += 1
         return Sentences(tokens.words, sentence_of, chunk_of, self._connectors)
 
     def _ends(self, tokens: Tokens, place: int) -> bool:
-        if _is_decimal(tokens, place):
+        if tokens.is_decimal_point(place):
             return False
         return not (place and tokens.glued[place] and tokens.words[place - 1] in self._abbreviations)
-
-
-def _is_decimal(tokens: Tokens, place: int) -> bool:
-    """Whether a sign stands within a number: 38.5."""
-    words = tokens.words
-    if place == 0 or place + 1 >= len(words) or not (tokens.glued[place] and tokens.glued[place + 1]):
-        return False
-    return words[place - 1][-1].isdigit() and words[place + 1][0].isdigit()
 
 
 def _is_dash(tokens: Tokens, place: int) -> bool:

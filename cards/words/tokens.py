@@ -47,6 +47,13 @@ class Tokens:
         """The text of the tokens from `first` up to, not including, `last`."""
         return self.text[self.starts[first] : self.ends[last - 1]]
 
+    def is_decimal_point(self, place: int) -> bool:
+        """Whether a sign stands within a number: 38.5."""
+        words = self.words
+        if place <= 0 or place + 1 >= len(words) or not (self.glued[place] and self.glued[place + 1]):
+            return False
+        return words[place] in ".," and words[place - 1][-1].isdigit() and words[place + 1][0].isdigit()
+
     def places(self, expression: re.Pattern[str]) -> Iterator[tuple[int, int]]:
         """The tokens that each match of a pattern covers: the first, and the one behind the last."""
         for match in expression.finditer(self.folded):

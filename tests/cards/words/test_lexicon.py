@@ -201,3 +201,16 @@ def test_a_long_text_is_read_like_the_part_that_is_read_of_it(lexicon: Lexicon, 
 def test_any_text_can_be_read_and_its_mentions_stand_in_it(lexicon: Lexicon, text: str) -> None:
     for mention in lexicon.read(f"no fever {text} saddle numbness"):
         assert 0 <= mention.start < mention.end <= len(text) + 25
+
+
+def test_a_misspelling_stands_for_its_word_alone(lexicon: Lexicon) -> None:
+    assert {mention.concept for mention in lexicon.read("sadle anesthsia")} == {"saddle-numbness"}
+    assert not lexicon.read("sadleback anesthsiology")
+
+
+def test_of_too_many_phrases_each_kind_of_finding_is_read_and_the_text_counts_as_not_read(topic: Topic) -> None:
+    few = CodeableConcept(text="low back pain, " * 40 + "cauda equina syndrome")
+    many = CodeableConcept(text="low back pain, " * 90 + "cauda equina syndrome")
+    assert topic.chart.is_readable(few)
+    assert not topic.chart.is_readable(many)
+    assert {match.value_set for match in topic.chart.match(many)} >= {"back-pain", "cauda-equina-syndrome"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 
-from cards.fhir.dates import DateRange, exactly, until
+from cards.fhir.dates import DateRange, exactly, read_date, until
 from cards.record.chart_entry import ChartEntry
 from cards.record.patient_record import PatientRecord
 from cards.record.problem import Evidence, Problem, began_by_duration, onset_of
@@ -55,6 +55,9 @@ class Problems:
         if began is None and durations and recorded is not None:
             longest = max(durations, key=lambda days: (days.most, days.least))
             began = began_by_duration(longest, recorded)
+        years = [mention.began_year for mention in mentions if mention.began_year is not None]
+        if began is None and years and min(years) < self._today.year:  # of this year, the record says more
+            began = read_date(str(min(years)))
         is_history = bool(mentions) and all(match.is_past for match in matches if match.mention)
         return Evidence(
             entry,

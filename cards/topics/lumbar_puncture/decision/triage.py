@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from cards.fhir.draft_orders import DraftOrder, FhirVersion, condition_id
 from cards.record.chart_entry import ChartEntry
+from cards.terminology.match import Match
 from cards.topics.lumbar_puncture.content import LumbarPunctureContent as Topic
 from cards.topics.lumbar_puncture.decision.order_words import (
     LookedUp,
@@ -134,14 +135,19 @@ def is_lumbar_puncture(reading: OrderReading, topic: Topic) -> bool:
     certain = [match for match in reading.certain if match.value_set in settings.ordered_punctures]
     if not certain or is_task(order, topic):
         return False
-    if any(match.mention and ABOUT in match.mention.modifiers for match in reading.matches):
+    if any(_is_about(match) for match in reading.matches if match.value_set != settings.near_miss):
         return False
-    near_misses = [match for match in reading.certain if match.value_set == settings.near_miss]
+    near_misses = [match for match in reading.certain if match.value_set == settings.near_miss and not _is_about(match)]
     if near_misses and not any(match.code for match in certain):
         return False
     if any(match.value_set == settings.lumbar_puncture for match in certain):
         return True
     return not speaks_of_device(order.raw.decode(errors="replace"), topic)
+
+
+def _is_about(match: Match) -> bool:
+    """Whether words only speak about it: "consent for LP", "LP before blood patch"."""
+    return match.mention is not None and ABOUT in match.mention.modifiers
 
 
 def is_task(order: DraftOrder, topic: Topic) -> bool:
