@@ -1,4 +1,4 @@
-"""A value that is refreshed beside the calls: one refresh at a time, in a thread of its own."""
+"""A value that is refreshed in the background: one refresh at a time, in a thread of its own."""
 
 from __future__ import annotations
 

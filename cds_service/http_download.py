@@ -134,7 +134,7 @@ class _CuttableConnection:
     def request(self, *args: Any, **options: Any) -> None:
         with self._lock:
             if self._is_cut:
-                self.close()  # so that it is opened anew
+                self.close()  # so that it is opened again
                 self._is_cut = False
             self._read, self._socket = _HERE.read, self.sock
             _HERE.read.connection = self

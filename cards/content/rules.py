@@ -22,7 +22,7 @@ class ContentRules:
 
     `phrases`: the placeholders of each phrase of the topic's own, as "timeline.days": "days". `phrase_keys`: for each
     group of phrases of the topic's own, the keys it must have. `longest_summary`: from the name of a text, a key of its
-    head, that line and the phrases, the longest summary that can come of it. `details`: the names of the texts
+    head, that line and the phrases, the longest possible summary. `details`: the names of the texts
     that stand on one card together, for each card that can be the longest of its kind. `service_faults`: faults in
     service.yaml that do not prevent it from being loaded, each with the way to its node.
     """

@@ -36,7 +36,7 @@ def with_patient_instruction(order: DraftOrder, instruction: str) -> bytes | Non
 def with_priority(order: DraftOrder, priority: str) -> bytes | None:
     """The draft with this FHIR request priority and nothing else changed, as JSON; None where it has no id.
 
-    A ReferralRequest of DSTU2 holds its priority as a CodeableConcept, which is left alone.
+    A ReferralRequest of DSTU2 holds its priority as a CodeableConcept, which is left unchanged.
     """
     if not order.id or (order.resource_type, order.fhir_version) == ("ReferralRequest", FhirVersion.DSTU2):
         return None

@@ -29,7 +29,7 @@ class Standing(StrEnum):
     NOT_RECORDED = "not-recorded"  # neither a clinical status nor an abatement: counts as current, and says so
     RESOLVED = "resolved"
     DONE = "done"  # a Procedure
-    UNFINISHED = "unfinished"  # a Procedure in progress or stopped: counts where something may have come of it
+    UNFINISHED = "unfinished"  # a Procedure in progress or stopped: counts where something may have followed
     NOT_DONE = "not-done"  # a Procedure that was not done, for a reason that is stated: an attempt may have been made
 
 

@@ -162,8 +162,8 @@ class Casebook:
 def load_vignettes(path: Path, sections: Collection[str]) -> Casebook:
     """Read a vignettes.yaml. `sections`: the keys of the prefetch that a vignette may call unread.
 
-    Raises ContentError, with the line of the vignette that is at fault: also for a name that stands twice, a concept
-    that stands nowhere, a date that is none, an unknown section.
+    Raises ContentError, with the line of the vignette that is at fault: also for a duplicate name, an unknown
+    concept or section, or an invalid date.
     """
     text = read_text(path)
     file = parse_yaml(path, text, _File)

@@ -81,7 +81,7 @@ def local_workers(number: int) -> Iterator[Client]:
 def _local_cluster(number: int) -> LocalCluster:
     """Workers that Ctrl-C does not reach: this process ends them.
 
-    The thread that starts them, also anew after one died, and they themselves inherit that the signal is blocked.
+    The thread that starts them, also again after one died, and they themselves inherit that the signal is blocked.
     """
     resource_tracker.ensure_running()  # which would unblock the signal, were it started with the first worker
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})

@@ -161,7 +161,7 @@ def _is_condition_of(resource: ChartResource, patient_id: str) -> bool:
 
 
 def _merged(value: PrefetchValue, fetched: FetchResult) -> Section:
-    """The first page as it was sent and the pages after it; or, where no link led on, the search made anew."""
+    """The first page as it was sent and the pages after it; or, where no link led on, the search made again."""
     anew = value.next_url is None and len(fetched.entries) >= len(value.entries)
     entries = fetched.entries if anew else [*value.entries, *fetched.entries]
     enough = count_matches(entries) >= max(value.total, fetched.total)

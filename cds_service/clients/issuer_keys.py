@@ -35,7 +35,7 @@ _PRIVATE_MEMBERS = frozenset({"d", "p", "q", "dp", "dq", "qi", "k"})
 # x of the P-384 key of the CDS Hooks Sandbox, hashed: its private half is public (clients.md 2).
 _SANDBOX_KEY = "b48a92d35caa0a51a12d45a1d5ac10ccfc72301b8e63a623a0d7b7a311c0c101"
 
-_OLD_S = 300.0  # keys older than this are fetched anew, beside the calls
+_OLD_S = 300.0  # keys older than this are fetched again, without delaying calls
 _UNKNOWN_KID_S = 60.0  # between two requests to the issuer
 _NO_KEY_YET_S = 5.0
 _WAIT_S = 3.0  # for a fetch that is under way

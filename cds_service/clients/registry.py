@@ -101,7 +101,7 @@ class Registry:
         return sum(not client.keys.is_known for client in self.clients)
 
     def warm(self) -> None:
-        """Begin to fetch the keys of every client of whom none is known, without waiting for them."""
+        """Begin to fetch the keys of every client without known keys, without waiting for them."""
         for client in self.clients:
             client.keys.warm()
 

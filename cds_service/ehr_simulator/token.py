@@ -1,4 +1,4 @@
-"""The token of a client (R-6.4 to R-6.13): signed anew for each request, for exactly the URL that is called."""
+"""The token of a client (R-6.4 to R-6.13): a new one for each request, for exactly the URL that is called."""
 
 from __future__ import annotations
 

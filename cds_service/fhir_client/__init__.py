@@ -1,1 +1,1 @@
-"""What is read from the caller's FHIR server, and when it is left alone."""
+"""What is read from the caller's FHIR server, and when it is not called."""

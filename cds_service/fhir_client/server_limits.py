@@ -19,7 +19,7 @@ FULL = CodedReason(ReadFailure.HELD_BACK, "the FHIR server has too many calls un
 ALL_FULL = CodedReason(ReadFailure.HELD_BACK, "all FHIR servers together have too many calls under way")
 LEFT_ALONE = CodedReason(ReadFailure.LEFT_ALONE, "the FHIR server does not answer; tried again shortly")
 
-_MOST_UNANSWERED = 5  # calls in a row; then the server is left alone
+_MOST_UNANSWERED = 5  # calls in a row; then the server is not called for a while
 _LEFT_ALONE_S = 5.0
 _MOST_SERVERS = 1_000  # remembered; far more than a process has clients
 
@@ -28,7 +28,7 @@ _MOST_SERVERS = 1_000  # remembered; far more than a process has clients
 class _Server:
     under_way: int = 0
     unanswered: int = 0  # calls in a row
-    next_trial: float = 0.0  # on the clock; until then a server that does not answer is left alone
+    next_trial: float = 0.0  # on the clock; until then a server that does not answer is not called
 
 
 class ServerGate:

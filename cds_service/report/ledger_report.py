@@ -65,7 +65,7 @@ class OfCard(Protocol):
 class LedgerReport:
     """Everything asked of the ledger, over one window. `groups` and `suggestions`: where they were wanted.
 
-    What became of cards is said of shown ones alone. `call_groups` and `card_firing` are of both modes, told apart.
+    Outcomes are those of shown cards only. `call_groups` and `card_firing` are of both modes, separately.
     """
 
     made_at: datetime

@@ -100,7 +100,7 @@ class Sandbox:
     def _refuse_strangers(self) -> None:
         """No other site may reach this machine through us: neither under a name of its own nor from pages of its own.
 
-        What is made up may be read from anywhere, and anybody may link to the page.
+        Fictional data may be read from anywhere, and anybody may link to the page.
         """
         host = urlsplit(f"//{request.host}").hostname or ""
         if not is_loopback(host) and host != urlsplit(self._settings.base_url).hostname:
@@ -221,7 +221,7 @@ class Sandbox:
         return _json([render_detail(detail) for detail in _decode(list[str])[:_MOST_DETAILS]])
 
     def explanation(self) -> Response:
-        """Why / why not: the explanation of a hook call as HTML, and what became of each card."""
+        """Why / why not: the explanation of a hook call as HTML, and the outcome of each card."""
         explained = explain_parts(read_json_body(), self._topic(), self._today())
         html = render_template("sandbox_explanation.html", sections=explained.sections)
         return _json({"html": html, "verdicts": explained.verdicts})

@@ -1,4 +1,4 @@
-"""The ledger: which cards were issued, and what became of them. No patient, user or chart data (SECURITY.md).
+"""The ledger: which cards were issued, and their feedback. No patient, user or chart data (SECURITY.md).
 
 What `store` returned is on the disk. What `record` took is on the disk within 50 ms, or before it returns where the
 site asks for that (ADR 21).

@@ -1,4 +1,4 @@
-"""The entries of the ledger: issued cards, and what became of them; and whose they are."""
+"""The entries of the ledger: issued cards and their feedback, and whose they are."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class IssuedCard:
 
 @dataclass(frozen=True)
 class FeedbackEntry:
-    """What became of one card. Times in milliseconds since 1970, UTC."""
+    """The feedback on one card. Times in milliseconds since 1970, UTC."""
 
     card_uuid: str
     outcome: str
@@ -51,7 +51,7 @@ class FeedbackEntry:
 
 @dataclass(frozen=True)
 class Stored:
-    """What became of a batch of feedback, in entries; `unknown` ones are about cards not issued to this client."""
+    """The result of a batch of feedback, in entries; `unknown` ones are about cards not issued to this client."""
 
     new: int
     repeated: int

@@ -91,7 +91,7 @@ SILENCED_CARD = Table(
     Column("silenced_at_ms", BigInteger, nullable=False, index=True),
 )
 
-# What became of a card: rows are added, never changed. The digest is over client, card, outcome, timestamp and
+# Feedback on a card: rows are added, never changed. The digest is over client, card, outcome, timestamp and
 # suggestions, so that a repeated entry is stored once. `foreign_*`: not what that card offered to that client.
 FEEDBACK = Table(
     "feedback",

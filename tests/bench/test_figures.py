@@ -13,7 +13,7 @@ from bench.figures import Aim, fit_exponent, p99, ratios, spread
         pytest.param([3.0, 1.0, 2.0], 1, "1.0 / 2.0 / 3.0", id="an odd number of rounds"),
         pytest.param([4.0, 1.0, 2.0, 3.0], 2, "1.00 / 2.50 / 4.00", id="an even number: between the two in the middle"),
         pytest.param([7.25], 1, "7.2 / 7.2 / 7.2", id="a single round"),
-        pytest.param([1_234.5, 20_000, 999], 0, "999 / 1,234 / 20,000", id="thousands are told apart"),
+        pytest.param([1_234.5, 20_000, 999], 0, "999 / 1,234 / 20,000", id="thousands are separated"),
     ],
 )
 def test_a_spread_is_least_median_and_greatest(values: list[float], decimals: int, printed: str) -> None:

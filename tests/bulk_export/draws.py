@@ -32,7 +32,7 @@ class Draws:
     """One stream of draws. It rests on `Random.random` alone, whose sequence Python promises to keep."""
 
     def __init__(self, seed: str) -> None:
-        self.random = Random(seed).random  # noqa: S311 - a made-up hospital, no secret
+        self.random = Random(seed).random  # noqa: S311 - a fictional hospital, no secret
 
     def chance(self, share: float) -> bool:
         """True in this share of draws."""

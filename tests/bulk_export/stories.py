@@ -79,7 +79,7 @@ def _work_up(chart: Chart, day: int, reason: str | None, kind: OrderKind = spine
 
 
 def puncture_alone(chart: Chart) -> None:
-    """A lumbar puncture, and nothing comes of it."""
+    """A lumbar puncture, and nothing follows."""
     _puncture(chart)
 
 

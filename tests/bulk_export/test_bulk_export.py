@@ -79,7 +79,7 @@ def test_the_manifest_lists_every_file_with_its_lines(tmp_path: Path) -> None:
 
 
 def _is_ours(line: bytes) -> bool:
-    order = json.loads(line) | {"status": "draft"}  # whatever became of it
+    order = json.loads(line) | {"status": "draft"}  # whatever its status was
     bundle = json.dumps({"resourceType": "Bundle", "entry": [{"resource": order}]}).encode()
     return triage(loaded(), read_draft_orders(bundle, None)) is not None
 

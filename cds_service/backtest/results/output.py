@@ -37,7 +37,7 @@ def make_folder(folder: Path) -> bool:
 
 
 def write_private(path: Path, text: str) -> None:
-    """A whole file or none: written beside its place, then moved there. Readable by its owner only."""
+    """A whole file or none: written next to its place, then moved there. Readable by its owner only."""
     unfinished = path.with_name(f".{path.name}.unfinished")
     with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, _PRIVATE_FILE), "w", newline="") as file:
         file.write(text)

@@ -1,6 +1,6 @@
 """The calls behind the cards, by mode of the client: firing rates, and the days without any call.
 
-Calls that were counted before services and modes were told apart (ADR 23) have no service, and their clients were
+Calls that were counted before services and modes were distinguished (ADR 23) have no service, and their clients were
 visible.
 """
 

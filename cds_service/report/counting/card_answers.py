@@ -29,7 +29,7 @@ class Reason:
 
 @dataclass(frozen=True)
 class Suggestion:
-    """What became of one suggestion: taken, or its card accepted without it, overridden, or unanswered."""
+    """The outcome of one suggestion: taken, or its card accepted without it, overridden, or unanswered."""
 
     service: str
     card: str
@@ -72,7 +72,7 @@ def list_reasons(counted: CountedCards) -> tuple[Reason, ...]:
 
 
 def list_suggestions(counted: CountedCards) -> tuple[Suggestion, ...]:
-    """What became of each suggestion, by card."""
+    """The outcome of each suggestion, by card."""
     return tuple(
         Suggestion(
             *key,

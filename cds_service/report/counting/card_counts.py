@@ -1,4 +1,4 @@
-"""How many cards of the window, and what became of them: sums of cells."""
+"""How many cards of the window, and their outcomes: sums of cells."""
 
 from __future__ import annotations
 

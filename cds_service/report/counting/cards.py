@@ -38,7 +38,7 @@ class Override(NamedTuple):
 
 @dataclass
 class Offers:
-    """How many cards offered a suggestion, and what became of them. `taken`: of the accepted ones."""
+    """How many cards offered a suggestion, and their outcomes. `taken`: of the accepted ones."""
 
     offered: int = 0
     accepted: int = 0
@@ -107,7 +107,7 @@ def _count_shown(connection: Connection, part: Slice, counted: CountedCards) -> 
 def _count_answers(
     connection: Connection, part: Slice, cards: _Cards, counted: CountedCards, never_silenced: Collection[CardKey]
 ) -> None:
-    """What became of the cards: accepted where any feedback accepts, else overridden where any overrides."""
+    """The outcome of each card: accepted where any feedback accepts, else overridden where any overrides."""
     all_parts, all_cells = list(counted.cells), list(counted.cells.values())
     is_listed = [is_never_silenced(parts, never_silenced) for parts in all_parts]
     for uuid, place, entries in _by_card(connection, part, cards):

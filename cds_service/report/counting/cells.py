@@ -50,7 +50,7 @@ class Cell:
         self.cards += 1
 
     def add_answer(self, is_accepted: bool, wait_ms: int, changed: bool) -> None:
-        """Count what became of one of them. `wait_ms`: from its issue to its earliest feedback by the client's clock.
+        """Count the outcome of one of them. `wait_ms`: from its issue to its earliest feedback by the client's clock.
 
         `changed`: its feedback contradicts itself.
         """

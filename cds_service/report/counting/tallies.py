@@ -33,7 +33,7 @@ def rate(part: int, whole: int) -> Rate | None:
 
 @dataclass(frozen=True)
 class Tally:
-    """Cards by what became of them. `median_action_s`: seconds from shown to the first answer, of `timed` cards."""
+    """Cards by outcome. `median_action_s`: seconds from shown to the first answer, of `timed` cards."""
 
     issued: int = 0
     accepted: int = 0

@@ -33,7 +33,7 @@ _HATCH = "//////"
 
 
 def draw_weeks(weeks: Sequence[Group], called: Collection[date], window: Window) -> str:
-    """Cards of each week by what became of them, days without any call, and the override rate of each week."""
+    """Cards of each week by outcome, days without any call, and the override rate of each week."""
     first = monday_of(window.since)
     mondays = [first + timedelta(weeks=number) for number in range((window.last_day - first).days // 7 + 1)]
     by_monday = {group.key[0]: group.tally for group in weeks}

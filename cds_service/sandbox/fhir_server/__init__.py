@@ -1,1 +1,1 @@
-"""The FHIR server of the sandbox: made-up patients, their stories, and as much of a server as they need."""
+"""The FHIR server of the sandbox: fictional patients, their stories, and as much of a server as they need."""

@@ -1,6 +1,6 @@
 """The embedded FHIR server, over HTTP: /sandbox/fhir and /sandbox/fhir-stu3, and each of them slow, failing or locked.
 
-The variant is in the address, so that nothing is switched for anybody else. Everything on it is made up and read-only;
+The variant is in the address, so that nothing changes for others. Everything on it is fictional and read-only;
 browsers may read it from any origin, so that other CDS Hooks clients can be tried with it.
 """
 
@@ -20,7 +20,7 @@ from cds_service.sandbox.fhir_server.capability import capability_statement
 from cds_service.sandbox.fhir_server.patient_charts import PatientCharts
 from cds_service.sandbox.fhir_server.search import Parameters, SearchRefused, find_resource, search
 
-ACCESS_TOKEN = "sandbox-access-token"  # noqa: S105 - what it opens is made up, and open at the next address
+ACCESS_TOKEN = "sandbox-access-token"  # noqa: S105 - what it opens is fictional, and open at the next address
 VERSIONS = {"fhir": "R4", "fhir-stu3": "STU3"}
 BEHAVIORS = ("", "slow", "failing", "locked")
 _CORS = {

@@ -181,7 +181,7 @@ def test_a_procedure_that_was_not_performed_is_no_entry(elements: Any) -> None:
     ["in-progress", "on-hold", "stopped", "unknown", "aborted", "suspended", " In-Progress "],
 )
 def test_a_procedure_that_was_begun_and_not_finished_is_kept_as_unfinished(status: str) -> None:
-    """design.md 5: something may have come of it; the names of DSTU2, STU3, R4 and R5."""
+    """design.md 5: something may have followed; the names of DSTU2, STU3, R4 and R5."""
     entry = entry_of(procedure(STENOSIS, status=status))
     assert (entry.standing, entry.is_active, days(entry)) == (Standing.UNFINISHED, False, ("2018-05-03", "2018-05-03"))
 

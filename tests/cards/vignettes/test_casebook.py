@@ -309,7 +309,7 @@ FAULTS = {
     ),
     "an unknown key of a card": (SECOND + "    expect:\n      what-to-expect: {finding: []}\n", 10, "`finding`"),
     "an unknown FHIR version": (SECOND + "    expect: {}\n    fhir: R6\n", 11, "'R6'"),
-    "a section of the chart that is none": (
+    "an invalid section of the chart": (
         SECOND + "    expect: {}\n    not-read: [problems]\n",
         8,
         "'problems' is not a section of the chart",

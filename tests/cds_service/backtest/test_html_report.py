@@ -25,7 +25,7 @@ NOBODY = Interruptions(0, 0, {}, 0)
 
 @pytest.fixture(scope="module")
 def of_fixture(tmp_path_factory: pytest.TempPathFactory) -> Summary:
-    """The made-up export of the repository, compared with content that calls a sore back usual for 60 days."""
+    """The generated export of the repository, compared with content that calls a sore back usual for 60 days."""
     edited = tmp_path_factory.mktemp("content") / "topic"
     shutil.copytree(FILES.folder, edited)
     service = edited / "service.yaml"

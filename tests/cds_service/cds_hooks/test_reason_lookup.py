@@ -1,4 +1,4 @@
-"""Reasons that an order only refers to: which Conditions are looked up, where, and of whom (design.md 5, 6)."""
+"""Reasons that an order only refers to: which Conditions of which patient are looked up, and where (design.md 5, 6)."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_a_reason_in_prefetch_is_looked_up_there(client: FlaskClient, fhir_serve
             REASON | {"subject": {"reference": "urn:uuid:1"}},
             [],
             ["Condition/why"],
-            id="back pain of nobody knows whom",
+            id="back pain without a subject",
         ),
         pytest.param(
             {"resourceType": "Observation", "id": "why", "code": LUMBAGO}, [], ["Condition/why"], id="no Condition"
@@ -118,7 +118,7 @@ def test_a_resource_of_another_type_with_the_same_id_is_not_taken_for_the_reason
         pytest.param(REASON, ["pain-after-puncture"], id="back pain"),
         pytest.param(REASON | {"code": ASTHMA}, [], id="another condition, which explains it"),
         pytest.param(REASON | {"code": {}}, ["pain-after-puncture"], id="a condition without a code, which does not"),
-        pytest.param(FAILED, ["pain-after-puncture"], id="nothing that can be had"),
+        pytest.param(FAILED, ["pain-after-puncture"], id="nothing that is available"),
     ],
 )
 def test_the_reason_of_a_work_up_is_looked_up_so_that_another_one_leaves_it_in_peace(

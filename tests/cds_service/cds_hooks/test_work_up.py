@@ -1,4 +1,4 @@
-"""Which orders work up back pain after a lumbar puncture, and procedures that cannot be had (design.md 5)."""
+"""Which orders work up back pain after a lumbar puncture, and procedures that are not available (design.md 5)."""
 
 from __future__ import annotations
 
@@ -190,7 +190,7 @@ def test_a_work_up_for_another_reason_is_left_in_peace_where_nobody_complains(
     assert list(cards_of(client, after_puncture(order(MRI, **elements)))) == ["pain-after-puncture"]
 
 
-# --- procedures that cannot be had
+# --- procedures that are not available
 
 
 def without_procedures(*drafts: Any, **elements: Any) -> Json:

@@ -53,7 +53,7 @@ def test_second_use_is_refused(service: RegisteredService) -> None:
 
 
 def test_other_token_with_the_same_id_is_refused(service: RegisteredService) -> None:
-    """It is the id that counts, not the bytes: issued anew a second later, by another key, for another tenant."""
+    """It is the id that counts, not the bytes: issued again a second later, by another key, for another tenant."""
     forge = service.forge()
     assert service.call(forge.bearer()).status_code == 200
     service.assert_refused(forge.bearer(exp=int(forge.now_s) + 299), REPLAYED)

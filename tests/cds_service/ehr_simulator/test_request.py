@@ -258,7 +258,7 @@ USABLE = ("--patient", "42", "--order", LP)
         pytest.param([*USABLE, "--hook", "patient-view"], "patient-view has no orders", id="orders without a place"),
         pytest.param(["--hook", "encounter-start", "--patient", "4"], "needs --encounter", id="no encounter"),
         pytest.param([*USABLE, "--hook", "my-hook"], "Invalid value for '--hook'", id="a hook that we cannot build"),
-        pytest.param([*USABLE, "--fhir", "x"], "begins with http", id="a FHIR base that is none"),
+        pytest.param([*USABLE, "--fhir", "x"], "begins with http", id="an invalid FHIR base"),
         pytest.param([*USABLE, "--fhir", "http://u:p@x/"], "without user", id="a FHIR base with a password"),
         pytest.param([*USABLE, "--service", "localhost:8080"], "begins with http", id="a service without a scheme"),
         pytest.param(

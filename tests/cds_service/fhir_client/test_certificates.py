@@ -1,4 +1,4 @@
-"""A FHIR server whose TLS certificate is out of date: its data cannot be had, and that is said (R-2.86)."""
+"""A FHIR server whose TLS certificate is out of date: its data is not available, and that is said (R-2.86)."""
 
 from __future__ import annotations
 

@@ -124,7 +124,7 @@ JUNK = [
 def test_junk_counts_as_failed_and_the_card_says_so(
     value: Any, client: FlaskClient, fhir_server: FakeFhirServer
 ) -> None:
-    """R-2.89: never a 5xx, never a silent "nothing found", and nothing asked in vain."""
+    """R-2.89: never a 5xx, never a silent "nothing found", and no needless request."""
     assert sorted_as(value) == (State.FAILED, [])
     note = note_on_conditions(cards_of(client, call_with(value)))
     assert note is not None
@@ -196,9 +196,9 @@ def test_a_remark_among_the_entries_does_not_make_up_for_a_missing_match() -> No
         pytest.param(None, [], None, id="null is not fetched again, and is an honest nothing"),
         pytest.param(searchset(), [], None, id="an empty searchset is not fetched again"),
         pytest.param([], [], None, id="an empty list is not fetched again"),
-        pytest.param(OUTCOME, [], NOT_CHECKED, id="what failed is not fetched again in vain, and is told"),
+        pytest.param(OUTCOME, [], NOT_CHECKED, id="what failed is not fetched again, and is reported"),
         pytest.param(searchset(link=NEXT), ["Condition?page=2"], ONLY_A_PART, id="a next page is fetched"),
-        pytest.param(searchset(total=9), [SEARCH], ONLY_A_PART, id="a part without next link is fetched anew"),
+        pytest.param(searchset(total=9), [SEARCH], ONLY_A_PART, id="a part without next link is fetched again"),
     ],
 )  # fmt: skip
 def test_what_a_value_makes_the_service_fetch_and_say(

@@ -59,7 +59,7 @@ def base_of(server: LoopbackServer) -> FhirBase:
 
 
 def fails_and_ends(base: FhirBase | None, ca_bundle: Path) -> None:
-    """Read from there in vain; afterwards no thread of ours reads on."""
+    """A read from there that fails; afterwards no thread of ours continues to read."""
     reader = FhirReader(budget_ms=BUDGET_MS, threads=64, ca_bundle=str(ca_bundle))
     urls = {"conditions": "Condition", "procedures": "Condition"}
     results = reader.fetch(base, "made-up-token", urls, reader.deadline())

@@ -77,7 +77,7 @@ def test_a_server_that_does_not_answer_is_left_alone_and_tried_again() -> None:
     assert gate.enter(server()) == LEFT_ALONE, "the trial failed"
     clock.now += REST_S
     assert ask(gate, server(), answered=True) is None
-    assert [ask(gate, server(), answered=False) for _ in range(5)] == [None] * 5, "it starts anew"
+    assert [ask(gate, server(), answered=False) for _ in range(5)] == [None] * 5, "it starts again"
 
 
 def test_one_answer_among_silence_is_enough() -> None:

@@ -264,7 +264,7 @@ def test_an_issuer_that_goes_down_later_takes_nobody_out_of_rotation(
     issuers.up.clear()
     warm(service)
     assert ready(service.app.test_client())[:2] == (200, "ready")
-    assert sorted(issuers.asked) == ["north", "south"]  # known keys are fetched anew when a call needs them
+    assert sorted(issuers.asked) == ["north", "south"]  # known keys are fetched again when a call needs them
 
 
 def test_strangers_are_told_words_and_no_names(service: RegisteredService) -> None:

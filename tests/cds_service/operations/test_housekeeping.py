@@ -1,4 +1,4 @@
-"""What a process does beside its calls: goes on whatever a chore runs into, and once more when it ends."""
+"""The background tasks of a process: they continue after an error in one, and run once more at the end."""
 
 from __future__ import annotations
 

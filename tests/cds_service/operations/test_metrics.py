@@ -136,7 +136,7 @@ def test_a_reason_that_is_looked_up_is_a_read_of_its_own_kind(client: FlaskClien
     ("call", "code", "hook"),
     [
         pytest.param({"hook": "patient-view"}, 400, "none", id="a hook we do not have"),
-        pytest.param({"context": 1}, 400, "none", id="a context that is none"),
+        pytest.param({"context": 1}, 400, "none", id="an invalid context"),
         pytest.param(
             {"prefetch": {"patient": {"resourceType": "Patient", "id": "x"}}}, 400, "order-sign", id="patient"
         ),

@@ -168,7 +168,7 @@ def test_a_reason_is_read_in_the_stage_that_asks_for_it(
         pytest.param({"traceparent": TRACEPARENT}, TRACE, PARENT, id="a trace of the caller"),
         pytest.param({"traceparent": TRACEPARENT, "tracestate": f"x={CANARY}"}, TRACE, PARENT, id="with a state"),
         pytest.param({"traceparent": TRACEPARENT, "baggage": f"patient={CANARY}"}, TRACE, PARENT, id="with baggage"),
-        pytest.param({"traceparent": CANARY}, None, "", id="one that is none"),
+        pytest.param({"traceparent": CANARY}, None, "", id="an invalid one"),
         pytest.param({"traceparent": f"00-{'0' * 32}-{PARENT}-01"}, None, "", id="a trace of zeros"),
         pytest.param({"traceparent": f"ff-{TRACE}-{PARENT}-01"}, None, "", id="an unknown version"),
         pytest.param({"b3": f"{TRACE}-{PARENT}-1"}, None, "", id="another vendor's header"),

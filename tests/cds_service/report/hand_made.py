@@ -1,4 +1,4 @@
-"""Ledgers made by hand: a few cards, each with what became of it, in rows as the service writes them."""
+"""Ledgers made by hand: a few cards, each with its outcome, in rows as the service writes them."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class HandMadeLedger:
             self.rows[ACCEPTED_SUGGESTION].append({**taken, "foreign_suggestion": False})
 
     def show_many(self, accepted: int, overridden: int, unanswered: int = 0, **card: Any) -> None:
-        """So many equal cards by what became of them."""
+        """So many equal cards by outcome."""
         for number in range(accepted + overridden + unanswered):
             shown = self.show(**card)
             if number < accepted + overridden:

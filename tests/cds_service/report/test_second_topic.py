@@ -1,4 +1,4 @@
-"""Cards of a second topic, installed as a plug-in and served beside the first, are counted apart."""
+"""Cards of a second topic, installed as a plug-in and served beside the first, are counted separately."""
 
 from __future__ import annotations
 

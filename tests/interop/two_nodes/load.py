@@ -86,7 +86,7 @@ def feedback_on(cards: list[str]) -> bytes:
 
 @dataclass
 class Load:
-    """What became of the calls: all of them, and the cards whose feedback was acknowledged."""
+    """The outcomes of the calls: all of them, and the cards whose feedback was acknowledged."""
 
     calls: list[Call] = field(default_factory=list)
     acknowledged: list[str] = field(default_factory=list)

@@ -36,7 +36,7 @@ def columns(name: str, title: str, drawn: Sequence[Column]) -> Markup:
     """Columns side by side, each with its number. `name`: of the figure, for the ids in it."""
     most = max((column.number for column in drawn), default=0) or 1
     step = _WIDTH / max(len(drawn), 1)
-    every = -(-len(drawn) // 13)  # labels that fit beside each other
+    every = -(-len(drawn) // 13)  # labels that fit next to each other
     parts = []
     for place, column in enumerate(drawn):
         height = (_HEIGHT - _TOP - _BOTTOM) * column.number / most

@@ -17,7 +17,7 @@ _UNREAD = {
     "order-without-id": "orders without an id",
     "order-without-patient": "orders that do not name their patient",
     "order-twice": "orders that are in the export again; each was counted once",
-    "patient-without-chart": "patients with such an order, of whom the export has nothing else",
+    "patient-without-chart": "patients with such an order, about whom the export contains nothing else",
 }
 _UNREAD_ENTRIES = {
     "no code": "without a code or words that can be read",

@@ -54,7 +54,7 @@ def test_html_says_the_numbers_of_the_json(report: LedgerReport) -> None:
     data = json.loads(as_json(report))
     page = Page(as_html(report))
     tables = {
-        "Cards by what became of them": ("card", ("card",)),
+        "Cards by outcome": ("card", ("card",)),
         "Cards by week, from Monday (UTC)": ("week", ("week_start",)),
         "Cards by client": ("client", ("client",)),
         "Cards by tenant": ("tenant", ("client", "tenant")),
@@ -66,7 +66,7 @@ def test_html_says_the_numbers_of_the_json(report: LedgerReport) -> None:
         assert [row[:-1] for row in rows] == expected
     reasons = [[one["reason"], f"{one['cards']:,}", told(one["share_of_overridden"])] for one in data["by"]["reason"]]
     assert page.cells["Reasons for overriding"][1:-1] == reasons
-    suggestions = page.cells["What became of each suggestion"][1:]
+    suggestions = page.cells["Suggestions by outcome"][1:]
     names = ("offered", "taken", "accepted_without", "overridden", "unanswered")
     assert [row[:8] for row in suggestions] == [
         [one["card"], one["suggestion"], *(f"{one[name]:,}" for name in names), told(one["taken_rate"])]
@@ -133,7 +133,7 @@ def test_the_service_is_named_where_there_are_several(
     several = ledger.report(sqlite_database.open(), topic)
     page = Page(as_html(several))
     assert page.cells["Cards by service"][1][0] == "lumbar-puncture-back-pain"
-    rows = page.cells["Cards by what became of them"]
+    rows = page.cells["Cards by outcome"]
     assert (rows[0][:2], ["other", "watch-out"] in [row[:2] for row in rows]) == (["service", "card"], True)
     assert "lumbar-puncture-back-pain / red-flags" in page.words
     assert "other / watch-out" in as_table(several, "card", 160)

@@ -1,4 +1,4 @@
-"""Silent clients in every format: told apart, compared, and never among what was shown."""
+"""Silent clients in every format: distinguished, compared, and never among what was shown."""
 
 from __future__ import annotations
 
