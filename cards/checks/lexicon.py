@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 from cards.checks.faults import fault_at, with_line
 from cards.topic import Topic
-from cards.words.lexicon_files import ConceptEntry, LexiconFile, find_lexicon_faults, read_lexicon_file
+from cards.words.lexicon_files import (
+    ConceptEntry,
+    LexiconContent,
+    LexiconFile,
+    find_lexicon_faults,
+    merge_lexicon,
+    read_lexicon_file,
+)
 from cards.words.tokens import words_of
 
 
-def find_faults_of_words(topics: Iterable[Topic]) -> list[str]:
-    """Every fault of the words of these topics, one line each."""
-    faults: list[str] = []
-    for topic in {topic.files.lexicon: topic for topic in topics}.values():
-        unloadable = [with_line(fault, fault.path) for fault in find_lexicon_faults(topic.files.lexicon)]
+def load_words_or_report(faults: list[str], topics: Iterable[Topic]) -> dict[tuple[Path, ...], LexiconContent]:
+    """The words of these topics by their folders, as far as they can be loaded; every fault is one more of `faults`."""
+    words = {}
+    for folders, topic in {topic.files.lexicon: topic for topic in topics}.items():
+        unloadable = [with_line(fault, fault.path) for fault in find_lexicon_faults(folders)]
+        if not unloadable:
+            words[folders] = merge_lexicon(folders)
         faults += unloadable or [*_useless(topic), *_misspelled(topic)]
-    return faults
+    return words
 
 
 def _useless(topic: Topic) -> Iterator[str]:

@@ -26,8 +26,29 @@ _LEGAL_TOKENS = frozenset({"context.userId", "context.patientId", "context.encou
 
 def find_faults(topics: Collection[Topic], today: date) -> list[str]:
     """Every fault that is quick to find, but not what is due for review, for which there is `find_stale`."""
-    faults = [fault for topic in topics for fault in _topic_faults(topic, today)]
+    faults = [fault for topic in topics for fault in find_topic_faults(topic, today)]
     return faults + find_value_set_faults(topics)
+
+
+def find_topic_faults(topic: Topic, today: date) -> list[str]:
+    """Those of the topic's own settings, texts and pages."""
+    service, files = topic.service, topic.files
+    faults: list[str] = []
+    read: list[Text] = []
+    for language in service.languages:
+        texts = _load(faults, service.text_names(), language, files.text)
+        faults += find_card_faults(topic, texts, files.phrases(language))
+        read += texts.values()
+    originals: dict[str, Text] = {}
+    for language in service.patient_languages:
+        faults += find_page_word_faults(files.page_words(language))
+        pages = _load(faults, service.page_names(), language, files.patient_page)
+        for name, page in pages.items():
+            faults += find_page_faults(page, originals.setdefault(name, page), service, language)
+        read += pages.values()
+    faults += [*_unused_evidence(service, read, files.service), *_setting_faults(topic), *find_word_faults(topic)]
+    future = (review for review in _reviews(topic) if review[1] > today)
+    return faults + [fault_at(path, f"{_dotted(way)} {day} is in the future", *way) for path, day, way in future]
 
 
 def find_slow_faults(topics: Iterable[Topic]) -> list[str]:
@@ -49,26 +70,6 @@ def review_due(topic: Topic) -> date:
     """The last day on which `find_stale` finds nothing."""
     oldest = min(day for _, day, _ in _reviews(topic))
     return oldest + timedelta(days=topic.service.review_every_days)
-
-
-def _topic_faults(topic: Topic, today: date) -> list[str]:
-    service, files = topic.service, topic.files
-    faults: list[str] = []
-    read: list[Text] = []
-    for language in service.languages:
-        texts = _load(faults, service.text_names(), language, files.text)
-        faults += find_card_faults(topic, texts, files.phrases(language))
-        read += texts.values()
-    originals: dict[str, Text] = {}
-    for language in service.patient_languages:
-        faults += find_page_word_faults(files.page_words(language))
-        pages = _load(faults, service.page_names(), language, files.patient_page)
-        for name, page in pages.items():
-            faults += find_page_faults(page, originals.setdefault(name, page), service, language)
-        read += pages.values()
-    faults += [*_unused_evidence(service, read, files.service), *_setting_faults(topic), *find_word_faults(topic)]
-    future = (review for review in _reviews(topic) if review[1] > today)
-    return faults + [fault_at(path, f"{_dotted(way)} {day} is in the future", *way) for path, day, way in future]
 
 
 def _load(

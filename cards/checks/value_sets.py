@@ -5,19 +5,18 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from cards.checks.faults import fault_at, load_or_report, with_line
-from cards.checks.lexicon import find_faults_of_words
+from cards.checks.lexicon import load_words_or_report
 from cards.content.files import ContentError, read_text
 from cards.content.rules import Step
 from cards.terminology.code_system import CodeSystem
 from cards.terminology.code_systems import find_code_system
 from cards.terminology.value_set import ValueSet, load_value_set
 from cards.topic import Topic
-from cards.words.lexicon_files import LexiconContent, load_lexicon
+from cards.words.lexicon_files import LexiconContent
 from cards.words.word_rules import TITLES
 
 Code = tuple[CodeSystem | None, str]
@@ -38,8 +37,8 @@ def find_value_set_faults(topics: Collection[Topic]) -> list[str]:
             files[path] = json.loads(read_text(path))
     for folder in _folders(topics):
         faults += _unused(topics, folder)
-    words = _load_words(topics)
-    faults += [*find_faults_of_words(topics), *_wordless(words.values(), files)]
+    words = load_words_or_report(faults, topics)
+    faults += _wordless(words.values(), files)
     faults += [*_missing(topics), *_repeated(files), *_unlisted(topics, words, sets)]
     for topic in topics:
         faults += _contradictory(topic, files)
@@ -104,15 +103,6 @@ def _folders(topics: Iterable[Topic]) -> list[Path]:
 
 def _value_set_paths(topics: Iterable[Topic]) -> list[Path]:
     return [path for folder in _folders(list(topics)) for path in sorted(folder.glob("*.json"))]
-
-
-def _load_words(topics: Iterable[Topic]) -> dict[tuple[Path, ...], LexiconContent]:
-    """The words by their folders, as far as they can be loaded (what keeps them from it is told elsewhere)."""
-    words = {}
-    for folders in dict.fromkeys(topic.files.lexicon for topic in topics):
-        with suppress(ContentError):
-            words[folders] = load_lexicon(folders)
-    return words
 
 
 def _wordless(words: Iterable[LexiconContent], files: Files) -> Iterator[str]:

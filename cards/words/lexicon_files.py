@@ -147,10 +147,9 @@ class LexiconContent:
 
 def load_lexicon(folders: Sequence[Path]) -> LexiconContent:
     """Every file of these folders. Raises ContentError at the first fault."""
-    files = {path: read_lexicon_file(path) for path in _paths(folders)}
-    for fault in _faults(files, folders):
+    for fault in find_lexicon_faults(folders):
         raise fault
-    return _merge(list(files.values()))
+    return merge_lexicon(folders)
 
 
 def find_lexicon_faults(folders: Sequence[Path]) -> Iterator[ContentError]:
@@ -190,7 +189,9 @@ def _parse(path: Path, text: str) -> LexiconFile:
     return parse_yaml(path, text, LexiconFile)
 
 
-def _merge(files: list[LexiconFile]) -> LexiconContent:
+def merge_lexicon(folders: Sequence[Path]) -> LexiconContent:
+    """Every file of these folders, in which `find_lexicon_faults` found nothing."""
+    files = [read_lexicon_file(path) for path in _paths(folders)]
     durations = [file.durations for file in files if file.durations]
     return LexiconContent(
         tuple(entry for file in files for entry in file.concepts),

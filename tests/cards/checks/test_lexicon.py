@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from cards.checks.lexicon import find_faults_of_words
+from cards.checks.lexicon import load_words_or_report
 from cards.content.files import ContentError
 from cards.content.topic_files import SHARED_LEXICON
 from cards.topic import Topic
@@ -23,7 +23,9 @@ def copy(tmp_path: Path) -> Path:
 
 
 def check(topic: Topic, copy: Path) -> list[str]:
-    return find_faults_of_words([replace(topic, files=replace(topic.files, shared_lexicon=copy))])
+    faults: list[str] = []
+    load_words_or_report(faults, [replace(topic, files=replace(topic.files, shared_lexicon=copy))])
+    return faults
 
 
 def test_the_lexicon_as_it_is_has_no_fault(topic: Topic, copy: Path) -> None:

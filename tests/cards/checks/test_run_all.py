@@ -1,10 +1,9 @@
-"""One broken copy of the content for each refusal, at load and by the content check."""
+"""One damaged copy of the content for each fault that the content check finds, by file and line."""
 
 from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
@@ -12,30 +11,36 @@ from typing import Any
 
 import pytest
 
-from cards.checks.run_all import find_faults, find_slow_faults, find_stale, review_due
-from cards.content.files import ContentError, parse_yaml
-from cards.content.topic_files import SHARED_LEXICON, TopicFiles
+from cards.checks.run_all import find_faults, find_slow_faults, find_stale, find_topic_faults, review_due
+from cards.content.files import parse_yaml
 from cards.topic import Topic
 from cards.topics.lumbar_puncture.settings import Service
-from cards.topics.lumbar_puncture.topic import LumbarPuncture
-from tests.content import FILES, VALUE_SETS
+from tests.cards.checks.damaged_content import (
+    BLEEDING,
+    CONFOUNDERS,
+    EXPECT,
+    FLAGS,
+    NERVE,
+    PAGE,
+    PAGE_ES,
+    PHRASES,
+    REFERRAL,
+    SERVICE,
+    STENOSIS,
+    TERMS,
+    TEXT,
+    UNKNOWN,
+    Change,
+    add,
+    copy_of,
+    cut_line,
+    damage,
+    files_of,
+    place_of,
+    swap,
+)
 
-Break = Callable[[str], str]
 TODAY = date(2026, 11, 30)
-SERVICE = "topic/service.yaml"
-TEXT = "topic/text/"
-EXPECT = TEXT + "what-to-expect.en.md"
-CONFOUNDERS = TEXT + "confounders.en.md"
-NERVE = TEXT + "nerve-class-usual.en.md"
-BLEEDING = TEXT + "bleeding-risk.en.md"
-FLAGS = TEXT + "red-flags.en.md"
-REFERRAL = TEXT + "referral.en.md"
-UNKNOWN = TEXT + "pain-class-unknown.en.md"
-PHRASES = TEXT + "phrases.en.yaml"
-STENOSIS = "value_sets/spinal-stenosis.json"
-TERMS = "lexicon/red-flags.yaml"
-PAGE = "topic/patient_pages/lumbar-puncture.en.md"
-PAGE_ES = "topic/patient_pages/lumbar-puncture.es.md"
 EVIDENCE = (
     "{short: X, authors: X, title: X, published-in: X, issued: X, type: X, strength: X, limits: X, supports: X, "
     "checked-on: 2026-11-22, working-notes: X}"
@@ -45,24 +50,10 @@ HARD_ES = "complicaciones neurológicas extraordinariamente desafortunadas "
 PLACE = re.compile(r"[\w.-]+/[\w.-]+:\d+: .")
 
 
-@pytest.fixture
-def content(tmp_path: Path) -> Path:
-    """A copy of the real content."""
-    shutil.copytree(FILES.folder, tmp_path / "topic", ignore=shutil.ignore_patterns("*.py*"))
-    shutil.copytree(VALUE_SETS, tmp_path / "value_sets")
-    shutil.copytree(SHARED_LEXICON, tmp_path / "lexicon")
-    return tmp_path
-
-
-def load(content: Path) -> Topic:
-    return LumbarPuncture.load(TopicFiles(content / "topic", content / "value_sets", content / "lexicon"))
-
-
 def with_settings(topic: Topic, content: Path) -> Topic:
     """The topic with the settings of this copy, which may be too broken to be loaded as a whole."""
-    path = content / SERVICE
-    files = TopicFiles(content / "topic", content / "value_sets", content / "lexicon")
-    return replace(topic, files=files, service=parse_yaml(path, path.read_text(encoding="utf-8"), Service))
+    files = files_of(content)
+    return replace(topic, files=files, service=parse_yaml(files.service, files.service.read_text("utf-8"), Service))
 
 
 def check(topic: Topic, content: Path) -> list[str]:
@@ -72,38 +63,16 @@ def check(topic: Topic, content: Path) -> list[str]:
     return faults
 
 
-def damage(content: Path, file: str, change: Break) -> None:
-    path = content / file
-    sound = path.read_text(encoding="utf-8")
-    assert change(sound) != sound, "this change breaks nothing"
-    path.write_text(change(sound), encoding="utf-8")
+def check_topic(topic: Topic, content: Path) -> list[str]:
+    """Those of the topic's own files, without the value sets and words that topics share, which take longer."""
+    faults = find_topic_faults(with_settings(topic, content), TODAY)
+    assert all(PLACE.match(fault) for fault in faults), faults
+    return faults
 
 
-def place_of(content: Path, file: str, words: str) -> str:
-    """`folder/file:line` of the first line that begins with these words, or else holds them."""
-    path = content / file
-    lines = list(enumerate(path.read_text(encoding="utf-8").split("\n"), 1))
-    number = next((at for at, line in lines if line.startswith(words)), 0) or next(
-        at for at, line in lines if words in line
-    )
-    return f"{path.parent.name}/{path.name}:{number}"
-
-
-def case(sentence: str, file: str, change: Break, where: str, what: str) -> Any:
+def case(sentence: str, file: str, change: Change, where: str, what: str) -> Any:
     """A row of a table: change this file, and a fault names the line where these words stand, and says that."""
     return pytest.param(file, change, where, what, id=sentence)
-
-
-def swap(old: str, new: str) -> Break:
-    return lambda text: text.replace(old, new, 1)
-
-
-def add(words: str) -> Break:
-    return lambda text: f"{text}\n{words}\n"
-
-
-def cut_line(words: str) -> Break:
-    return lambda text: "".join(line for line in text.splitlines(keepends=True) if words not in line)
 
 
 def test_the_content_as_it_is_has_no_fault(content: Path, topic: Topic) -> None:
@@ -111,119 +80,6 @@ def test_the_content_as_it_is_has_no_fault(content: Path, topic: Topic) -> None:
     assert find_slow_faults([topic]) == []
     assert find_stale(topic, topic.service.reviewed_on) == []
     assert check(topic, content) == []
-
-
-@pytest.mark.parametrize(
-    ("file", "change", "message"),
-    [
-        pytest.param(SERVICE, swap("id:", "id: x\nid:"), r"service.yaml:\d+.*twice", id="a key that is listed twice"),
-        pytest.param(SERVICE, swap("owner:", "ownr:"), r"service.yaml:\d+.*ownr", id="a key that nobody knows"),
-        pytest.param(SERVICE, swap("title:", "#"), r"service.yaml.*title", id="a key that is missing"),
-        pytest.param(
-            SERVICE, swap("most-findings-listed: 6", "most-findings-listed: six"), r"yaml:\d+", id="a wrong type"
-        ),
-        pytest.param(SERVICE, swap("hooks: [", "hooks: [["), r"service.yaml:\d+", id="what is not YAML"),
-        pytest.param(
-            SERVICE, swap("links: [lumbar-puncture]", "links: [nowhere]"), "nowhere", id="a card's unknown link"
-        ),
-        pytest.param(SERVICE, swap("link: herniated-disk}", "link: gone}"), "gone", id="a contributor's unknown link"),
-        pytest.param(
-            SERVICE,
-            swap("value-sets: [back-pain,", "value-sets: [obesity,"),
-            "no value set obesity",
-            id="codes of no use",
-        ),
-        pytest.param(
-            SERVICE,
-            swap("    pages: [lumbar-puncture]\n    cards", "    pages: [x]\n    cards"),
-            "patient page x",
-            id="no page",
-        ),
-        pytest.param(SERVICE, swap("cards: [what-to-expect, con", "cards: [y, con"), "no card y", id="no card"),
-        pytest.param(SERVICE, swap("source: spineinfo", "source: none"), "source: 'none'", id="an unknown source"),
-        pytest.param(SERVICE, swap("source: spineinfo", "source: editorial"), "url", id="a source without an address"),
-        pytest.param(
-            SERVICE, swap("    working-notes: Page", "    notes: Page"), "notes", id="evidence in other words"
-        ),
-        pytest.param(SERVICE, cut_line("    issued: no date"), "issued", id="evidence without its bibliographic parts"),
-        pytest.param(SERVICE, swap("type: guideline", 'type: " "'), "type is empty", id="evidence with an empty part"),
-        pytest.param(SERVICE, swap("[hasoon-2020]", "[hasoon-2002]"), "hasoon-2002", id="limits of unknown evidence"),
-        pytest.param(SERVICE, swap("[already-discussed,", "[told,"), "'told'", id="a card's unknown override reason"),
-        pytest.param(SERVICE, swap("equivalence: wider", "equivalence: same"), "same", id="an unknown equivalence"),
-        pytest.param(
-            SERVICE,
-            swap("[emergency-under-way,", "[not-relevant,"),
-            "'not-relevant' invites to wave away",
-            id="red flags with a reason that waves them away",
-        ),
-        pytest.param(
-            SERVICE,
-            swap("[emergency-under-way, specialist-consulted, already-evaluated, chart-wrong]", "[chart-wrong]"),
-            "offer 3 to 5 override reasons",
-            id="a card with too few override reasons",
-        ),
-        pytest.param(
-            SERVICE,
-            swap("mapped-to: patient-refuses", "mapped-to: none"),
-            "mapped-codes",
-            id="a reason without a code",
-        ),
-        pytest.param(
-            SERVICE,
-            swap("{after-puncture.look-back-days}", "{after-puncture.look}"),
-            "no after-puncture.look",
-            id="a decision with a number that is not there",
-        ),
-        pytest.param(
-            SERVICE,
-            swap("    red-flags: >-", "    red-flag: >-"),
-            "red-flags is missing",
-            id="an unexplained card",
-        ),
-        pytest.param(SERVICE, cut_line("    race: Not used."), "race", id="a patient attribute without its use"),
-        pytest.param(SERVICE, swap("action: spine,", "action: back,"), "'back'", id="a red flag's unknown action"),
-        pytest.param(SERVICE, swap("value-set: spondylosis", "value-set: nothing"), "nothing.json", id="no value set"),
-        pytest.param(
-            SERVICE,
-            swap(
-                "  confounders:", "  unwritten: {indicator: info, source: girft, override-reasons: []}\n  confounders:"
-            ),
-            "unwritten",
-            id="a card without a text",
-        ),
-        pytest.param(PHRASES, swap("sources:", "proof:"), r"phrases.en.yaml:\d+.*proof", id="a phrase nobody knows"),
-        pytest.param(EXPECT, swap("---\n", ""), "what-to-expect.en.md:1", id="a text without a head"),
-        pytest.param(STENOSIS, swap("{", ""), "spinal-stenosis.json", id="what is not JSON"),
-        pytest.param(
-            STENOSIS, swap('"id": "spinal-stenosis"', '"id": "other"'), "spinal-stenosis.json", id="another id"
-        ),
-        pytest.param(STENOSIS, swap("18347007", "18347008"), "18347008.*check digit", id="a wrong check digit"),
-        pytest.param(STENOSIS, swap("is-a", "descendent-of"), "is-a", id="a filter we cannot honor"),
-        pytest.param(
-            STENOSIS, swap("http://snomed.info/sct", "http://example.org"), "example.org", id="unknown system"
-        ),
-        pytest.param(TERMS, swap("needs:", "neds:"), r"red-flags.yaml:\d+.*neds", id="a key nobody knows"),
-        pytest.param(TERMS, swap("phrases: [", "phrases: [1, "), r"yaml:\d+", id="phrases of a wrong type"),
-    ],
-)
-def test_what_is_incomplete_or_malformed_is_refused_at_load(
-    content: Path, file: str, change: Break, message: str
-) -> None:
-    """style.md and design.md 2: refused by file and line, never during a call."""
-    damage(content, file, change)
-    with pytest.raises(ContentError, match=message):
-        load(content)
-
-
-@pytest.mark.parametrize("file", [SERVICE, EXPECT, PHRASES, STENOSIS])
-def test_a_file_that_is_missing_or_not_utf_8_is_refused_by_name(content: Path, file: str) -> None:
-    path = content / file
-    path.write_bytes(b"\xff")
-    with pytest.raises(ContentError, match=f"{path.name}.*UTF-8"):
-        load(content)
-    path.unlink()
-    with pytest.raises(ContentError, match=f"{path.name}.*missing"):
-        load(content)
 
 
 TEXT_FAULTS = [
@@ -300,11 +156,11 @@ PAGE_FAULTS = [
 
 @pytest.mark.parametrize(("file", "change", "where", "what"), [*TEXT_FAULTS, *WORD_FAULTS, *PAGE_FAULTS])
 def test_what_loads_but_should_not_be_served_is_told_by_file_and_line(
-    topic: Topic, content: Path, file: str, change: Break, where: str, what: str
+    topic: Topic, content: Path, file: str, change: Change, where: str, what: str
 ) -> None:
     damage(content, file, change)
     place = place_of(content, file, where)
-    faults = check(topic, content)
+    faults = check_topic(topic, content)
     assert any(fault.startswith(f"{place}: ") and what in fault for fault in faults), faults
 
 
@@ -321,17 +177,17 @@ SUMMARY_FAULTS = [
 
 @pytest.mark.parametrize(("file", "change", "where", "key"), SUMMARY_FAULTS)
 def test_a_summary_that_may_grow_beyond_139_characters_is_a_fault(
-    topic: Topic, content: Path, file: str, change: Break, where: str, key: str
+    topic: Topic, content: Path, file: str, change: Change, where: str, key: str
 ) -> None:
     """R-4.21: fewer than 140 characters."""
     damage(content, file, change)
-    (fault,) = check(topic, content)
+    (fault,) = check_topic(topic, content)
     assert fault.startswith(f"{place_of(content, file, where)}: {key} grows to 1")
 
 
 def test_the_name_of_a_red_flag_may_make_a_summary_too_long(topic: Topic, content: Path) -> None:
     damage(content, SERVICE, swap("label: meningitis", "label: meningitis" + " of a kind" * 9))
-    critical, warning = check(topic, content)
+    critical, warning = check_topic(topic, content)
     assert critical.startswith(f"{place_of(content, FLAGS, 'summary-critical:')}: summary-critical grows to ")
     assert warning.startswith(f"{place_of(content, FLAGS, 'summary-warning:')}: summary-warning grows to ")
 
@@ -343,7 +199,7 @@ def test_the_name_of_a_red_flag_may_make_a_summary_too_long(topic: Topic, conten
 def test_a_file_that_is_missing_or_not_utf_8_hides_no_other_fault(topic: Topic, content: Path, file: str) -> None:
     damage(content, CONFOUNDERS, add("Uncited."))
     other = place_of(content, CONFOUNDERS, "Uncited.")
-    path = content / file
+    path = copy_of(content, file)
     place = f"{path.parent.name}/{path.name}:1: "
     path.write_bytes(b"\xff")
     told = check(topic, content)
@@ -357,7 +213,7 @@ def test_a_file_that_is_missing_or_not_utf_8_hides_no_other_fault(topic: Topic, 
 def test_a_file_of_words_that_is_not_utf_8_hides_no_other_fault(topic: Topic, content: Path) -> None:
     damage(content, CONFOUNDERS, add("Uncited."))
     other = place_of(content, CONFOUNDERS, "Uncited.")
-    (content / TERMS).write_bytes(b"\xff")
+    copy_of(content, TERMS).write_bytes(b"\xff")
     faults = check(topic, content)
     assert "lexicon/red-flags.yaml:1: not UTF-8 at byte 0" in faults
     assert any(fault.startswith(f"{other}: ") for fault in faults)
@@ -366,12 +222,12 @@ def test_a_file_of_words_that_is_not_utf_8_hides_no_other_fault(topic: Topic, co
 def test_a_language_of_the_cards_needs_all_texts_and_phrases(topic: Topic, content: Path) -> None:
     damage(content, SERVICE, swap("languages: [en]", "languages: [en, es]"))
     texts = sorted(path.name.replace(".en.", ".es.") for path in (content / TEXT).glob("*.en.*"))
-    assert sorted(check(topic, content)) == [f"text/{name}:1: the file is missing" for name in texts]
+    assert sorted(check_topic(topic, content)) == [f"text/{name}:1: the file is missing" for name in texts]
     for name in texts:
         shutil.copy(content / TEXT / name.replace(".es.", ".en."), content / TEXT / name)
-    assert check(topic, content) == []
+    assert check_topic(topic, content) == []
     damage(content, TEXT + "red-flags.es.md", swap("{what}", ""))
-    assert {fault.partition(":")[0] for fault in check(topic, content)} == {"text/red-flags.es.md"}
+    assert {fault.partition(":")[0] for fault in check_topic(topic, content)} == {"text/red-flags.es.md"}
 
 
 def test_what_is_overdue_for_review_is_told_apart_from_faults(topic: Topic) -> None:
@@ -405,4 +261,6 @@ def test_a_review_is_overdue_or_in_the_future_by_file_and_line(
     assert stale.startswith(f"{place_of(content, file, '2025-11-21')}: {name} 2025-11-21 is more than 365 days ago")
     damage(content, file, swap("2025-11-21", "2026-12-01"))
     assert find_stale(with_settings(topic, content), TODAY) == []
-    assert check(topic, content) == [f"{place_of(content, file, '2026-12-01')}: {name} 2026-12-01 is in the future"]
+    assert check_topic(topic, content) == [
+        f"{place_of(content, file, '2026-12-01')}: {name} 2026-12-01 is in the future"
+    ]
