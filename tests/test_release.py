@@ -11,8 +11,6 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from cyclonedx.schema import SchemaVersion
-from cyclonedx.validation.json import JsonStrictValidator
 from packaging.requirements import Requirement
 
 from cds_service.cli.main import main
@@ -64,6 +62,9 @@ def test_the_command_tells_the_version_of_the_program_and_of_the_content() -> No
 @pytest.mark.slow
 def test_the_sbom_is_valid_and_holds_what_is_locked(tmp_path: Path) -> None:
     """Written as `make sbom` does, with every proxy set to a port that nobody serves."""
+    from cyclonedx.schema import SchemaVersion
+    from cyclonedx.validation.json import JsonStrictValidator  # takes a second or more
+
     makefile = (ROOT / "Makefile").read_text("utf-8").replace("\\\n", " ")
     recipe = re.search(r"^\t(\$\(BIN\)/python .*cyclonedx_py .*)$", makefile, re.MULTILINE)
     assert recipe

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cards.catalogue import TopicError, content_files, find_topics, load_topics
+from cards.catalogue import TopicError, TopicSource, content_files, find_topics, load_topics
 from cards.checks.boundaries import find_missing_boundaries
 from cards.checks.run_all import find_faults, find_slow_faults, find_stale
 from cards.content.files import ContentError
@@ -16,6 +16,12 @@ from tests.content import FILES
 
 TODAY = date(2026, 11, 30)
 FIRST, SECOND = "lumbar-puncture-back-pain", "colonoscopy-preparation"
+
+
+@pytest.fixture(autouse=True)
+def topics_are_loaded_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Elsewhere each of them is loaded once (tests/content.py)."""
+    monkeypatch.setattr(TopicSource, "load", TopicSource.load.__wrapped__)  # type: ignore[attr-defined]
 
 
 def test_the_topics_of_the_package_are_found_by_the_names_of_their_folders() -> None:

@@ -7,14 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
+from cards.content.files import parse_yaml, read_text
 from cards.content.topic_files import SHARED_LEXICON
 from cards.words.lexicon import Lexicon
 from cards.words.lexicon_files import load_lexicon
 from cards.words.mention import Mention
 
-TEXTS = yaml.safe_load(Path(__file__).with_name("texts.yaml").read_text(encoding="utf-8"))
+_FILE = Path(__file__).with_name("texts.yaml")
+TEXTS = parse_yaml(_FILE, read_text(_FILE), list[dict[str, Any]])
 COMPARED = frozenset(concept for text in TEXTS for concept in text["means"])
 
 
