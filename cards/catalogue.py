@@ -90,9 +90,9 @@ def load_topics(
     return topics
 
 
-def load_topic(*, local_value_sets: Path | None = None, drafts: bool = False) -> Topic:
+def load_topic(*, local_value_sets: Path | None = None) -> Topic:
     """The first topic, for callers that serve only one. Raises ContentError."""
-    return next(iter(load_topics(local_value_sets=local_value_sets, drafts=drafts).values()))
+    return next(iter(load_topics(local_value_sets=local_value_sets).values()))
 
 
 def content_files(names: Collection[str] | None = None) -> Iterator[Path]:

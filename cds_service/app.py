@@ -11,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from flask import Flask, Response, request
+from flask import Flask, Response, render_template, request
 from requests.adapters import BaseAdapter
 from werkzeug.exceptions import BadRequest, HTTPException
 
@@ -35,7 +35,6 @@ from cds_service.operations.health import DatabaseCheck, Health, health_blueprin
 from cds_service.operations.housekeeping import Housekeeping
 from cds_service.operations.metrics import Metrics, metrics_blueprint
 from cds_service.operations.tracing import start_tracing
-from cds_service.pages.error_page import error_page
 from cds_service.pages.evidence_page import evidence_blueprint
 from cds_service.pages.infobutton import infobutton_blueprint
 from cds_service.pages.openapi import openapi_blueprint
@@ -224,7 +223,8 @@ def _http_error(error: HTTPException) -> Response:
         return Response(status=status)
     if request.path.startswith("/cds-services"):
         return refuse_hook(NoSuchAddress() if status == 404 else UnreadableRequest())
-    response = error_page(status)
+    page = render_template("error.html", status=status)
+    response = Response(page, status, mimetype="text/html")
     headers: list[Any] = error.get_headers()
     response.headers.extend([(name, value) for name, value in headers if name == "Allow"])
     return response

@@ -54,6 +54,19 @@ class TokenRefusal(StrEnum):
     REPLAYED = "replayed"
 
 
+class ReadFailure(StrEnum):
+    """Why a FHIR server was not read, or not completely: a value of the label `result` of cds_hooks_fhir_reads."""
+
+    OUT_OF_TIME = "out_of_time"
+    NO_SERVER = "no_server"  # none that the client may have us read
+    HELD_BACK = "held_back"  # too many calls under way
+    LEFT_ALONE = "left_alone"  # it did not answer the last calls
+    OTHER_PATIENT = "other_patient"
+    STATUS = "status"  # of HTTP, other than 200
+    UNREACHABLE = "unreachable"
+    UNUSABLE = "unusable"  # an answer, but none that can be used
+
+
 class ServiceError(Exception):
     """A request that gets an OperationOutcome instead of cards. `issue_code`: FHIR IssueType."""
 

@@ -1,25 +1,31 @@
-"""An HTML page of ours, read strictly, and what holds for every report that is one file."""
+"""An HTML page of ours, read strictly, and the rules for every report that is one file."""
 
 from __future__ import annotations
 
 import re
 from base64 import b64encode
+from collections import defaultdict
 from hashlib import sha256
 from html.parser import HTMLParser
 from itertools import pairwise
 
-_VOID = {"meta", "br", "link", "img", "input", "hr"}
+_VOID = {"meta", "br", "link", "img", "input", "hr", "path"}
 
 
 class Page(HTMLParser):
-    """A page read strictly: every tag is closed in its turn. `cells`: the texts of the rows of each captioned table."""
+    """A page read strictly: every tag is closed in its turn.
+
+    `by_language`: its text by its marked language. `cells`: the texts of the rows of each captioned table.
+    """
 
     def __init__(self, html: str) -> None:
         super().__init__()
         self.tags: list[tuple[str, dict[str, str | None]]] = []
         self.words = ""
-        self.cells: dict[str, list[list[str]]] = {}
+        self.by_language: dict[str | None, str] = defaultdict(str)
+        self.cells: dict[str, list[list[str]]] = defaultdict(list)
         self._open: list[str] = []
+        self._languages: list[str | None] = [None]
         self._text: list[str] = []
         self._caption = ""
         self.feed(html)
@@ -30,6 +36,7 @@ class Page(HTMLParser):
         self.tags.append((tag, dict(attrs)))
         if tag not in _VOID:
             self._open.append(tag)
+            self._languages.append(dict(attrs).get("lang") or self._languages[-1])
         if tag == "tr":
             self.cells[self._caption].append([])
         if tag in ("td", "th", "caption"):
@@ -39,7 +46,10 @@ class Page(HTMLParser):
         self.tags.append((tag, dict(attrs)))
 
     def handle_endtag(self, tag: str) -> None:
+        if tag in _VOID:  # as in <path></path>
+            return
         assert self._open.pop() == tag
+        self._languages.pop()
         text = "".join(self._text).replace("\N{NO-BREAK SPACE}", " ")
         if tag == "caption":
             self._caption = text
@@ -50,13 +60,31 @@ class Page(HTMLParser):
     def handle_data(self, data: str) -> None:
         self._text.append(data)
         self.words += data
+        self.by_language[self._languages[-1]] += data
+
+    def names(self) -> set[str]:
+        return {tag for tag, _ in self.tags}
+
+    def attributes(self, name: str) -> list[str]:
+        return [value for _, attributes in self.tags if (value := attributes.get(name))]
 
 
 def assert_fetches_nothing(html: str) -> None:
     """It fetches and runs nothing: no script, no address elsewhere, one style sheet that its policy allows by hash."""
     page = Page(html)
-    names = {tag for tag, _ in page.tags}
-    assert not names & {"script", "link", "img", "iframe", "object", "embed", "form", "base", "image", "audio", "video"}
+    assert not page.names() & {
+        "script",
+        "link",
+        "img",
+        "iframe",
+        "object",
+        "embed",
+        "form",
+        "base",
+        "image",
+        "audio",
+        "video",
+    }
     for _, attributes in page.tags:
         assert not {name for name in attributes if name.startswith("on")} | ({"style", "src"} & attributes.keys())
         assert (attributes.get("href") or "#").startswith("#")

@@ -131,13 +131,13 @@ class RegisteredService:
         """Tokens of general-hospital."""
         return self._forge("general-hospital", ISSUER, f"{algorithm} of general-hospital", algorithm, path, tenant)
 
-    def forge_clinic(self, *, path: str = SERVICE) -> Forge:
+    def forge_clinic(self) -> Forge:
         """Tokens of university-clinic, which has the same issuer."""
-        return self._forge("university-clinic", ISSUER, "ES384 of university-clinic", "ES384", path, "campus")
+        return self._forge("university-clinic", ISSUER, "ES384 of university-clinic", "ES384", SERVICE, "campus")
 
-    def forge_valley(self, algorithm: str = "ES384", *, kid: str | None = None, path: str = SERVICE) -> Forge:
+    def forge_valley(self, algorithm: str = "ES384", *, kid: str | None = None) -> Forge:
         """Tokens of valley-practices, which has no tenants and takes every algorithm."""
-        return self._forge("valley-practices", VALLEY, kid or algorithm, algorithm, path, None)
+        return self._forge("valley-practices", VALLEY, kid or algorithm, algorithm, SERVICE, None)
 
     def _forge(self, owner: str, issuer: str, kid: str, algorithm: str, path: str, tenant: str | None) -> Forge:
         return Forge(

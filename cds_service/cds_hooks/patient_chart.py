@@ -20,11 +20,10 @@ from cards.record.patient_record import (
     read_section,
 )
 from cds_service.cds_hooks.hook_request import HookRequest
-from cds_service.errors import BadRequest, CodedReason
+from cds_service.errors import BadRequest, CodedReason, ReadFailure
 from cds_service.event_log.call_log import REASON, ChartLog, ReadLog
 from cds_service.fhir_client.base_url import FhirBase, parse_base
 from cds_service.fhir_client.prefetch import PrefetchValue, State, fill_template, sort_value
-from cds_service.fhir_client.read_failure import ReadFailure
 from cds_service.fhir_client.reader import FetchResult, FhirReader
 from cds_service.steps import Steps
 

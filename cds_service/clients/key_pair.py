@@ -45,10 +45,10 @@ def new_private_key(algorithm: Algorithm) -> ec.EllipticCurvePrivateKey | rsa.RS
     return rsa.generate_private_key(public_exponent=65537, key_size=_RSA_BITS)
 
 
-def public_jwk(private_key: Any, algorithm: str, kid: str | None = None) -> dict[str, Any]:
-    """The public JWK of a private key, as an issuer publishes it. `kid`: else the RFC 7638 thumbprint."""
+def public_jwk(private_key: Any, algorithm: str) -> dict[str, Any]:
+    """The public JWK of a private key, as an issuer publishes it, with its RFC 7638 thumbprint as `kid`."""
     jwk = _public_members(private_key, algorithm)
-    return jwk | {"kid": kid or thumbprint(private_key, algorithm), "use": "sig", "alg": algorithm}
+    return jwk | {"kid": thumbprint(private_key, algorithm), "use": "sig", "alg": algorithm}
 
 
 def thumbprint(private_key: Any, algorithm: str) -> str:

@@ -18,10 +18,9 @@ import urllib3
 from requests.adapters import BaseAdapter
 
 from cards.fhir.resources import BundleEntry
-from cds_service.errors import CodedReason
+from cds_service.errors import CodedReason, ReadFailure
 from cds_service.fhir_client.base_url import FhirBase, LeavesServer
 from cds_service.fhir_client.prefetch import PrefetchValue, State, sort_resource
-from cds_service.fhir_client.read_failure import ReadFailure
 from cds_service.fhir_client.server_limits import ServerGate
 from cds_service.http_download import CutOff, IsolatedSession, NotDownloaded, kind_of
 from cds_service.json_depth import is_deeper_than

@@ -11,9 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from threading import Lock
 
-from cds_service.errors import CodedReason
+from cds_service.errors import CodedReason, ReadFailure
 from cds_service.fhir_client.base_url import FhirBase
-from cds_service.fhir_client.read_failure import ReadFailure
 
 FULL = CodedReason(ReadFailure.HELD_BACK, "the FHIR server has too many calls under way")
 ALL_FULL = CodedReason(ReadFailure.HELD_BACK, "all FHIR servers together have too many calls under way")

@@ -19,10 +19,9 @@ from cards.content.service import Service
 from cards.topic import Topic
 from cds_service.cds_hooks.silencing import MAX_CARDS, QUIET_PERIOD, SILENT_CLIENT, SWITCHED_OFF
 from cds_service.clients.clients_file import Mode
-from cds_service.errors import TokenRefusal
+from cds_service.errors import ReadFailure, TokenRefusal
 from cds_service.event_log.call_log import REASON
 from cds_service.fhir_client.prefetch import State
-from cds_service.fhir_client.read_failure import ReadFailure
 
 NO_SERVICE = "none"  # of a call to an id that no service has
 NO_HOOK = "none"  # of a call that was refused before its hook was read

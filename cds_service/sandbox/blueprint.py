@@ -23,13 +23,12 @@ from cds_service.sandbox.fhir_server.endpoints import ACCESS_TOKEN, VERSIONS, Fh
 from cds_service.sandbox.fhir_server.patient_charts import PRACTITIONER_ID, PatientCharts
 from cds_service.sandbox.fhir_server.stories import Story, load_stories
 from cds_service.sandbox.page.card_detail import render_detail
-from cds_service.sandbox.page.chart_timeline import read_timeline
 from cds_service.sandbox.page.ehr import Ehr, describe, prefetch_modes
 from cds_service.sandbox.page.loopback import LoopbackReader, NotReadable, loopback_base
 from cds_service.sandbox.page.order_choices import PRIORITIES, order_choices
 from cds_service.sandbox.page.page_state import Offer, PageState, read_state
 from cds_service.sandbox.page.page_token import PageKey
-from cds_service.sandbox.page.timeline_drawing import NARROW, WIDE, draw
+from cds_service.sandbox.page.timeline_drawing import NARROW, WIDE, draw, read_timeline
 from cds_service.settings.settings import Settings, is_loopback
 
 _POLICY = (

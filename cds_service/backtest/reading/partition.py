@@ -5,8 +5,9 @@ Pure: the same block gives the same result in every process, however often it is
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
@@ -20,7 +21,6 @@ from cards.fhir.resources import BundleEntry, ChartResource
 from cards.fhir.tolerant_reading import Unreadable
 from cds_service.backtest.content import ContentPlace, load
 from cds_service.backtest.plan import PROCEDURE, Plan
-from cds_service.backtest.reading.identifiers import ids_in, patients_in
 from cds_service.backtest.reading.order_lines import (
     Unusable,
     days_around,
@@ -37,6 +37,9 @@ from cds_service.backtest.rows import PlacedOrder
 PATIENT = "Patient"
 CONDITION = "Condition"
 _MONTH_LENGTH = len("2025-01")
+_ID = re.compile(rb'"id"\s*:\s*"([^"]{1,64})"')
+_PATIENT = re.compile(rb'Patient/([^"/?#\\]{1,128})')
+_UUID = re.compile(rb'"urn:uuid:([^"]{1,64})"')
 ClinicianWeek = tuple[int, str]
 
 
@@ -148,7 +151,7 @@ def partition_reasons(lines: Iterable[bytes], plan: Plan, conditions: frozenset[
     """Those of these Conditions that may make an order ours: they match a value set of the topic's orders. By id."""
     matching: dict[str, bytes] = {}
     for line in lines:
-        if conditions.isdisjoint(ids_in(line)):
+        if conditions.isdisjoint(_ids_in(line)):
             continue
         resource = _resource(read_entry(line))
         if resource is None or resource.id not in conditions:
@@ -164,7 +167,7 @@ def partition_chart(lines: Iterable[bytes], resource_type: str, plan: Plan, want
     read = ChartRead()
     for line in lines:
         read.lines += 1
-        named = ids_in(line) if resource_type == PATIENT else patients_in(line)
+        named = _ids_in(line) if resource_type == PATIENT else _patients_in(line)
         candidates = [patient for patient in named if patient in wanted.patients]
         if not candidates:
             continue
@@ -224,3 +227,20 @@ def _without_name(line: bytes) -> bytes:
     except (msgspec.DecodeError, UnicodeDecodeError):
         return b"null"
     return b'{"resourceType":"Patient","id":%b,"birthDate":%b}' % (bytes(birth.id), bytes(birth.birth_date))
+
+
+def _ids_in(line: bytes) -> Iterator[str]:
+    """Every id in a line: that of the resource, and those of what it contains."""
+    for match in _ID.finditer(line):
+        yield match[1].decode("utf-8", "replace")
+
+
+def _patients_in(line: bytes) -> Iterator[str]:
+    """Every id that a reference to a Patient may name, relative, absolute or as a UUID."""
+    if b"\\/" in line:  # some encoders escape slashes
+        line = line.replace(b"\\/", b"/")
+    for match in _PATIENT.finditer(line):
+        yield match[1].decode()
+    if b"urn:uuid:" in line:
+        for match in _UUID.finditer(line):
+            yield match[1].decode()

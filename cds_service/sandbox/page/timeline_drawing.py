@@ -1,13 +1,18 @@
-"""Where each event of a timeline is drawn. The scale is logarithmic, so that three days and ten years both show."""
+"""The timeline of a chart, and where its events are drawn: on a logarithmic scale, so that days and years both show."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from math import log1p
 
+import msgspec
+
+from cards.record.patient_record import OtherPatient, PatientRecord, Section, read_section
 from cards.timeline import Event, Timeline
+from cards.topic import Topic
+from cds_service.fhir_client.prefetch import sort_value
 
 _MOST_ROWS = 12
 _LEAST_SPAN_DAYS = 45
@@ -75,6 +80,18 @@ class Drawing:
     def spans(self) -> bool:
         """Whether some date is imprecise enough to be drawn as a span."""
         return any(row.spans for row in self.rows)
+
+
+def read_timeline(prefetch: Mapping[str, msgspec.Raw], patient_id: str, topic: Topic, today: date) -> Timeline | None:
+    """The timeline of a complete prefetch; None where it is about somebody else."""
+    sections = {}
+    try:
+        for key, resource_type in topic.service.resource_types.items():
+            section = Section(sort_value(prefetch.get(key)).entries)
+            sections[resource_type] = read_section(section, resource_type, patient_id, topic.chart, today)
+    except OtherPatient:
+        return None
+    return topic.timeline(PatientRecord(patient_id, sections), today)
 
 
 def draw(timeline: Timeline, form: Format) -> Drawing:

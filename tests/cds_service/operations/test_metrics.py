@@ -41,9 +41,9 @@ def service(tmp_path: Path, empty_ledger: Path) -> Iterator[RegisteredService]:
 OURS = 'service="lumbar-puncture-back-pain"'
 
 
-def calls(outcome: str, code: int, hook: str = "order-sign", mode: str = "visible") -> Samples:
+def calls(outcome: str, code: int, hook: str = "order-sign") -> Samples:
     """What any hook call adds."""
-    added = {f'cds_hooks_calls_total{{code="{code}",hook="{hook}",mode="{mode}",outcome="{outcome}",{OURS}}}': 1.0}
+    added = {f'cds_hooks_calls_total{{code="{code}",hook="{hook}",mode="visible",outcome="{outcome}",{OURS}}}': 1.0}
     return added | {f'cds_hooks_call_duration_seconds_count{{outcome="{outcome}"}}': 1.0}
 
 
@@ -51,8 +51,8 @@ def stages(*names: str) -> Samples:
     return {f'cds_hooks_call_stage_duration_seconds_count{{stage="{name}"}}': 1.0 for name in names}
 
 
-def answered(client: str = "unidentified", mode: str = "visible") -> Samples:
-    return {f'cds_hooks_client_calls_total{{client="{client}",mode="{mode}"}}': 1.0}
+def answered(client: str = "unidentified") -> Samples:
+    return {f'cds_hooks_client_calls_total{{client="{client}",mode="visible"}}': 1.0}
 
 
 def test_a_silent_call_adds_its_outcome_its_client_and_the_time_of_its_stages(client: FlaskClient) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from copy import copy
-from html.parser import HTMLParser
 from urllib.parse import urlsplit
 
 import pytest
@@ -17,6 +16,7 @@ from cards.topic import Topic
 from cds_service.errors import NotReady
 from cds_service.pages.patient_pages import _LABELS, URGENT_HEADING, patient_pages_blueprint
 from tests.charts import cards_of, condition, hook_call, post, prefetch
+from tests.html_page import Page
 
 BEFORE, AFTER = "/education/lumbar-puncture", "/education/back-pain-after-lumbar-puncture"
 PATHS = [pytest.param(BEFORE, id="before and after the puncture"), pytest.param(AFTER, id="back pain after it")]
@@ -30,40 +30,12 @@ ADDRESSES = [
         ("?lang=FR-ca", "in a language there is no page in"),
     )
 ]
-_VOID = {"link", "meta", "br", "img", "hr", "path"}
 
 
-class Page(HTMLParser):
-    """The tags of a page, with their attributes, and its text, each run with the language it is marked as."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.words = ""
-        self.by_language: dict[str | None, str] = {}
-        self._languages: list[str | None] = [None]
-        self.feed(html)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-        if tag not in _VOID:
-            self._languages.append(dict(attrs).get("lang") or self._languages[-1])
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag not in _VOID:
-            self._languages.pop()
-
-    def handle_data(self, data: str) -> None:
-        self.words += data
-        self.by_language[self._languages[-1]] = self.by_language.get(self._languages[-1], "") + data
-
-    def attributes(self, name: str) -> list[str]:
-        return [value for _, attributes in self.tags if (value := attributes.get(name))]
-
-    def links(self, rel: str) -> dict[str | None, str | None]:
-        """The `<link>`s of this kind: where they lead, by language."""
-        found = (attributes for tag, attributes in self.tags if tag == "link" and attributes.get("rel") == rel)
-        return {attributes.get("hreflang"): attributes.get("href") for attributes in found}
+def links(page: Page, rel: str) -> dict[str | None, str | None]:
+    """The `<link>`s of this kind: where they lead, by language."""
+    found = (attributes for tag, attributes in page.tags if tag == "link" and attributes.get("rel") == rel)
+    return {attributes.get("hreflang"): attributes.get("href") for attributes in found}
 
 
 def read(client: FlaskClient, path: str) -> Page:
@@ -94,7 +66,7 @@ def test_a_page_needs_nothing_from_elsewhere_runs_nothing_and_keeps_nothing(
     assert not {tag for tag, _ in page.tags} & {"script", "iframe", "object", "embed", "form", "img", "style", "use"}
     assert not [name for _, attributes in page.tags for name in attributes if name.startswith("on") or name == "style"]
     assert not page.attributes("src") + page.attributes("xlink:href")
-    with client.get(str(page.links("stylesheet")[None])) as sheet:
+    with client.get(str(links(page, "stylesheet")[None])) as sheet:
         assert (sheet.status_code, sheet.mimetype) == (200, "text/css")
         assert not re.search(r"url\(|@import|@font-face", sheet.get_data(as_text=True))
 
@@ -152,8 +124,8 @@ def test_english_is_the_language_of_an_address_that_names_none(client: FlaskClie
     assert bare.headers["Content-Language"] == "en"
     page = Page(bare.get_data(as_text=True))
     assert "nav" not in {tag for tag, _ in page.tags}  # no other language is served
-    assert page.links("alternate") == {}
-    assert page.links("canonical") == {None: f"http://127.0.0.1:8080{path}"}
+    assert links(page, "alternate") == {}
+    assert links(page, "canonical") == {None: f"http://127.0.0.1:8080{path}"}
 
 
 @pytest.mark.parametrize(
@@ -202,8 +174,8 @@ def test_each_language_links_to_the_others_for_people_and_for_machines(with_draf
     for language, other in (("en", "es"), ("es", "en")):
         page = read(with_drafts, f"{path}?lang={language}")
         assert ("a", {"href": f"?lang={other}", "hreflang": other, "lang": other}) in page.tags
-        assert page.links("alternate") == {"en": public, "es": f"{public}?lang=es", "x-default": public}
-        assert page.links("canonical") == {None: public if language == "en" else f"{public}?lang=es"}
+        assert links(page, "alternate") == {"en": public, "es": f"{public}?lang=es", "x-default": public}
+        assert links(page, "canonical") == {None: public if language == "en" else f"{public}?lang=es"}
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -246,7 +218,7 @@ def test_a_card_links_to_the_page_in_the_language_of_the_patient_where_it_is_ser
     card = cards_of(client, hook_call(prefetch=prefetch(language="es")))["what-to-expect"]
     (ours,) = [link["url"] for link in card["links"] if "/education/" in link["url"]]
     assert ours == f"http://127.0.0.1:8080{BEFORE}{query}"
-    assert read(client, ours.removeprefix("http://127.0.0.1:8080")).links("canonical") == {None: ours}
+    assert links(read(client, ours.removeprefix("http://127.0.0.1:8080")), "canonical") == {None: ours}
 
 
 def test_links_of_cards_begin_with_the_public_url(make_app: Callable[..., Flask]) -> None:

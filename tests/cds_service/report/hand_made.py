@@ -118,10 +118,10 @@ class HandMadeLedger:
                 if rows:
                     connection.execute(table.insert(), rows)
 
-    def report(self, database: Database, *topics: Topic, window: Window = OCTOBER) -> LedgerReport:
+    def report(self, database: Database, *topics: Topic) -> LedgerReport:
         """Write the rows and report over October 2026."""
         self.write(database)
-        return build_report(database, window, words_of(topics), "a test", made_at=window.until)
+        return build_report(database, OCTOBER, words_of(topics), "a test", made_at=OCTOBER.until)
 
 
 def uuid(number: int, suggestion: int = 0) -> str:

@@ -12,9 +12,9 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from tests.cds_service.pages.test_error_page import Page
 from tests.charts import PATIENT, Json, patient, searchset
 from tests.colonoscopies import COLONOSCOPY_SERVICE, LATEX_ALLERGY, colonoscopy_call
+from tests.html_page import Page
 
 SECOND = f"service={COLONOSCOPY_SERVICE}"
 ALLERGIC = {"Patient": patient(), "AllergyIntolerance": searchset(LATEX_ALLERGY)}

@@ -28,9 +28,9 @@ def trial() -> HandMadeLedger:
     return ledger
 
 
-def rates(report: LedgerReport, card: str = "confounders") -> list[tuple[int, int] | None]:
-    """Part and whole of the firing rate of a card, of visible and of silent clients."""
-    firing = report.firing(SERVICE, card)
+def rates(report: LedgerReport) -> list[tuple[int, int] | None]:
+    """Part and whole of the firing rate of the card on findings, of visible and of silent clients."""
+    firing = report.firing(SERVICE, "confounders")
     return [(rate.part, rate.whole) if rate else None for rate in (firing.visible, firing.silent)]
 
 

@@ -6,7 +6,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from cds_service.sandbox.page.card_detail import render_detail
-from tests.cds_service.pages.test_error_page import Page
+from tests.html_page import Page
 
 ALLOWED_ATTRIBUTES = {"href", "title", "rel", "target", "start"}
 

@@ -8,9 +8,9 @@ import pytest
 from flask.testing import FlaskClient
 
 from cds_service.sandbox.fhir_server.stories import Story
-from tests.cds_service.pages.test_error_page import Page
 from tests.cds_service.sandbox.own_server import STORIES, call_of
 from tests.charts import CARDS, cards_of, condition, hook_call, prefetch
+from tests.html_page import Page
 
 
 def explained(reader: FlaskClient, call: Any) -> Any:

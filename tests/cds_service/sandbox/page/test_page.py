@@ -16,8 +16,8 @@ from werkzeug.datastructures import MultiDict
 from cds_service.sandbox.fhir_server.stories import Story
 from cds_service.sandbox.page.order_choices import PRIORITIES
 from cds_service.sandbox.page.page_state import SERVERS
-from tests.cds_service.pages.test_error_page import Page
 from tests.cds_service.sandbox.own_server import CHOICES, CODES, STORIES
+from tests.html_page import Page
 from tests.places import ROOT
 
 STATIC = ROOT / "cds_service" / "sandbox" / "page" / "static"

@@ -10,8 +10,7 @@ import pytest
 
 from cards.timeline import Event, Timeline
 from cards.topic import Topic
-from cds_service.sandbox.page.chart_timeline import read_timeline
-from cds_service.sandbox.page.timeline_drawing import NARROW, WIDE, Format, draw
+from cds_service.sandbox.page.timeline_drawing import NARROW, WIDE, Format, draw, read_timeline
 from tests.charts import ICD_10_CM, LUMBAR_PUNCTURE, PATIENT, SNOMED, coded, condition, patient, procedure, searchset
 
 TODAY = date(2026, 11, 22)
