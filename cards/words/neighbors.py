@@ -130,9 +130,11 @@ class Neighbors:
         return not wanted.isdisjoint(self.words[draft.last : later.first])
 
     def is_in_or_list(self, start: int, draft: Draft, wanted: frozenset[str]) -> bool:
-        """Whether a mention is in a list that begins at a place, has no remark in it, and ends in "or"."""
+        """Whether a mention is in a list that begins at a place, has no remark in it, and ends in ", or"."""
         last = next((at for at in range(start, len(self.words)) if self.words[at] in wanted), None)
-        if last is None or not self.same_sentence(start - 1, last) or self._chunk[draft.first] > self._chunk[last]:
+        if last is None or self.words[last - 1] != "," or not self.same_sentence(start - 1, last):
+            return False
+        if self._chunk[draft.first] > self._chunk[last]:
             return False
         return self._covered.isdisjoint(range(start, last)) and self.words_since_break(start, last) <= _JOINED
 
@@ -159,6 +161,10 @@ class Neighbors:
             grouped += [other for other in self.on_the_same_words([one], drafts) if other not in grouped]
             edge = one
         return grouped
+
+    def ends_chunk(self, place: int) -> bool:
+        """Whether a chunk, or the text, ends at a token."""
+        return place >= len(self.words) or not self.words[place].isalnum()
 
     def before(self, place: int, drafts: Sequence[Draft]) -> list[Draft]:
         """The last mention before a place in its chunk, or before the chunk where that begins there, and its group."""

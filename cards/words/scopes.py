@@ -136,9 +136,7 @@ class ScopeReader:
             if event is None:
                 continue
             if word.entry.kind == _BEFORE:
-                for one in text.before(word.first, others):
-                    one.modifiers.add(_KNOWN)
-                    one.reasons.append((word.first, event.last))
+                self._attach_before(text, word, event, words)
                 continue
             names = [one for one in others if one.first < word.first and event.last <= one.last]
             for one in text.on_the_same_words([event], events):
@@ -151,6 +149,17 @@ class ScopeReader:
                 targets = text.all_after(event.last, others)
             for one in targets:
                 one.since = event.concept
+                one.reasons.append((word.first, event.last))
+
+    def _attach_before(self, text: Neighbors, word: Word, event: Draft, words: Sequence[Word]) -> None:
+        """ "swelling before biopsy": known then; not "not there before biopsy", nor "before biopsy and again"."""
+        others = [one for one in text.drafts if not one.is_procedure]
+        denials = [
+            one.first for one in words if isinstance(one.entry, ModifierEntry) and one.entry.kind == Assertion.DENIED
+        ]
+        for one in text.before(word.first, others) if text.ends_chunk(event.last) else ():
+            if not any(one.last <= place < word.first for place in denials):
+                one.modifiers.add(_KNOWN)
                 one.reasons.append((word.first, event.last))
 
     def _is_compared(self, text: Neighbors, since: Word, words: Sequence[Word]) -> bool:
@@ -261,8 +270,8 @@ class ScopeReader:
 
     def _closes_list(self, text: Neighbors, draft: Draft) -> bool:
         """Whether a list closes with what a patient comes for, which a denial at its head does not mean."""
-        others = (one for one in text.all_after(draft.last, text.drafts) if one.concept not in self._presenting)
-        return draft.concept in self._presenting and not any(others)
+        later = (one for one in text.all_after(draft.last, text.drafts) if not one.is_procedure)
+        return draft.concept in self._presenting and all(one.concept in self._presenting for one in later)
 
     def _say(self, draft: Draft, reach: _Reach) -> None:
         if draft.assertion is Assertion.PAST and draft.is_procedure:
@@ -285,6 +294,8 @@ class ScopeReader:
             ]:
                 if one.assertion in _STRONGER or (entry.of and one.concept not in entry.of):
                     continue
+                if is_denied and one.is_procedure and not text.is_adjacent(one.last, word.first):
+                    continue  # "biopsy if CT negative" is no biopsy that was not done
                 _assert(one, _ASSERTIONS[entry.kind], word)
 
 

@@ -11,6 +11,7 @@ from cards.record.patient_record import PatientRecord
 from cards.record.problem import Evidence, Problem, began_by_duration, onset_of
 from cards.terminology.match import Match
 from cards.topics.lumbar_puncture.content import LumbarPunctureContent as Topic
+from cards.words.mention import Mention
 
 
 class Problems:
@@ -20,6 +21,7 @@ class Problems:
         self._today = today
         self._chronic_days = topic.service.after_puncture.chronic_days
         self._puncture = topic.service.orders.lumbar_puncture
+        self._flags = frozenset(flag.value_set for flag in topic.service.red_flags)
         self._entries: dict[str, list[tuple[ChartEntry, bool]]] = {}
         for entries, is_order in ((record.section("Condition").matched, False), (words, True)):
             for entry in entries:
@@ -47,6 +49,12 @@ class Problems:
                     matches = [match for match in entry.matches if match.value_set in value_sets]
                     yield self._read(entry, matches, is_order)
 
+    def _years(self, mentions: Iterable[Mention], is_order: bool) -> Iterator[int]:
+        """The years of "since 2019". In an order at hand, 2019 may be a time of day: it makes no red flag look old."""
+        for mention in mentions:
+            if mention.began_year is not None and not (is_order and mention.concept in self._flags):
+                yield mention.began_year
+
     def _read(self, entry: ChartEntry, matches: Sequence[Match], is_order: bool) -> Evidence:
         mentions = [match.mention for match in matches if match.mention is not None]
         recorded = exactly(self._today) if is_order else until(entry.recorded, self._today)
@@ -55,7 +63,7 @@ class Problems:
         if began is None and durations and recorded is not None:
             longest = max(durations, key=lambda days: (days.most, days.least))
             began = began_by_duration(longest, recorded)
-        years = [mention.began_year for mention in mentions if mention.began_year is not None]
+        years = list(self._years(mentions, is_order))
         if began is None and years and min(years) < self._today.year:  # of this year, the record says more
             began = read_date(str(min(years)))
         is_history = bool(mentions) and all(match.is_past for match in matches if match.mention)
