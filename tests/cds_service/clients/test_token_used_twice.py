@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -187,15 +188,20 @@ def test_locked_database_delays_no_call_for_long_and_lets_no_token_in_twice(serv
         other.execute("ROLLBACK")
 
 
-def test_database_that_is_gone_is_no_outage_for_hook_calls(make_service: MakeService, tmp_path: Path) -> None:
+def test_database_that_is_gone_is_no_outage_for_hook_calls(
+    make_service: MakeService, tmp_path: Path, empty_ledger: Path
+) -> None:
     """Cards come, each token once; feedback, which would be lost, is not taken."""
-    service = make_service(database_url=f"sqlite:///{tmp_path}/no/such/folder/ledger.sqlite")
+    ledger = tmp_path / "no" / "such" / "folder" / "ledger.sqlite"
+    service = make_service(database_url=f"sqlite:///{ledger}")
     token = service.forge().bearer()
     assert service.call(token).status_code == 200
     assert LOCAL_ONLY in events(service)
     assert service.call(token).status_code == 401
     report = service.send(FEEDBACK, service.forge(path=FEEDBACK).bearer(), REPORT)
     assert (report.status_code, report.headers["Retry-After"]) == (503, "10")
+    ledger.parent.mkdir(parents=True)
+    shutil.copyfile(empty_ledger, ledger)
 
 
 def test_database_without_its_table_is_one_that_is_away(make_service: MakeService, database: LiveDatabase) -> None:
