@@ -4,21 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
+from typing import Literal
 
 from cards.fhir.dates import DateRange
-
-SYMBOLS = ("triangle", "flag", "circle", "diamond", "square")
 
 
 @dataclass(frozen=True)
 class EventKind:
-    """A kind of event: its label in the legend and the symbol it is drawn with, one of SYMBOLS.
+    """A kind of event: its label in the legend and the symbol it is drawn with.
 
     `is_moment`: it happens on a day and is over at once, such as a procedure; it is never drawn as ended.
     """
 
     label: str
-    symbol: str
+    symbol: Literal["triangle", "flag", "circle", "diamond", "square"]
     is_moment: bool = False
 
 

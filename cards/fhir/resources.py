@@ -154,7 +154,6 @@ class Condition(_Element):
 
     clinical_status: Status | None = None
     verification_status: Status | None = None
-    category: list[CodeableConcept] = []  # a single one in DSTU2
     onset_date_time: str | None = None
     onset_period: Period | None = None
     abatement_date_time: str | None = None

@@ -19,7 +19,6 @@ _NOT_DONE = frozenset({"not-done"})
 _DONE = frozenset({"completed", ""})
 # Begun and not finished, or not known: in R4 and R5, and under the names of DSTU2 and STU3.
 _UNFINISHED = frozenset({"in-progress", "stopped", "aborted", "on-hold", "suspended", "unknown"})
-_ENCOUNTER_DIAGNOSIS = "encounter-diagnosis"
 
 
 class Standing(StrEnum):
@@ -42,7 +41,7 @@ class ChartEntry:
 
     `began`: the onset, or when a Procedure was performed. `recorded`: when it was entered. `reasons` and
     `reason_references`: why a Procedure was done, or was not. `ended`: the abatement, where it is a date.
-    `confirmed` False: the chart or its words express doubt. `is_encounter_diagnosis`: it says what was so at one visit.
+    `confirmed` False: the chart or its words express doubt.
     """
 
     resource_type: str
@@ -56,7 +55,6 @@ class ChartEntry:
     reasons: tuple[CodeableConcept, ...] = ()
     reason_references: tuple[str, ...] = ()
     ended: DateRange | None = None
-    is_encounter_diagnosis: bool = False
 
     @property
     def is_active(self) -> bool:
@@ -109,7 +107,6 @@ def _condition(resource: ChartResource, matches: tuple[Match, ...], today: date)
     if verification & _NEVER:
         return None
     period = condition.abatement_period
-    categories = {code for category in condition.category for code in _codes(category)}
     return ChartEntry(
         resource.resource_type,
         resource.id,
@@ -120,7 +117,6 @@ def _condition(resource: ChartResource, matches: tuple[Match, ...], today: date)
         read_date(condition.onset_date_time or "") or _read_period(condition.onset_period),
         read_date(condition.recorded_date or condition.asserted_date or condition.date_recorded or ""),
         ended=read_date(condition.abatement_date_time or (period.end if period else None) or ""),
-        is_encounter_diagnosis=_ENCOUNTER_DIAGNOSIS in categories,
     )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -147,10 +146,6 @@ def _mirrored(plan: TokenPlan) -> Callable[[bytes], bytes]:
 def _hmac_with(form: Callable[[Any], bytes]) -> Callable[[TokenPlan], Callable[[bytes], bytes]]:
     """The public key as the secret of an HMAC, which `alg` may say or not."""
     return lambda plan: lambda signed: hmac.new(form(_own_key(plan)), signed, hashlib.sha384).digest()
-
-
-def _jwk_bytes(key: Any) -> bytes:
-    return json.dumps(jwk_of(key, "ES384" if hasattr(key, "curve") else "RS384", "x")).encode()
 
 
 _SIGNATURES: dict[str, Callable[[TokenPlan], Callable[[bytes], bytes]]] = {
