@@ -130,13 +130,13 @@ class Neighbors:
         return not wanted.isdisjoint(self.words[draft.last : later.first])
 
     def is_in_or_list(self, start: int, draft: Draft, wanted: frozenset[str]) -> bool:
-        """Whether a mention is in a list that begins at a place, has no remark in it, and ends in ", or"."""
+        """Whether a mention is in a list that begins at a place, and ends in ", or"."""
         last = next((at for at in range(start, len(self.words)) if self.words[at] in wanted), None)
         if last is None or self.words[last - 1] != "," or not self.same_sentence(start - 1, last):
             return False
         if self._chunk[draft.first] > self._chunk[last]:
             return False
-        return self._covered.isdisjoint(range(start, last)) and self.words_since_break(start, last) <= _JOINED
+        return self.words_since_break(start, last) <= _JOINED
 
     def on_the_same_words(self, targets: Sequence[Draft], drafts: Sequence[Draft]) -> list[Draft]:
         """Those that share words with one of these: a phrase may name several concepts."""
@@ -318,4 +318,4 @@ def _first_of(drafts: Iterable[Draft]) -> Draft | None:
 
 
 def _last_of(drafts: Iterable[Draft]) -> Draft | None:
-    return max(drafts, key=lambda one: one.last, default=None)
+    return max(drafts, key=lambda one: (one.last, one.found.tail), default=None)

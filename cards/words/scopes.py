@@ -252,7 +252,11 @@ class ScopeReader:
         if kind == "joined":
             return commas == 0
         if kind == "or":
-            return text.is_in_or_list(reach.word.last, draft, self._or)
+            said = (
+                one.has_onset or not _CHANGES.isdisjoint(one.modifiers)
+                for one in text.all_after(draft.first, text.drafts)
+            )
+            return not any(said) and text.is_in_or_list(reach.word.last, draft, self._or)
         if kind == "sentence":
             return True
         if reach.assertion is Assertion.DENIED and draft.is_procedure:

@@ -71,13 +71,12 @@ class RedFlagRule:
         """
         if not self._punctures.all:
             return RedFlags((), ())
+        kinds = sorted(self._topic.service.red_flags, key=lambda kind: INDICATORS.index(kind.indicator))
         rulings = [
-            (kind, [(puncture, *self.judge(kind, puncture)) for puncture in self._punctures.all])
-            for kind in self._topic.service.red_flags
+            (kind, [(puncture, *self.judge(kind, puncture)) for puncture in self._punctures.all]) for kind in kinds
         ]
         used: set[int] = set()
         counting, long_ago = ([*_flags(rulings, ruling, used)] for ruling in (Ruling.COUNTS, Ruling.LONG_AGO))
-        counting.sort(key=lambda flag: INDICATORS.index(flag.kind.indicator))
         return RedFlags(tuple(counting), tuple(long_ago))
 
     def began_since(self, puncture: Puncture) -> bool:
