@@ -78,7 +78,7 @@ class Provenance:
 
 @dataclass(frozen=True)
 class Card:
-    """One card (R-4.20 to R-4.34). `key` names it within its service; `detail` is GitHub-flavoured Markdown.
+    """One card (R-4.20 to R-4.34). `key` names it within its service; `detail` is GitHub-flavored Markdown.
 
     `content_version`, `provenance` and `classification` (a word of the topic, if any) are sent in its `extension`.
     `always_shown`: no setting of a client or site may suppress it. `orders`: the draft orders it is about, as

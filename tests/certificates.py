@@ -1,4 +1,4 @@
-"""A certificate authority of a test's own, and servers' certificates by it."""
+"""A test certificate authority, and server certificates that it signed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Small FHIR resources and hook calls, built from the little that a test wants to say."""
+"""Small FHIR resources and hook calls, built from the few values that matter to a test."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Calls of the second topic, which is made up for the tests (tests/second_topic)."""
+"""Calls of the second topic, a fictional one (tests/second_topic)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The real server as a process group that can be killed at any moment, and clients that count what they were told."""
+"""The real server as a process group that can be killed at any moment, and clients that count their answers."""
 
 from __future__ import annotations
 

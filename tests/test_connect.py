@@ -1,4 +1,4 @@
-"""docs/connect: every line says how it is known, and what an integrator would copy from it works."""
+"""docs/connect: every line says how it is known, and its examples work."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where PostgreSQL is not installed, its tests say so and how to mend it; CI lets none of them pass by unseen."""
+"""Without PostgreSQL, its tests say so and how to fix it; CI does not let one be skipped."""
 
 from __future__ import annotations
 

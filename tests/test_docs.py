@@ -1,4 +1,4 @@
-"""What the documents say is so: the README's card, the commands, the files that SECURITY.md names."""
+"""The documents are right: the README's card, the commands, the files that SECURITY.md names."""
 
 from __future__ import annotations
 

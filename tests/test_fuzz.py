@@ -1,5 +1,5 @@
-"""Thousands of made-up calls to every endpoint, the same ones in every run: none is answered with 5xx, and every answer
-is one that the served OpenAPI document describes. `make fuzz` makes up others.
+"""Thousands of generated calls to every endpoint, the same ones in every run: no answer is 5xx, and every answer is
+one that the served OpenAPI document describes. `make fuzz` generates others.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""Made-up tokens, and made-up calls with good tokens, in the production profile behind the server's own door: none is
-answered with 5xx, every good token is taken once, and no other ever. `make fuzz` makes up others.
+"""Generated tokens, and generated calls with good tokens, in the production profile behind the server's own door: no
+answer is 5xx, and only valid tokens are accepted, each once. `make fuzz` generates others.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""`make setup` where .venv is a link: several worktrees may share one environment, and none of them may empty it."""
+"""`make setup` with a link as .venv: several worktrees may share one environment, and none of them may empty it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a release carries: one version everywhere, an SBOM of what is locked, and words for who upgrades."""
+"""A release has one version everywhere, an SBOM of the locked packages, and upgrade notes."""
 
 from __future__ import annotations
 

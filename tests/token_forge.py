@@ -1,4 +1,4 @@
-"""Client tokens, good and forged: each part from what a test says, or byte by byte where no library would write it."""
+"""Client tokens, valid and forged: built from parts, or byte by byte where no library would write them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""bench.sampling: what processes took, those that have ended among them."""
+"""bench.sampling: what processes used, including those that have ended."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A block of patients: all their lines by file type, the same for the same seed whoever writes which block when."""
+"""A block of patients: all their lines by file type. The same seed gives the same block, whenever it is written."""
 
 from __future__ import annotations
 

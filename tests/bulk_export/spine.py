@@ -1,4 +1,4 @@
-"""Lumbar punctures, backs and what follows: the orders, diagnoses and procedures that the service may speak about."""
+"""Lumbar punctures, backs and what follows: the orders, diagnoses and procedures that the service may apply to."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is suggested where a name is not known."""
+"""What is suggested for an unknown name."""
 
 from __future__ import annotations
 

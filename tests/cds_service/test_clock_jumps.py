@@ -1,4 +1,4 @@
-"""A clock that jumps an hour either way, and one that passes midnight: what holds, and what a wrong clock costs."""
+"""A clock that jumps an hour or passes midnight: what still works, and what a wrong clock costs."""
 
 from __future__ import annotations
 

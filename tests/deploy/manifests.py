@@ -1,4 +1,4 @@
-"""What kustomize makes of a folder below deploy/kubernetes, and what the schemas of Kubernetes say about it."""
+"""What kustomize renders from a folder below deploy/kubernetes, and whether it fits the schemas of Kubernetes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""compose.yaml: a Compose file by the specification, closed where it can be, and about this service."""
+"""compose.yaml: valid by the specification, as closed as possible, and consistent with this service."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The Dockerfile: what a linter finds in it, what it copies, and that it speaks of this service."""
+"""The Dockerfile: what a linter finds, what it copies, and that it fits this service."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""deploy/kubernetes: what Kubernetes takes, and what it cannot know: that the manifests speak of this service."""
+"""deploy/kubernetes: valid for Kubernetes, and consistent with this service."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is installed is what was checked: the wheel carries the content and the pages, the locks pin every byte."""
+"""What is installed is what was tested: the wheel has the content and the pages, and the locks pin every byte."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Made-up calls by the thousand; none may break the service. `python -m tests.fuzz`, and tests/test_fuzz.py."""
+"""Thousands of generated calls; none may break the service. `python -m tests.fuzz`, and tests/test_fuzz.py."""

@@ -1,4 +1,4 @@
-"""python -m tests.fuzz: send made-up calls, print what came back by endpoint and status; exit 1 where one broke it."""
+"""python -m tests.fuzz: send generated calls, print the answers by endpoint and status; exit 1 if one is wrong."""
 
 from __future__ import annotations
 

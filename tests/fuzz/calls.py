@@ -1,4 +1,4 @@
-"""The real calls of fixtures/ that are spoilt here, and a call as it is sent and kept."""
+"""The real calls of fixtures/ that are spoiled here, and a call as it is sent and kept."""
 
 from __future__ import annotations
 

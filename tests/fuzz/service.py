@@ -1,4 +1,4 @@
-"""The service that made-up calls are sent to, in process, and what may be said of its answers."""
+"""The service that generated calls are sent to, in process, and the rules for its answers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What came back: how many answers there were, and those that must not be."""
+"""The answers: how many there were, and those that are not allowed."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The service beside parts that were not written here; `make interop` runs it, `make test` does not."""
+"""The service with other software; `make interop` runs it, `make test` does not."""

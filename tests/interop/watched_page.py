@@ -1,4 +1,4 @@
-"""Pages in a real Chromium that are watched: whatever goes wrong in one fails its test, however well the page looks."""
+"""Pages in a real Chromium that are watched: anything that goes wrong in one fails its test."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The detail of a card as HTML: GitHub-flavoured Markdown, as an EHR shows it, with nothing in it that could act."""
+"""The detail of a card as HTML: GitHub-flavored Markdown, as an EHR shows it, with nothing in it that could act."""
 
 from __future__ import annotations
 

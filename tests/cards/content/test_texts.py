@@ -1,4 +1,4 @@
-"""Texts: placeholders are filled, citations stand apart from what a card shows."""
+"""Texts: placeholders are filled, and citations are separate from what a card shows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bundles: an odd entry costs the others nothing."""
+"""Bundles: an odd entry does not affect the others."""
 
 from __future__ import annotations
 

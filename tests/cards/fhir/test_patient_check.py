@@ -1,4 +1,4 @@
-"""Whose entry is this: the patient of the call, somebody else, or not to be told."""
+"""Whose entry this is: the patient of the call, somebody else, or unknown."""
 
 from __future__ import annotations
 

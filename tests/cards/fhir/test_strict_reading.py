@@ -1,4 +1,4 @@
-"""What a strict library refuses, where, and never with what stood there."""
+"""What a strict library rejects, and where; never the value itself."""
 
 from __future__ import annotations
 

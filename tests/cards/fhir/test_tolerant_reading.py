@@ -1,4 +1,4 @@
-"""Reading FHIR JSON tolerantly: what cannot be mended is left out and named, the rest stands."""
+"""Reading FHIR JSON tolerantly: what cannot be fixed is left out and named, the rest is kept."""
 
 from __future__ import annotations
 

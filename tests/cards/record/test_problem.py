@@ -1,4 +1,4 @@
-"""How the evidence of one kind of problem stands to an event (design.md 5.2)."""
+"""How the evidence for one kind of problem relates in time to an event (design.md 5.2)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Code systems: their names in the wild, the one spelling of a code, and what is no code at all."""
+"""Code systems: the names that senders use, one spelling for each code, and invalid codes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""ICD-10 of the WHO and its national modifications: whose lists speak for which code."""
+"""ICD-10 of the WHO and its national modifications: which lists apply to which code."""
 
 from __future__ import annotations
 

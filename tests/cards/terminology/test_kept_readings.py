@@ -1,4 +1,4 @@
-"""What is kept of concepts that come again: never another answer, never more than a bound, never a long text."""
+"""The cache of concepts: the same answers, a bounded size, and no long texts."""
 
 from __future__ import annotations
 

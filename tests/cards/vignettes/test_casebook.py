@@ -1,4 +1,4 @@
-"""The clinician's tests: every vignette gets its cards, every rule has a vignette, faults are told in her words."""
+"""The clinician's tests: every vignette gets its cards, every rule has a vignette, and faults are easy to read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The chart in words: one line a finding, its date as precise as it matters, and only what is not ordinary."""
+"""The chart in words: one line for each finding, with the precision of date that matters, and only what is unusual."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What of a chart was known when an order was placed: no look-ahead, and what cannot be placed in time is told."""
+"""What was known from a chart when an order was placed: no look-ahead, and undated entries are reported."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""report.html: what a committee reads. Every number is that of the summary; nothing in it fetches, runs or names."""
+"""report.html for a committee: every number is from the summary; it fetches, runs and identifies nothing."""
 
 from __future__ import annotations
 

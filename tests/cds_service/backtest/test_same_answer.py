@@ -1,4 +1,4 @@
-"""A backtest says what the service says: for orders of today, the same cards for the same chart, card for card."""
+"""A backtest gives the answer of the service: the same cards for the same chart, for orders of today."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The steps of a call: whoever runs it decides where each of them waits, and may answer for the world outside."""
+"""The steps of a call: the caller decides where each of them waits, and can answer for the outside world."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""JSON that nests: bounded where something is built of it, passed over where nothing is (design.md 6, ADR 16)."""
+"""Nested JSON: limited where it is read, ignored where it is not (design.md 6, ADR 16)."""
 
 from __future__ import annotations
 

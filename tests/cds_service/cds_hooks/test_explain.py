@@ -1,4 +1,4 @@
-"""`explain`: whole requests, as they are sent and as nobody should send them."""
+"""`explain`: whole requests, valid and invalid."""
 
 from __future__ import annotations
 
@@ -256,7 +256,7 @@ def test_nothing_is_logged_and_no_token_is_shown(topic: Topic, capfd: pytest.Cap
 NONSENSE = [None, 7, "", [], {}, [None], "x", True, 1.5, {"resourceType": "Condition"}, "2030", "Patient/other", "\x1b"]
 
 
-def spoilt(call: Json, dice: random.Random) -> Json:
+def spoiled(call: Json, dice: random.Random) -> Json:
     """A copy of a call in which up to four values of context and prefetch are nonsense."""
     copy: Json = json.loads(json.dumps(call))
     for _ in range(dice.randint(1, 4)):
@@ -277,7 +277,7 @@ def test_nonsense_is_explained_or_refused(topic: Topic, client: FlaskClient) -> 
     drafts = [order(), order(MRI, id="2", reasonReference=[{"reference": "Condition/condition-1"}])]
     call = hook_call(*drafts, prefetch=chart | {"patient": patient()})
     for _ in range(150):
-        body = spoilt(call, dice)
+        body = spoiled(call, dice)
         response = post(client, body)
         try:
             told = explained(topic, body)

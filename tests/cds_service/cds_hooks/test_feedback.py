@@ -1,4 +1,4 @@
-"""Feedback: what may be sent, what of it is stored, and that nothing wrong is stored or repeated to anybody."""
+"""Feedback: what may be sent, what is stored, and that nothing invalid is stored or repeated."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whatever is sent, the client is answered in JSON and never told that we broke (R-4.17)."""
+"""Every request gets a JSON answer, never a server error (R-4.17)."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def value_at(call: dict[str, Any], place: tuple[Any, ...]) -> Any:
     return value
 
 
-def spoilt(call: dict[str, Any], place: tuple[Any, ...], value: Any) -> dict[str, Any]:
+def spoiled(call: dict[str, Any], place: tuple[Any, ...], value: Any) -> dict[str, Any]:
     call = copy.deepcopy(call)
     inner: Any = call
     for key in place[:-1]:
@@ -101,7 +101,7 @@ def test_the_calls_that_are_spoilt_below_are_good(client: FlaskClient) -> None:
 @given(place=st.sampled_from(places_in(GOOD)), value=any_json)
 def test_any_json_in_any_place_of_a_call(client: FlaskClient, place: tuple[Any, ...], value: Any) -> None:
     """R-2.9, R-2.29, R-2.70."""
-    assert_answered(client, json.dumps(spoilt(GOOD, place, value)).encode())
+    assert_answered(client, json.dumps(spoiled(GOOD, place, value)).encode())
 
 
 @pytest.mark.slow
@@ -111,7 +111,7 @@ def test_any_json_in_any_place_of_a_call_after_a_puncture(
     client: FlaskClient, place: tuple[Any, ...], value: Any
 ) -> None:
     """R-2.9, R-2.29, R-2.70."""
-    assert_answered(client, json.dumps(spoilt(WORK_UP, place, value)).encode())
+    assert_answered(client, json.dumps(spoiled(WORK_UP, place, value)).encode())
 
 
 @pytest.mark.parametrize("call", [GOOD, WORK_UP], ids=["a puncture", "after a puncture"])
@@ -119,8 +119,8 @@ def test_fhir_is_read_where_a_list_of_one_stands_for_a_value(client: FlaskClient
     """design.md 4: some servers write `[x]` for x."""
     fhir = [place for place in places_in(call) if len(place) > 1 and place[:2] in (DRAFTS, *CHART)]
     for place in fhir:
-        spoilt_call = spoilt(call, place, [value_at(call, place)])
-        assert assert_answered(client, json.dumps(spoilt_call).encode()) == 200, place
+        spoiled_call = spoiled(call, place, [value_at(call, place)])
+        assert assert_answered(client, json.dumps(spoiled_call).encode()) == 200, place
 
 
 @pytest.mark.slow
@@ -206,7 +206,7 @@ at_every_place = pytest.mark.parametrize(
 
 
 def with_bytes(place: tuple[Any, ...], value: bytes) -> bytes:
-    return json.dumps(spoilt(GOOD, place, "@")).encode().replace(b'"@"', value)
+    return json.dumps(spoiled(GOOD, place, "@")).encode().replace(b'"@"', value)
 
 
 @at_every_place

@@ -1,4 +1,4 @@
-"""Where the chart comes from, whose it is, and what the cards say of what was not read (R-2.80 to R-2.90)."""
+"""Where the chart comes from, whose it is, and what the cards say about missing data (R-2.80 to R-2.90)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A FHIR server that is not to be contacted, or not to be believed: cards come, and say so (R-2.27, R-2.88)."""
+"""A FHIR server that must not be called or believed: cards are shown, and say so (R-2.27, R-2.88)."""
 
 from __future__ import annotations
 

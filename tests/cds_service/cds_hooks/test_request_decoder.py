@@ -1,4 +1,4 @@
-"""A chart that is decoded in one pass with its request gets the answer of one that is decoded later, or not at all."""
+"""The answer does not depend on when the chart is decoded: with its request, later, or not at all."""
 
 from __future__ import annotations
 

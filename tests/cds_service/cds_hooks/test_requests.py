@@ -297,6 +297,6 @@ def test_order_select_is_about_what_is_selected(client: FlaskClient, selections:
 
 
 def test_of_two_equal_keys_the_last_one_counts_everywhere(client: FlaskClient) -> None:
-    """R-2.16: the stated policy; a spoilt first value does no harm."""
+    """R-2.16: the stated policy; a spoiled first value does no harm."""
     body = json.dumps(hook_call()).replace('"patientId"', '"patientId": "first", "patientId"')
     assert len(post_raw(client, body.encode()).get_json()["cards"]) == 1

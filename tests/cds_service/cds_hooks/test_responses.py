@@ -1,4 +1,4 @@
-"""Real answers, held against the specification by a small conformance checker (R-0.2, R-4.1 to R-4.58)."""
+"""Real answers, checked against the specification by a small conformance checker (R-0.2, R-4.1 to R-4.58)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Alert fatigue: which cards a client that asked for quiet is spared, for whom, how long, and how that is counted."""
+"""Alert fatigue: which cards a client that asked for quiet does not get, for whom, how long, and the counts."""
 
 from __future__ import annotations
 

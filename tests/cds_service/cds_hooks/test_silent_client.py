@@ -1,4 +1,4 @@
-"""A silent client: each call is decided, recorded and counted as any other, and answered without a card (ADR 23)."""
+"""A silent client: each call is decided, recorded and counted like any other, and answered without cards (ADR 23)."""
 
 from __future__ import annotations
 

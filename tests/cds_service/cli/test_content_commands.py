@@ -1,4 +1,4 @@
-"""The verbs for those who own the content: check, test, show, explain; and a start that content can refuse."""
+"""The commands for content owners: check, test, show, explain; and content faults that prevent a start."""
 
 from __future__ import annotations
 

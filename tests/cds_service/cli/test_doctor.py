@@ -1,4 +1,4 @@
-"""`cds-service doctor`: what a configuration allows and what a start would refuse, and no secret in either."""
+"""`cds-service doctor`: what a configuration allows, what would prevent a start, and no secrets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The registry of clients: a file that is whole is read, every fault of one is said in a line that names the client."""
+"""The clients file: a complete one is read, and every fault is a line that names the client."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Key sets, and how long fetched ones are good: with a clock and an issuer of the test's own (R-6.5, R-6.14)."""
+"""Key sets, and how long fetched ones are used: with a clock and an issuer of the test (R-6.5, R-6.14)."""
 
 from __future__ import annotations
 

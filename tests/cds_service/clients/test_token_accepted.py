@@ -1,4 +1,4 @@
-"""Tokens that must be taken: as Epic, Oracle Health and the Sandbox sign them, and as the standard lets anybody."""
+"""Tokens that must be accepted: as Epic, Oracle Health and the Sandbox sign them, and as the standard allows."""
 
 from __future__ import annotations
 

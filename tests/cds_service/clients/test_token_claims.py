@@ -1,4 +1,4 @@
-"""Attacks with claims: tokens whose signature holds, for other times, places or clients (R-6.8 to R-6.13)."""
+"""Attacks with claims: validly signed tokens for other times, places or clients (R-6.8 to R-6.13)."""
 
 from __future__ import annotations
 

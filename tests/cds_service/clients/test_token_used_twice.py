@@ -1,4 +1,4 @@
-"""A token is good for one call: on every worker and node, after a restart, with the database away (R-6.12)."""
+"""A token is good for one call: on every worker and node, after a restart, without the database (R-6.12)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`cds-service call` where a service or a FHIR server is broken, slow, strange or not there: it is said in words."""
+"""`cds-service call` with a service or FHIR server that is broken, slow, unusual or missing: clear messages."""
 
 from __future__ import annotations
 

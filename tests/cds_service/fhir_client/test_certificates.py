@@ -1,4 +1,4 @@
-"""A FHIR server whose TLS certificate is out of date: its data is not available, and that is said (R-2.86)."""
+"""A FHIR server with an invalid TLS certificate: its data is not available, and the card says so (R-2.86)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a prefetch value is taken for, as the function sorts it and as the cards show it (R-2.80 to R-2.90, R-3.13)."""
+"""How a prefetch value is classified, and what the cards then say (R-2.80 to R-2.90, R-3.13)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When the time of a call is over, so is all that it set going: no thread, no connection, no place is held on."""
+"""When the time of a call is over, its reads end: they hold no thread, no connection and no place."""
 
 from __future__ import annotations
 

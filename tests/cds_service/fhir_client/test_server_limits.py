@@ -1,4 +1,4 @@
-"""Who may read from a FHIR server now: bounded places, and rest for a server that does not answer (design.md 6)."""
+"""Who may read from a FHIR server: limited places, and a pause for a server that does not answer (design.md 6)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The probes: a process that lives is not restarted for what others lack, and gets calls while it can give cards."""
+"""The probes: a process is not restarted for what others lack, and gets calls while it can return cards."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Label values: nothing that is sent to us becomes one."""
+"""Label values: nothing that a client sends becomes one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Several worker processes are one server to Prometheus: any of them tells for all, the dead ones included."""
+"""Several worker processes are one server to Prometheus: any of them reports for all, including ended ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Traces, sent to a real collector's address on loopback: what is in the log, in spans, and nothing else."""
+"""Traces, sent to a collector on loopback: the content of the log as spans, and nothing else."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pages for people who went where nothing is, and the files that pages load."""
+"""Error pages for people, and the files that pages load."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a card stands on: every sentence with its sources, the source attributes, and no working notes."""
+"""The evidence of a card: every sentence with its sources, the source attributes, and no working notes."""
 
 from __future__ import annotations
 

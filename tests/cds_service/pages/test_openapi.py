@@ -1,4 +1,4 @@
-"""GET /openapi.json: a document that is valid, that is about this service, and whose examples are so."""
+"""GET /openapi.json: a valid document about this service, with valid examples."""
 
 from __future__ import annotations
 

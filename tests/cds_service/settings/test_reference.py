@@ -1,4 +1,4 @@
-"""docs/configuration.md: the table is made of the settings, and production's demands are those that a start makes."""
+"""docs/configuration.md: the table is made from the settings, and matches what production requires."""
 
 from __future__ import annotations
 

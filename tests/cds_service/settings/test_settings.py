@@ -1,4 +1,4 @@
-"""Settings: read from CDS_* variables, refused all at once where they are wrong, safe where nothing is set."""
+"""Settings: read from CDS_* variables, all faults reported at once, with safe defaults."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How many calls there were: counted in memory, added to the database now and then, lost by no outage."""
+"""The counts of calls: kept in memory, added to the database from time to time, and not lost in an outage."""
 
 from __future__ import annotations
 

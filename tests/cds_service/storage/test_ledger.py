@@ -1,4 +1,4 @@
-"""The ledger: what is recorded of a call with cards, once; and what two clients may not do to each other's cards."""
+"""The ledger: each call with cards is recorded once, and clients cannot affect each other's cards."""
 
 from __future__ import annotations
 

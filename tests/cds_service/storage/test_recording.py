@@ -1,4 +1,4 @@
-"""Cards and feedback on their way through the writer into the ledger: in time, found by each other, or told as lost."""
+"""Cards and feedback between the writer and the ledger: recorded in time, found by each other, or reported as lost."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is old enough is removed, with all that hangs on it, beside a service that goes on; and nothing else is."""
+"""Old rows are removed with their dependent rows while the service runs, and nothing else is."""
 
 from __future__ import annotations
 

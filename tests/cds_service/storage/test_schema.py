@@ -1,4 +1,4 @@
-"""The tables: made by the migrations, on SQLite and PostgreSQL alike, and holding what was decided and nothing else."""
+"""The tables: created by the migrations, the same on SQLite and PostgreSQL, with only the columns agreed on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Transactions: everybody gets a turn, what is committed is on the disk, and a fault of ours is not an outage."""
+"""Transactions: everyone gets a turn, a commit is on disk, and a fault of ours is not an outage."""
 
 from __future__ import annotations
 

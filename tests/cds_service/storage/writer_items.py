@@ -1,4 +1,4 @@
-"""Items for the writer to write, which a test holds up as it likes."""
+"""Items for the writer, which a test can delay."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An EHR that calls steadily: hook calls and feedback on their cards, each noted with its times and what came of it."""
+"""An EHR that calls steadily: hook calls and feedback on their cards, each recorded with its times and outcome."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""nginx with the very configuration that deploy/nginx ships: only addresses and files are filled in."""
+"""nginx with the configuration that deploy/nginx ships: only addresses and files are filled in."""
 
 from __future__ import annotations
 

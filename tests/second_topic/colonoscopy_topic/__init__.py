@@ -1,1 +1,1 @@
-"""A topic about colonoscopy and latex allergy. Made up for the tests."""
+"""A fictional topic about colonoscopy and latex allergy."""

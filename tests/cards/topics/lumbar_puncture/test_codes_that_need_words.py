@@ -1,4 +1,4 @@
-"""Codes that say too little: what words beside them decide, by one code of every rule."""
+"""Codes that need words: what the words next to them decide, with one code for every rule."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What part an entry of the chart plays, in words."""
+"""The role of an entry of the chart, in words."""
 
 from __future__ import annotations
 

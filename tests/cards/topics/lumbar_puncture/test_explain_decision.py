@@ -1,4 +1,4 @@
-"""What the orders and the chart come to, and why each card came or did not, in words."""
+"""What the orders and the chart mean, and why each card was shown or not, in words."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Findings: what counts, each problem told once, the likeliest first."""
+"""Findings: which count, each problem once, the most likely first."""
 
 from __future__ import annotations
 

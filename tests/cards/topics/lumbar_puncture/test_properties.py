@@ -1,4 +1,4 @@
-"""What holds for every chart, whatever it is made of (hypothesis)."""
+"""What is true for every chart (hypothesis)."""
 
 from __future__ import annotations
 
@@ -210,13 +210,13 @@ def test_every_answer_is_short_sorted_and_says_where_it_comes_from(
 
 @given(ORDERS, CHARTS, st.sampled_from(NASTY))
 def test_no_card_holds_chart_text(orders: list[Any], chart: tuple[list[Any], list[Any]], words: str) -> None:
-    spoilt = json.loads(json.dumps(chart))
-    for resources in spoilt:
+    spoiled = json.loads(json.dumps(chart))
+    for resources in spoiled:
         for resource in resources:
             for coding in resource["code"].get("coding", []):
                 coding["display"] = words
             if "coding" in resource["code"]:
                 resource["code"]["text"] = words
-    for card in cards(orders, spoilt):
+    for card in cards(orders, spoiled):
         assert words not in card.summary
         assert words not in card.detail

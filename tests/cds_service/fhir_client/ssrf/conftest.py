@@ -1,4 +1,4 @@
-"""The FHIR server of the call, a canary beside it, and an eye on every address that is looked up."""
+"""The FHIR server of the call, a canary, and a record of every address that is looked up."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""No address that a call or an answer names leads anywhere but to the FHIR server of the call."""
+"""No address in a call or an answer leads anywhere but to the FHIR server of the call."""
 
 from __future__ import annotations
 

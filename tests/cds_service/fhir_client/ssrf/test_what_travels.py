@@ -1,4 +1,4 @@
-"""What a FHIR server is told: the search and the token of the call, and nothing else of anybody."""
+"""What a FHIR server receives: the search and the token of the call, and nothing else."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Visible and silent clients: no rate mixes them, a card's rate is of its service's calls, and since when is said."""
+"""Visible and silent clients: no rate mixes them, and the report says since when each is silent."""
 
 from __future__ import annotations
 

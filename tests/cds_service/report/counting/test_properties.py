@@ -1,4 +1,4 @@
-"""Whatever is in the ledger, the parts of a report add up to the whole."""
+"""For any ledger, the parts of a report add up to the whole."""
 
 from __future__ import annotations
 

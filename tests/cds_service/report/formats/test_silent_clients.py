@@ -1,4 +1,4 @@
-"""Silent clients in every format: distinguished, compared, and never among what was shown."""
+"""Silent clients in every format: shown separately, compared, and never among the cards that were shown."""
 
 from __future__ import annotations
 

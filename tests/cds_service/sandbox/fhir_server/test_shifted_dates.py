@@ -1,4 +1,4 @@
-"""Every date keeps its precision, its time and its zone; what is no date stays."""
+"""Every date keeps its precision, its time and its zone; other values are unchanged."""
 
 from __future__ import annotations
 

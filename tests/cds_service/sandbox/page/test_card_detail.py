@@ -1,4 +1,4 @@
-"""The detail of a card as HTML: what GitHub-flavoured Markdown says, and nothing that could act."""
+"""The detail of a card as HTML: GitHub-flavored Markdown, and nothing active."""
 
 from __future__ import annotations
 

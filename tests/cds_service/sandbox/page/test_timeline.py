@@ -1,4 +1,4 @@
-"""What stands on the timeline of a chart, and where."""
+"""The timeline of a chart: its events and their places."""
 
 from __future__ import annotations
 
