@@ -7,6 +7,8 @@ from typing import Any
 from weakref import WeakSet
 
 from flask import Flask
+from jinja2 import BytecodeCache, Environment
+from jinja2.bccache import Bucket
 from werkzeug.routing import Rule
 
 from cds_service.storage.writer import Writer
@@ -48,6 +50,31 @@ def keep_url_builders() -> None:
         return built[parts]
 
     Rule._compile_builder = compile_once  # type: ignore[method-assign]
+
+
+class _CompiledTemplates(BytecodeCache):
+    """Templates that were compiled in this process."""
+
+    def __init__(self) -> None:
+        self._code: dict[str, bytes] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        if bucket.key in self._code:
+            bucket.bytecode_from_string(self._code[bucket.key])
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self._code[bucket.key] = bucket.bytecode_to_string()
+
+
+def keep_templates() -> None:
+    """Compile each template once in this process, and not for each application and each report."""
+    start, compiled = Environment.__init__, _CompiledTemplates()
+
+    def start_with_compiled(environment: Environment, *arguments: Any, **options: Any) -> None:
+        start(environment, *arguments, **options)
+        environment.bytecode_cache = compiled
+
+    Environment.__init__ = start_with_compiled  # type: ignore[method-assign]
 
 
 def write_all() -> Sequence[Writer]:
