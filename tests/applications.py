@@ -13,7 +13,7 @@ from werkzeug.routing import Rule
 
 from cds_service.storage.writer import Writer
 
-_WRITE_S = 1.0
+_WRITE_S = 10.0  # a busy machine; only what cannot be written takes as long
 _WRITERS: WeakSet[Writer] = WeakSet()
 
 

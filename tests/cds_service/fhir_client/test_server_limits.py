@@ -177,16 +177,16 @@ def test_calls_that_find_no_place_come_back_at_once(
 
     def hold(handler: Handler) -> None:
         arrived.release()
-        released.wait(10)
+        released.wait(30)
         answer(searchset())(handler)
 
     loopback_server.answers["/fhir/Condition"] = hold
     other_server.answers["/fhir/Condition"] = answer(searchset(condition()))
-    reader = FhirReader(budget_ms=8_000, threads=16)
+    reader = FhirReader(budget_ms=30_000, threads=16)
     holders = [threading.Thread(target=read, args=[reader, loopback_server]) for _ in range(2)]
     for holder in holders:
         holder.start()
-        assert arrived.acquire(timeout=5)
+        assert arrived.acquire(timeout=30)
     assert read(reader, loopback_server) == FULL
     assert read(reader, other_server) is None
     released.set()
