@@ -24,7 +24,7 @@ def print_shares(
     A second server does not write to the ledger: the difference is the writer's share.
     """
     requests = {name: Request.post(SERVICE, *body) for name, body in bodies.items()}
-    with running(lambda _: [sys.executable, "-m", "bench.ledger_server", "off"], READY) as unwritten:
+    with running(lambda _: [sys.executable, "-m", "bench.varied_server", "without-ledger"], READY) as unwritten:
         settle(unwritten)
         targets = {}
         for name, request in requests.items():

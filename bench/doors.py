@@ -12,7 +12,7 @@ from bench.client import Request, answers
 from bench.figures import Aim, percentiles, ratios, spread
 from bench.load import NOTE, Slice, running_clients
 from bench.report import print_table
-from bench.server import READY, SERVICE, Command, our_command, running, settle
+from bench.server import READY, SERVICE, our_command, running, settle
 
 _BODIES = {
     "unrelated order, empty chart": (unrelated_order(0), SILENT),
@@ -24,17 +24,12 @@ _BODIES = {
 _LIMIT = 0.7
 
 
-def flask_door_command() -> Command:
-    """The same server, without its own door."""
-    return lambda _: [sys.executable, "-m", "bench.flask_door_server"]
-
-
 def measure(rounds: int, seconds: float) -> tuple[list[Aim], int]:
     """Load both, send both single calls, and print. Returns the aim and the number of wrong answers."""
     requests = {name: Request.post(SERVICE, *body) for name, body in _BODIES.items()}
     with (
         running(our_command(), READY) as own,
-        running(flask_door_command(), READY) as flask,
+        running(lambda _: [sys.executable, "-m", "bench.varied_server", "flask-door"], READY) as flask,
         running_clients() as clients,
     ):
         targets = {}

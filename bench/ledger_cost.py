@@ -146,7 +146,8 @@ def _count(database: Database) -> int:
 def _server(state: str, url: str, workers: int) -> AbstractContextManager[Server]:
     """A server with the ledger on or off, until the block is left."""
     settings = {"CDS_WORKERS": str(workers), "CDS_DATABASE_URL": url}
-    return running(lambda _: [sys.executable, "-m", "bench.ledger_server", state], environment=settings)
+    variant = "as-is" if state == "on" else "without-ledger"
+    return running(lambda _: [sys.executable, "-m", "bench.varied_server", variant], environment=settings)
 
 
 if __name__ == "__main__":
