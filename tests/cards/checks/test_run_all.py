@@ -201,10 +201,11 @@ def test_a_file_that_is_missing_or_not_utf_8_hides_no_other_fault(topic: Topic, 
     other = place_of(content, CONFOUNDERS, "Uncited.")
     path = copy_of(content, file)
     place = f"{path.parent.name}/{path.name}:1: "
+    find = check_topic if file.startswith("topic/") else check
     path.write_bytes(b"\xff")
-    told = check(topic, content)
+    told = find(topic, content)
     path.unlink()
-    missing = check(topic, content)
+    missing = find(topic, content)
     for faults, what in ((told, "not UTF-8"), (missing, "missing")):
         assert any(fault.startswith(place) and what in fault for fault in faults), faults
         assert any(fault.startswith(f"{other}: ") for fault in faults)

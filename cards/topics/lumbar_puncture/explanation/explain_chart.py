@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
+from functools import lru_cache
 
+from cards.content.topic_files import TopicFiles
 from cards.fhir.dates import DateRange, Days, days_from, exactly
 from cards.record.chart_entry import ChartEntry, Standing
 from cards.record.patient_record import PatientRecord, SectionRead
@@ -26,8 +28,12 @@ from cards.topics.lumbar_puncture.settings import UNSPECIFIED, RedFlagKind
 
 def load_switched_off(topic: Topic) -> Terminology:
     """The value sets of the kinds of finding that service.yaml switches off, with which no chart is compared."""
-    names = [kind.value_set for kind in topic.service.contributors if not kind.enabled]
-    return load_terminology(topic.files, names, load_words(topic.files), {})
+    return _load(topic.files, tuple(kind.value_set for kind in topic.service.contributors if not kind.enabled))
+
+
+@lru_cache(maxsize=1)
+def _load(files: TopicFiles, names: tuple[str, ...]) -> Terminology:
+    return load_terminology(files, names, load_words(files), {})
 
 
 def describe_roles(entry: ChartEntry, assessment: Assessment, topic: Topic) -> list[str]:
