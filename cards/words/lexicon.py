@@ -92,6 +92,7 @@ class Lexicon:
         self._sentences = SentenceReader(content)
         self._durations = DurationReader(content.durations)
         self._spellings = content.spellings
+        self._answers = content.small("answers")
         misspelled = (wrong for wrong, right in self._spellings.items() if right.encode() in self._triggers)
         self._triggers |= {wrong.encode() for wrong in misspelled}
         # the same few thousand names of orders and problems come back in call after call
@@ -121,6 +122,8 @@ class Lexicon:
         tokens = tokenize(text)
         if not self._spellings.keys().isdisjoint(tokens.words):
             tokens = replace(tokens, words=[self._spellings.get(word, word) for word in tokens.words])
+        if "?" in tokens.words:
+            tokens = replace(tokens, words=[*self._with_answers(tokens.words)])
         candidates = [*self._found_by_phrase(tokens), *self._found_by_pattern(tokens)]
         if not candidates:
             return _NOTHING
@@ -139,6 +142,13 @@ class Lexicon:
         named = _longest([one for one in found if one is not None])
         mentions = self._scopes.read(tokens, sentences, named, words, self._durations.find(tokens)) if named else ()
         return Reading(mentions, is_whole=len(considered) == len(candidates))
+
+    def _with_answers(self, words: Sequence[str]) -> Iterator[str]:
+        """The words; a question that a word answers is a field: "Fever? No." is "Fever: No."."""
+        for place, word in enumerate(words):
+            answer, behind = words[place + 1 : place + 2], words[place + 2 : place + 3]
+            is_answered = word == "?" and not self._answers.isdisjoint(answer) and not "".join(behind).isalnum()
+            yield ":" if is_answered else word
 
     def _found_by_phrase(self, tokens: Tokens) -> Iterator[_Candidate]:
         for wanted, first, last in self._phrases.find(tokens.words):

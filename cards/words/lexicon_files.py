@@ -108,7 +108,7 @@ class LexiconFile(_Part):
     spellings: dict[str, list[str]] = {}
 
 
-SMALL_WORDS = ("and", "or", "filler", "prepositions", "links", "labels", "abbreviations", "common")
+SMALL_WORDS = ("and", "or", "filler", "prepositions", "links", "labels", "answers", "abbreviations", "common")
 CONCEPT_KINDS = ("procedures", "diagnoses", "presenting")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -13,6 +14,7 @@ from cards.words.sentences import Sentences
 from cards.words.tokens import Tokens
 
 _JOINED = 5  # words at most between two things that "and" joins
+_MOST_JOINED = 12  # mentions: no sentence joins so many, and a text that repeats itself costs no more for it
 _BEHIND = 4  # words at most between a thing and what is said behind it
 
 
@@ -46,6 +48,8 @@ class Neighbors:
         self._labels = small.labels
         self.drafts = drafts
         self._durations = durations
+        self._sign_sides: dict[int, str] = {}
+        self._groups: dict[tuple[int, bool, tuple[int, ...]], list[Draft]] = {}
         self._covered = {place for first, last in remarks for place in range(first, last)}
 
     def is_inside(self, word: Word) -> bool:
@@ -147,6 +151,12 @@ class Neighbors:
 
         What stands right beside it is joined, too. A procedure joins no finding.
         """
+        key = (id(target), forward, tuple(map(id, drafts)))
+        if key not in self._groups:
+            self._groups[key] = self._grouped(target, drafts, forward=forward)
+        return self._groups[key]
+
+    def _grouped(self, target: Draft, drafts: Sequence[Draft], *, forward: bool) -> list[Draft]:
         grouped = self.on_the_same_words([target], drafts)
         ordered = sorted(drafts, key=lambda one: one.first, reverse=not forward)
         edge = target
@@ -154,6 +164,8 @@ class Neighbors:
             left, right = (edge, one) if forward else (one, edge)
             if one in grouped or left.last > right.first:
                 continue
+            if len(grouped) >= _MOST_JOINED:
+                break
             gap = self.words[left.last : right.first]
             joined = not gap or (len(gap) <= _JOINED and any(word in self._connectors for word in gap))
             if not joined or left.is_procedure != right.is_procedure or self.commas(left.last, right.first):
@@ -218,6 +230,28 @@ class Neighbors:
         next_to = [one for one in self.drafts if one.first >= word.last and self.is_adjacent(word.last, one.first)]
         return bool(next_to) and isinstance(word.entry, ModifierEntry) and word.entry.kind == Assertion.SUSPECTED
 
+    def signs_stand(self, word: Word) -> str:
+        """Where signs such as "(-)" stand that a sentence mixes with "(+)": before or after what they are said of.
+
+        "both" for other words and for signs that are all the same; "" where it is not clear.
+        """
+        if self.words[word.first] != "(" or any(self.words[at].isalnum() for at in range(word.first, word.last)):
+            return "both"
+        sentence = self._sentence[word.first]
+        if sentence not in self._sign_sides:
+            self._sign_sides[sentence] = self._side_of_signs(sentence)
+        return self._sign_sides[sentence]
+
+    def _side_of_signs(self, sentence: int) -> str:
+        places = range(bisect_left(self._sentence, sentence), bisect_right(self._sentence, sentence))
+        signs = [at for at in places if self.words[at : at + 3] in (["(", "-", ")"], ["(", "+", ")"])]
+        if not any(self.words[at + 1] == "+" for at in signs):
+            return "both"
+        if not any(self._is_named_until(one, signs[0]) for one in self.drafts if one.last <= signs[0]):
+            return "before"
+        behind = signs[-1] + 3
+        return "" if behind < len(self.words) and self.words[behind].isalnum() else "after"
+
     def said_before(self, word: Word, links: frozenset[str], *, over_commas: bool) -> list[Draft]:
         """What a word behind a mention is said of: nothing but links between them, or a comma and nothing else."""
         earlier = self._all_before(word.first, self.drafts)
@@ -263,7 +297,7 @@ class Neighbors:
     def _is_last(self, word: Word) -> bool:
         """Whether nothing is said behind a word that it could be said of."""
         is_last = word.last >= len(self.words) or not self.same_sentence(word.first, word.last)
-        return is_last or self.words[word.last] in ",;.)"
+        return is_last or self.words[word.last] in ",;.)|!\n"
 
     def _is_named_until(self, draft: Draft, place: int) -> bool:
         """Whether a mention, and what is said of it, reach up to a place: "weakness of the left leg: no"."""

@@ -212,7 +212,10 @@ class ScopeReader:
                 if reach is not None and _ends(text, event, event.entry, reach):
                     reach = None
             elif event.entry.kind in _ASSERTIONS and text.stands_before(event, self._links):
-                reach = self._begin(text, reach, event, event.entry)
+                is_meant = text.signs_stand(event) in ("before", "both")
+                reach = self._begin(text, reach, event, event.entry) if is_meant else None
+            elif event.entry.kind == Assertion.PRESENT and text.signs_stand(event) == "before":
+                reach = None
 
     def _begin(self, text: Neighbors, reach: _Reach | None, word: Word, entry: ModifierEntry) -> _Reach:
         """A new modifier governs, unless the one before it stands right beside it: "denies history of"."""
@@ -278,6 +281,8 @@ class ScopeReader:
         return draft.concept in self._presenting and all(one.concept in self._presenting for one in later)
 
     def _say(self, draft: Draft, reach: _Reach) -> None:
+        if reach.assertion is Assertion.PAST and _KNOWN in draft.modifiers:
+            return  # a history of what is chronic says that it is there
         if draft.assertion is Assertion.PAST and draft.is_procedure:
             return  # "since biopsy" says that it was done, whatever governs the sentence
         _assert(draft, reach.assertion, reach.word)
@@ -288,7 +293,7 @@ class ScopeReader:
             entry = word.entry
             if not isinstance(entry, ModifierEntry) or entry.kind not in _ASSERTIONS or entry.side == "before":
                 continue
-            if text.stands_before(word, self._links):
+            if text.stands_before(word, self._links) or text.signs_stand(word) not in ("after", "both"):
                 continue
             is_denied = _ASSERTIONS[entry.kind] is Assertion.DENIED
             listed = text.listed_under_label(word) if is_denied else []
@@ -298,6 +303,8 @@ class ScopeReader:
             ]:
                 if one.assertion in _STRONGER or (entry.of and one.concept not in entry.of):
                     continue
+                if is_denied and one.assertion is Assertion.PRESENT:
+                    continue  # "tremor (+) fever (-)"
                 if is_denied and one.is_procedure and not text.is_adjacent(one.last, word.first):
                     continue  # "biopsy if CT negative" is no biopsy that was not done
                 _assert(one, _ASSERTIONS[entry.kind], word)

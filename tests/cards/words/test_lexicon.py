@@ -186,7 +186,7 @@ def test_a_text_is_cut_at_a_stated_length(topic: Topic, text: str, is_read: bool
 @pytest.mark.parametrize(
     "unit",
     ["weak legs ", "no fever, ", "lp csf ", "since lp ", "? ", "a", "- ", "3/7 ", "x 5 wks ", "numb ",
-     "mri spine of the ", "\u0131 ",
+     "mri spine of the ", "\u0131 ", "left foot drop ", "ble 4/5 ", "fever? no. ", "(-) fever (+) ",
      "epidural hematoma l2 ", "power 4/5 leg ", "denies or ", "lumbar puncture headache worse standing ", "n't "],
 )  # fmt: skip
 def test_a_long_text_is_read_like_the_part_that_is_read_of_it(lexicon: Lexicon, unit: str) -> None:
