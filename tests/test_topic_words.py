@@ -13,6 +13,7 @@ from tests.places import ROOT
 
 TOPICS = ROOT / "cards" / "topics"
 CONTENT = {"value_sets", "lexicon"}  # what topics share: codes and words
+CHARTS = ROOT / "bench" / "bulk_export"  # generates the charts of a topic
 SUFFIXES = {".py", ".html", ".js", ".css", ".yaml", ".toml"}
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")  # of an identifier, a string, a comment or a docstring
 
@@ -31,7 +32,8 @@ def own_words() -> frozenset[str]:
 
 def generic_modules(package: str) -> list[Path]:
     files = (path for path in (ROOT / package).rglob("*") if path.suffix in SUFFIXES)
-    return sorted(path for path in files if TOPICS not in path.parents and not CONTENT.intersection(path.parts))
+    own = {TOPICS, CHARTS}
+    return sorted(path for path in files if own.isdisjoint(path.parents) and not CONTENT.intersection(path.parts))
 
 
 def words_in(text: str, own: frozenset[str]) -> Iterator[tuple[int, str]]:

@@ -18,9 +18,9 @@ from tempfile import TemporaryDirectory
 import orjson
 
 from bench.backtest_scale.cluster import RunningCluster, running_cluster
+from bench.bulk_export.files import Plan, write_export
 from bench.report import machine, print_table
 from bench.sampling import Sampler
-from tests.bulk_export.files import Plan, write_export
 
 _COMMAND = "from cds_service.backtest.backtest_command import backtest; backtest()"
 _PATIENTS_IN_A_FILE = 25_000
@@ -43,7 +43,7 @@ def main() -> int:
     """Write the export, read it in each way, print. Needs the extra `backtest`."""
     parser = argparse.ArgumentParser(prog="python -m bench.backtest_scale", description=__doc__)
     parser.add_argument("--patients", type=int, default=100_000, help="of the export (default: 100000; 13 kB each)")
-    parser.add_argument("--export", type=Path, help="use this existing export of tests.bulk_export")
+    parser.add_argument("--export", type=Path, help="use this existing export of bench.bulk_export")
     parser.add_argument("--workers", type=int, nargs="*", default=[1, 2, 4], help="local processes (default: 1 2 4)")
     parser.add_argument(
         "--no-cluster", action="store_true", help="leave out the cluster, and the worker that is killed"

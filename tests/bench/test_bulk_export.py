@@ -1,4 +1,4 @@
-"""tests.bulk_export: a small export is valid, repeatable, and as its README says."""
+"""bench.bulk_export: a small export is valid, repeatable, and as its README says."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
+from bench.bulk_export.files import Plan, Written, write_export
+from bench.bulk_export.stories import STORIES
 from cards.evaluate import triage
 from cards.fhir.draft_orders import read_draft_orders
-from tests.bulk_export.files import Plan, Written, write_export
-from tests.bulk_export.stories import STORIES
 from tests.content import loaded
 from tests.places import FIXTURES
 

@@ -1,6 +1,6 @@
-"""`python -m tests.bulk_export`: write a generated FHIR Bulk Data export of one hospital and one year.
+"""`python -m bench.bulk_export`: write a generated FHIR Bulk Data export of one hospital and one year.
 
-The same seed, year, FHIR version and number of files give the same bytes. tests/bulk_export/README.md has the mix.
+The same seed, year, FHIR version and number of files give the same bytes. bench/bulk_export/README.md has the mix.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ import sys
 import time
 from pathlib import Path
 
+from bench.bulk_export.files import Plan, write_export
+from bench.bulk_export.resources import FHIR_VERSIONS
 from bench.report import print_table
-from tests.bulk_export.files import Plan, write_export
-from tests.bulk_export.resources import FHIR_VERSIONS
 
 
 def main() -> int:
     """Write it and say what was written."""
-    parser = argparse.ArgumentParser(prog="python -m tests.bulk_export", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m bench.bulk_export", description=__doc__)
     parser.add_argument("--patients", type=int, required=True, help="how many; about 11 kB and 18 lines each")
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="a folder that is new or empty")
     parser.add_argument("--seed", type=int, default=Plan.seed, help="(default: 1)")

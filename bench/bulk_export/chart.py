@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import lru_cache
 
-from tests.bulk_export.draws import Draws, Weighted
-from tests.bulk_export.ordinary import Diagnosis, OrderKind
-from tests.bulk_export.resources import R4, Condition, Order, Procedure, Requester
+from bench.bulk_export.draws import Draws, Weighted
+from bench.bulk_export.ordinary import Diagnosis, OrderKind
+from bench.bulk_export.resources import R4, Condition, Order, Procedure, Requester
 
 SERVICES = (
     "Emergency Medicine",

@@ -6,10 +6,10 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from tests.bulk_export.chart import Chart, Hospital
-from tests.bulk_export.draws import Draws, Weighted
-from tests.bulk_export.resources import patient
-from tests.bulk_export.stories import STORIES, draw_story, ordinary_care
+from bench.bulk_export.chart import Chart, Hospital
+from bench.bulk_export.draws import Draws, Weighted
+from bench.bulk_export.resources import patient
+from bench.bulk_export.stories import STORIES, draw_story, ordinary_care
 
 BROKEN_LINES_PER_100_000 = 2
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from tests.bulk_export.concepts import concept
-from tests.bulk_export.draws import Weighted
-from tests.bulk_export.ordinary import (
+from bench.bulk_export.concepts import concept
+from bench.bulk_export.draws import Weighted
+from bench.bulk_export.ordinary import (
     DIAGNOSTIC,
     IMAGING,
     LABORATORY,

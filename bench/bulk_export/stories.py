@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tests.bulk_export import spine
-from tests.bulk_export.chart import SERVICES, YEAR_DAYS, Chart
-from tests.bulk_export.draws import Draws, Weighted
-from tests.bulk_export.ordinary import DIAGNOSES, ORDERS, PROCEDURES, UNREADABLE_DIAGNOSES, WEIGHT_AND_RISKS, OrderKind
+from bench.bulk_export import spine
+from bench.bulk_export.chart import SERVICES, YEAR_DAYS, Chart
+from bench.bulk_export.draws import Draws, Weighted
+from bench.bulk_export.ordinary import DIAGNOSES, ORDERS, PROCEDURES, UNREADABLE_DIAGNOSES, WEIGHT_AND_RISKS, OrderKind
 
 EMERGENCY, INTERNAL, FAMILY, NEUROLOGY, ORTHOPEDICS, ONCOLOGY, PEDIATRICS, INTENSIVE = range(len(SERVICES))
 LAST_DAY = YEAR_DAYS - 1

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tests.bulk_export.concepts import concept
-from tests.bulk_export.draws import Weighted
+from bench.bulk_export.concepts import concept
+from bench.bulk_export.draws import Weighted
 
 LABORATORY = concept("sct|108252007|Laboratory procedure")
 IMAGING = concept("sct|363679005|Imaging")

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
-from tests.bulk_export.block import write_block
-from tests.bulk_export.chart import Hospital
-from tests.bulk_export.resources import FHIR_VERSIONS
+from bench.bulk_export.block import write_block
+from bench.bulk_export.chart import Hospital
+from bench.bulk_export.resources import FHIR_VERSIONS
 
 _MOST_IN_A_BLOCK = 1000  # patients whose lines are in memory and in no order
 _EXPORTED_FROM = "https://ehr.example.org/fhir"
