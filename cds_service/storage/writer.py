@@ -80,6 +80,7 @@ class Writer:
         self._thread: Thread | None = None
         self._flushes = 0
         self._is_closed = False
+        self._has_ended = False  # what was not written by then was reported as lost
 
     @property
     def waiting(self) -> int:
@@ -138,6 +139,7 @@ class Writer:
         self.flush(_STOP_S)
         with self._changed:
             left, self._waiting, self._awaited = [*self._writing, *self._waiting], deque(), 0
+            self._has_ended = True
             self._changed.notify_all()
             thread = self._thread
         self._lose("the process ends", left)
@@ -227,6 +229,8 @@ class Writer:
         if not kept:
             return
         with self._changed:
+            if self._has_ended:
+                return
             put_off = set(kept)
             for job in kept:
                 job.since_s = time.monotonic()
