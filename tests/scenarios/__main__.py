@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 import sys
 import tempfile
 from pathlib import Path
+
+from structlog.testing import capture_logs
 
 from cds_service.app import create_app
 from cds_service.settings.settings import Settings
@@ -16,9 +17,8 @@ from tests.scenarios.verdicts import Verdict
 
 def main(paths: list[Path]) -> None:
     """Every answer that is wrong or unsafe, then the table."""
-    logging.disable()
     judged = []
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, capture_logs():
         for path in paths:
             today, scenarios = load(path)
             settings = Settings(database_url=f"sqlite:///{folder}/ledger.sqlite")
