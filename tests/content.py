@@ -31,6 +31,7 @@ def keep_topics() -> None:
     TopicSource.load = load_once  # type: ignore[method-assign]
 
 
+@cache
 def loaded() -> LumbarPuncture:
     """The topic."""
     return cast(LumbarPuncture, load_topic())
