@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 from weakref import WeakSet
 
 from flask import Flask
 from jinja2 import BytecodeCache, Environment
 from jinja2.bccache import Bucket
-from werkzeug.routing import Rule
 
 from cds_service.storage.writer import Writer
 
@@ -32,24 +31,6 @@ def note_writers() -> None:
         _WRITERS.add(writer)
 
     Writer.__init__ = start_and_note  # type: ignore[method-assign]
-
-
-def keep_url_builders() -> None:
-    """Compile the functions that build the URLs of a rule once in this process: that is half of an application's start.
-
-    They depend on nothing but the parts of the rule and its defaults, of which ours have none.
-    """
-    compile_builder = Rule._compile_builder
-    built: dict[Any, Callable[..., tuple[str, str]]] = {}
-
-    def compile_once(rule: Rule, append_unknown: bool = True) -> Callable[..., tuple[str, str]]:
-        assert not rule.defaults
-        parts = (*rule._trace, append_unknown)
-        if parts not in built:
-            built[parts] = compile_builder(rule, append_unknown)
-        return built[parts]
-
-    Rule._compile_builder = compile_once  # type: ignore[method-assign]
 
 
 class _CompiledTemplates(BytecodeCache):

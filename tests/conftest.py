@@ -20,7 +20,7 @@ from cds_service.served_content import whole_topics
 from cds_service.settings.settings import Settings
 from cds_service.storage.database import Database
 from cds_service.storage.database_url import parse_database_url
-from tests.applications import close, keep_templates, keep_url_builders, note_writers, stuck_writers
+from tests.applications import close, keep_templates, note_writers, stuck_writers
 from tests.content import keep_topics
 from tests.fake_fhir_server import FakeFhirServer
 from tests.golden_answers import Golden
@@ -44,7 +44,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure() -> None:
     note_writers()
-    keep_url_builders()
     keep_templates()
     keep_topics()
 
