@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from cards.catalogue import load_topics
-from tests.places import ROOT
+from tests.places import INSTALLED, ROOT
 
 TOPICS = ROOT / "cards" / "topics"
 CONTENT = {"value_sets", "lexicon"}  # what topics share: codes and words
@@ -32,7 +32,7 @@ def own_words() -> frozenset[str]:
 
 def generic_modules(package: str) -> list[Path]:
     files = (path for path in (ROOT / package).rglob("*") if path.suffix in SUFFIXES)
-    own = {TOPICS, CHARTS}
+    own = {TOPICS, CHARTS, INSTALLED}
     return sorted(path for path in files if own.isdisjoint(path.parents) and not CONTENT.intersection(path.parts))
 
 
