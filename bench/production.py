@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -21,7 +20,7 @@ from bench.server import READY, SERVICE, Server, our_command, running, settle
 from cds_service.storage.database import Database
 from cds_service.storage.database_url import parse_database_url
 from tests.databases import PostgresqlServer, server_programs
-from tests.registered_service import ISSUER, PUBLIC_URL
+from tests.registered_service import ISSUER, PUBLIC_URL, client_entry, write_clients
 from tests.token_forge import Forge, jwk_of, key_for
 
 _ALGORITHMS = ("ES384", "RS384")
@@ -163,18 +162,12 @@ def _tokens(algorithm: str, count: int) -> list[str]:
 @contextmanager
 def _production(folder: Path, url: str) -> Iterator[Server]:
     """A server in the production profile, until the block is left; its clients file is written to the folder."""
-    keys = {"keys": [jwk_of(key_for(algorithm), algorithm, algorithm) for algorithm in _ALGORITHMS]}
-    (folder / "keys.json").write_text(json.dumps(keys), "utf-8")
-    clients = folder / "clients.toml"
-    clients.write_text(
-        f'[[clients]]\nname = "hospital"\nissuer = "{ISSUER}"\njwks_file = "keys.json"\n'
-        f"algorithms = {json.dumps(_ALGORITHMS)}\n",
-        "utf-8",
-    )
+    registry = client_entry("hospital", ISSUER, algorithms=_ALGORITHMS)
+    keys = [jwk_of(key_for(algorithm), algorithm, algorithm) for algorithm in _ALGORITHMS]
     settings = {
         "CDS_PROFILE": "production",
         "CDS_PUBLIC_URL": PUBLIC_URL,
-        "CDS_CLIENTS_FILE": str(clients),
+        "CDS_CLIENTS_FILE": str(write_clients(folder, registry, {"hospital": keys})),
         "CDS_DATABASE_URL": url,
     }
     database = Database(parse_database_url(url), pool_size=1)

@@ -39,6 +39,15 @@ def client_entry(name: str, issuer: str | None = None, **members: Any) -> str:
     return "\n".join(["[[clients]]", *(f"{key} = {json.dumps(value)}" for key, value in entry.items()), ""])
 
 
+def write_clients(folder: Path, registry: str, key_sets: Mapping[str, list[Json]]) -> Path:
+    """Write a clients file, and each key set to `<name>.json` beside it."""
+    file = folder / "clients.toml"
+    file.write_text(registry, "utf-8")
+    for name, keys in key_sets.items():
+        (folder / f"{name}.json").write_text(json.dumps({"keys": keys}), "utf-8")
+    return file
+
+
 # Two clients that share an issuer, as all sites of Oracle Health do, and one that has no tenants and every algorithm.
 REGISTRY = (
     client_entry("general-hospital", ISSUER, algorithms=["ES384", "RS384"], tenants=["north", "south"])
@@ -77,10 +86,7 @@ class RegisteredService:
         self.ledger = folder / "ledger.sqlite"
         if not self.ledger.exists():
             shutil.copyfile(empty_ledger, self.ledger)
-        clients_file = folder / "clients.toml"
-        clients_file.write_text(registry, "utf-8")
-        for name, keys in (key_files() if key_sets is None else key_sets).items():
-            (folder / f"{name}.json").write_text(json.dumps({"keys": keys}), "utf-8")
+        clients_file = write_clients(folder, registry, key_files() if key_sets is None else key_sets)
         given: dict[str, Any] = {
             "profile": "production",
             "public_url": PUBLIC_URL,

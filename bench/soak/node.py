@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +16,7 @@ from cds_service.storage.database_url import parse_database_url
 from cds_service.storage.schema import ISSUED_CARD
 from tests.certificates import self_signed, server_context
 from tests.misbehaving_server import LoopbackServer, answer
-from tests.registered_service import ISSUER, PUBLIC_URL
+from tests.registered_service import ISSUER, PUBLIC_URL, client_entry, write_clients
 from tests.token_forge import Forge, jwk_of, key_for
 
 _KID = "soak"
@@ -86,15 +85,8 @@ def recorded_cards(database_url: str) -> set[str]:
 
 
 def _write_registry(folder: Path, fhir_servers: list[str]) -> Path:
-    keys = {"keys": [jwk_of(key_for("ES384"), "ES384", _KID)]}
-    (folder / "keys.json").write_text(json.dumps(keys), "utf-8")
-    file = folder / "clients.toml"
-    file.write_text(
-        f'[[clients]]\nname = "hospital"\nissuer = "{ISSUER}"\njwks_file = "keys.json"\nalgorithms = ["ES384"]\n'
-        f"fhir_servers = {json.dumps(fhir_servers)}\n",
-        "utf-8",
-    )
-    return file
+    keys = [jwk_of(key_for("ES384"), "ES384", _KID)]
+    return write_clients(folder, client_entry("hospital", ISSUER, fhir_servers=fhir_servers), {"hospital": keys})
 
 
 def _chart() -> dict[str, object]:

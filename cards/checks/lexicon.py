@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from cards.checks.faults import fault_at, with_line
@@ -12,6 +12,7 @@ from cards.words.lexicon_files import (
     LexiconContent,
     LexiconFile,
     find_lexicon_faults,
+    list_lexicon_files,
     merge_lexicon,
     read_lexicon_file,
 )
@@ -25,26 +26,24 @@ def load_words_or_report(faults: list[str], topics: Iterable[Topic]) -> dict[tup
         unloadable = [with_line(fault, fault.path) for fault in find_lexicon_faults(folders)]
         if not unloadable:
             words[folders] = merge_lexicon(folders)
-        faults += unloadable or [*_useless(topic), *_misspelled(topic)]
+        files = {} if unloadable else {path: read_lexicon_file(path) for path in list_lexicon_files(folders)}
+        faults += unloadable or [*_useless(topic, files), *_misspelled(files)]
     return words
 
 
-def _useless(topic: Topic) -> Iterator[str]:
+def _useless(topic: Topic, files: Mapping[Path, LexiconFile]) -> Iterator[str]:
     """Words of no value set, and phrases that hold a word which the entry refuses."""
-    for folder in topic.files.lexicon:
-        for path in sorted(folder.glob("*.yaml")):
-            for place, entry in enumerate(read_lexicon_file(path).concepts):
-                if not topic.files.value_set(entry.concept).exists():
-                    yield fault_at(path, f"there is no value set {entry.concept!r}", "concepts", place)
-                for phrase, word in _refused(entry):
-                    what = f"{entry.concept}: {phrase!r} can never count, because the entry refuses {word!r}"
-                    yield fault_at(path, what, "concepts", place)
+    for path, file in files.items():
+        for place, entry in enumerate(file.concepts):
+            if not topic.files.value_set(entry.concept).exists():
+                yield fault_at(path, f"there is no value set {entry.concept!r}", "concepts", place)
+            for phrase, word in _refused(entry):
+                what = f"{entry.concept}: {phrase!r} can never count, because the entry refuses {word!r}"
+                yield fault_at(path, what, "concepts", place)
 
 
-def _misspelled(topic: Topic) -> Iterator[str]:
+def _misspelled(files: Mapping[Path, LexiconFile]) -> Iterator[str]:
     """Misspellings that are words of the lexicon themselves, whose phrases could then never be found."""
-    paths = [path for folder in topic.files.lexicon for path in sorted(folder.glob("*.yaml"))]
-    files = {path: read_lexicon_file(path) for path in paths}
     phrases = (phrase for file in files.values() for phrase in _phrases(file))
     words = {word for phrase in phrases for word in words_of(phrase.removesuffix("*"))}
     for path, file in files.items():

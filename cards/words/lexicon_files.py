@@ -155,7 +155,7 @@ def load_lexicon(folders: Sequence[Path]) -> LexiconContent:
 def find_lexicon_faults(folders: Sequence[Path]) -> Iterator[ContentError]:
     """Everything that keeps the lexicon from being loaded, by file and line."""
     files: dict[Path, LexiconFile] = {}
-    for path in _paths(folders):
+    for path in list_lexicon_files(folders):
         try:
             files[path] = read_lexicon_file(path)
         except ContentError as fault:
@@ -175,7 +175,8 @@ def _faults(files: dict[Path, LexiconFile], folders: Sequence[Path]) -> Iterator
         yield ContentError(folders[0], "only one file may hold durations")
 
 
-def _paths(folders: Sequence[Path]) -> list[Path]:
+def list_lexicon_files(folders: Sequence[Path]) -> list[Path]:
+    """The files of these folders, in the order in which they are loaded."""
     return [path for folder in folders for path in sorted(folder.glob("*.yaml")) if is_content(path)]
 
 
@@ -191,7 +192,7 @@ def _parse(path: Path, text: str) -> LexiconFile:
 
 def merge_lexicon(folders: Sequence[Path]) -> LexiconContent:
     """Every file of these folders, in which `find_lexicon_faults` found nothing."""
-    files = [read_lexicon_file(path) for path in _paths(folders)]
+    files = [read_lexicon_file(path) for path in list_lexicon_files(folders)]
     durations = [file.durations for file in files if file.durations]
     return LexiconContent(
         tuple(entry for file in files for entry in file.concepts),

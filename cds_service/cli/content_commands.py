@@ -132,9 +132,7 @@ def _topics(settings: Settings) -> list[Topic]:
 
 def _cases(topic: Topic) -> list[tuple[Topic, Casebook, Vignette]]:
     """Every vignette of a topic. Raises ContentError."""
-    from cards.vignettes.casebook import load_vignettes
-
-    casebook = load_vignettes(topic.files.vignettes, topic.service.resource_types)
+    casebook = _casebook(topic)
     return [(topic, casebook, vignette) for vignette in casebook.vignettes]
 
 
@@ -159,11 +157,15 @@ def content_faults(settings: Settings, *, strict: bool = False) -> tuple[list[st
 
 def _boundary_faults(topic: Topic) -> list[str]:
     from cards.checks.boundaries import find_missing_boundaries
+
+    return find_missing_boundaries(topic, _casebook(topic).marked_boundaries())
+
+
+def _casebook(topic: Topic) -> Casebook:
+    """Its vignettes. Raises ContentError."""
     from cards.vignettes.casebook import load_vignettes
 
-    return find_missing_boundaries(
-        topic, load_vignettes(topic.files.vignettes, topic.service.resource_types).marked_boundaries()
-    )
+    return load_vignettes(topic.files.vignettes, topic.service.resource_types)
 
 
 def _run_vignettes(settings: Settings) -> bool:

@@ -22,6 +22,7 @@ from cds_service.cli.main import main
 from cds_service.ehr_simulator.token import Signer
 from tests.call_server import CallServer, reply
 from tests.charts import SERVICE, condition, patient, searchset
+from tests.registered_service import client_entry, write_clients
 from tests.server_process import free_port
 
 LUMBAR_PUNCTURE = "http://snomed.info/sct|277762005|Lumbar puncture"
@@ -171,17 +172,14 @@ def write_key(file: Path, key: Any, *, as_jwk: bool, kid: str | None) -> str:
     return Signer(file, ISSUER, kid=kid).kid
 
 
-def register(folder: Path, key: Any, kid: str, tenants: str = "") -> Path:
+def register(folder: Path, key: Any, kid: str, **members: Any) -> Path:
     """A clients file that knows this key."""
     algorithm = "ES384" if isinstance(key, ec.EllipticCurvePrivateKey) else "RS384"
     public = json.loads(get_default_algorithms()[algorithm].to_jwk(key.public_key()))
-    (folder / "jwks.json").write_text(json.dumps({"keys": [public | {"kid": kid, "alg": algorithm}]}))
-    file = folder / "clients.toml"
-    file.write_text(
-        f'[[clients]]\nname = "hospital"\nissuer = "{ISSUER}"\njwks_file = "jwks.json"\n'
-        f'algorithms = ["{algorithm}"]\n{tenants}'
+    keys = [public | {"kid": kid, "alg": algorithm}]
+    return write_clients(
+        folder, client_entry("hospital", ISSUER, algorithms=[algorithm], **members), {"hospital": keys}
     )
-    return file
 
 
 @pytest.mark.parametrize("end", ["", SERVICE], ids=["by its base URL", "by its own URL"])
@@ -198,7 +196,7 @@ def test_a_signed_call_is_trusted_and_so_is_its_feedback(
 ) -> None:
     """R-6.4 to R-6.13: discovery, call and feedback each with a token of their own."""
     file = tmp_path / "key"
-    registered = register(tmp_path, key, write_key(file, key, as_jwk=as_jwk, kid=kid), 'tenants = ["north"]\n')
+    registered = register(tmp_path, key, write_key(file, key, as_jwk=as_jwk, kid=kid), tenants=["north"])
     base = serve(require_tokens=True, clients_file=registered)
     signed = ("--key", str(file), "--issuer", ISSUER, "--tenant", "north", *(("--kid", kid) if kid else ()))
     result = call("--service", base + end, "--request", STORED, *signed, "--override", "1")
