@@ -115,7 +115,7 @@ def _print_workers(soak: Soak) -> None:
     grown = [growth_mb(soak.watch.samples[pid], soak.begun, soak.ended) for pid in soak.workers]
     notes = [
         f"last quarter: {', '.join(f'{one:+.1f}' for one in grown)} MB PSS; {allowed_mb(soak):.1f} MB are allowed "
-        "(2 MB, and 300 bytes for each token that a worker remembers, up to 50,000)"
+        "(2 MB, and 300 bytes for each token that a worker remembers, up to 20,000)"
     ]
     print_table("Workers", notes, ["worker", "RSS MB", "PSS MB", "files", "threads"], rows)
 

@@ -10,7 +10,7 @@ from bench.soak.clients import Answers
 from bench.soak.watch import Sample, Watch
 
 _ALWAYS_MB = 2.0
-_REMEMBERED_TOKENS = 50_000  # of each worker (cds_service/clients/token_replay.py)
+_REMEMBERED_TOKENS = 20_000  # of each worker (cds_service/clients/token_replay.py)
 _TOKEN_BYTES = 300
 
 
@@ -45,7 +45,7 @@ def faults_of(soak: Soak, lost: set[str]) -> list[str]:
 
 
 def allowed_mb(soak: Soak) -> float:
-    """How much the last quarter may grow: 2 MB, and what each worker remembers of tokens until it knows 50,000."""
+    """How much the last quarter may grow: 2 MB, and what each worker remembers of tokens until it knows 20,000."""
     tokens = (soak.accepted_before, soak.answers.accepted)
     before, after = (min(number / len(soak.workers), _REMEMBERED_TOKENS) for number in tokens)
     return _ALWAYS_MB + (after - before) * _TOKEN_BYTES / 1e6

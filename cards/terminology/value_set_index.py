@@ -53,7 +53,7 @@ _OTHER = _Reading((), True)  # nearly every concept of a chart
 _Concept = tuple[bytes, str | None]  # its codings as JSON, and its text
 _NO_CONCEPT: _Concept = (b"", None)
 _LONGEST_TEXT = 1_000  # characters of what stands beside a code
-_MOST_KEPT = 8_192  # concepts whose reading is kept
+_MOST_KEPT = 4_096  # concepts whose reading is kept, and lists of codings: 3 MB of each index at most
 # Longer ones are rare, and would make what is kept as large as whoever sends them.
 _LONGEST_CODINGS_KEPT = 1_000  # bytes
 _LONGEST_TEXT_KEPT = 100  # characters
@@ -75,8 +75,7 @@ class Terminology:
         self._lexicon = lexicon
         # The same few thousand codings and names of problems come back in every chart (SECURITY.md).
         self._kept: dict[_Concept, _Reading] = {}
-        self._look_up = lru_cache(maxsize=16_384)(self._value_sets_of)
-        self._judge_kept = lru_cache(maxsize=16_384)(self._judge)
+        self._judge_kept = lru_cache(maxsize=_MOST_KEPT)(self._judge)
 
     def _add(
         self,
@@ -186,7 +185,7 @@ class Terminology:
         displays: dict[str, None] = {}
         was_read = False
         for coding in read_codings(codings):
-            by_code = self._look_up(coding.system, coding.code)
+            by_code = self._value_sets_of(coding.system, coding.code)
             if by_code is not None:
                 found += (match for match, rule in by_code if rule is None)
                 pending += ((match, rule) for match, rule in by_code if rule is not None)

@@ -25,7 +25,7 @@ from cards.words.word_rules import WordLists
 
 _SEPARATORS = bytes.maketrans(string.punctuation.encode(), b" " * len(string.punctuation))
 MOST_CANDIDATES = 60  # in one text
-_LONGEST_KEPT, _MOST_KEPT = 100, 8_192  # characters of a text whose reading is kept, and how many are
+_LONGEST_KEPT, _MOST_KEPT = 100, 1_024  # characters of a text whose reading is kept, and how many are
 _FARTHEST = 10  # words between a word and what it needs beside it in the same sentence
 
 

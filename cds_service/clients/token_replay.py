@@ -17,7 +17,7 @@ from cds_service.storage.database import Database, DatabaseUnavailable
 from cds_service.storage.schema import SEEN_TOKEN
 from cds_service.storage.writer import Kind, Writer
 
-_MOST_REMEMBERED = 50_000  # token ids a process keeps in memory, about 10 MB
+_MOST_REMEMBERED = 20_000  # token ids: those of an hour (no token lasts longer) at 5 calls a second; about 5 MB
 _MOST_PRUNED = 10_000  # rows in one transaction, so that no call waits long
 _USED_ELSEWHERE = float("-inf")  # as the time of a first use: no window reaches back to it
 

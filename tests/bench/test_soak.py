@@ -74,8 +74,8 @@ def test_what_is_a_fault(seen: Soak, lost: set[str], faults: list[str]) -> None:
     ("before", "after", "allowed"),
     [
         pytest.param(0, 0, 2.0, id="no tokens"),
-        pytest.param(10_000, 20_000, 5.0, id="ten thousand more"),
-        pytest.param(49_000, 80_000, 2.3, id="up to fifty thousand"),
+        pytest.param(5_000, 15_000, 5.0, id="ten thousand more"),
+        pytest.param(19_000, 80_000, 2.3, id="up to twenty thousand"),
         pytest.param(60_000, 90_000, 2.0, id="all that it remembers"),
     ],
 )
