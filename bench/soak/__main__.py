@@ -25,6 +25,7 @@ from bench.soak.node import Node, new_forge, recorded_cards, running_node
 from bench.soak.verdict import Soak, allowed_mb, faults_of, growth_mb
 from bench.soak.watch import Sample, Watch, workers_of
 
+_FEWEST_MINUTES = 0.5
 _WINDOWS = 10  # for the table of latencies
 _TRIAL_SHARE = 0.02  # of the time at full load, to know what half load is
 _WARM_UP_SHARE = 0.1
@@ -39,6 +40,8 @@ def main() -> int:
     parser.add_argument("--per-second", type=float, help="calls a second, in place of half of what the node can do")
     parser.add_argument("--seed", type=int, default=20_261_130, help="of the order of the calls")
     options = parser.parse_args()
+    if options.minutes < _FEWEST_MINUTES:
+        parser.error(f"--minutes {options.minutes:g}: at least {_FEWEST_MINUTES:g}, or there are too few samples")
     print(machine())
     with TemporaryDirectory() as folder:
         with running_node(Path(folder), options.workers, options.database_url) as node:

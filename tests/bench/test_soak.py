@@ -89,6 +89,12 @@ def test_too_few_samples_are_no_verdict() -> None:
         growth_mb(samples(FLAT[:3]), BEGUN, ENDED)
 
 
+def test_a_run_that_is_too_short_for_a_verdict_is_refused_at_once() -> None:
+    done = run("bench.soak", "--minutes", "0.2")
+    assert done.returncode == 2
+    assert "--minutes 0.2: at least 0.5" in done.stderr
+
+
 def test_the_mix_holds_all_kinds_and_no_order_twice() -> None:
     dice = random.Random(1)  # noqa: S311 - the same calls in every run
     mix = Mix(new_forge, "https://127.0.0.1:1/fhir", "https://127.0.0.1:2/fhir", dice)
