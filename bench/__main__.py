@@ -9,9 +9,9 @@ import argparse
 import sys
 from collections.abc import Callable
 
-from bench import against_healthchain, doors, fetch, growth, over_http, production, stages, start
-from bench.figures import Aim
-from bench.report import machine, print_aims
+from bench.harness.figures import Aim
+from bench.harness.report import machine, print_aims
+from bench.measurements import against_healthchain, doors, fetch, growth, over_http, production, stages, start
 
 _PARTS: dict[str, Callable[[int, float], tuple[list[Aim], int]]] = {
     "stages": stages.measure,

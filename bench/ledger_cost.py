@@ -21,18 +21,18 @@ from uuid import uuid4
 
 from sqlalchemy import func, select
 
-from bench.bodies import CARDS, order_with_cards
-from bench.client import Load, Request, load
-from bench.figures import spread
-from bench.report import machine, print_table
-from bench.server import SERVICE, Server, running
+from bench.harness.bodies import CARDS, order_with_cards
+from bench.harness.client import Load, Request, load
+from bench.harness.figures import spread
+from bench.harness.report import machine, print_table
+from bench.harness.server import SERVICE, Server, running
 from cds_service.storage.database import Database
 from cds_service.storage.database_url import parse_database_url
 from cds_service.storage.schema import ISSUED_CARD, ISSUED_SUGGESTION
 
-_CLIENTS = 2  # processes, each with bench.client.CONNECTIONS connections
+_CLIENTS = 2  # processes, each with bench.harness.client.CONNECTIONS connections
 _WRITTEN_SECONDS = 0.5  # cards are recorded after the answer, within 50 ms unless the machine is busy
-_OLD = b"8f1f0e5e-6a3d-4c1b-9a55-0e6d5f1c2b3a"  # the hookInstance of bench.bodies
+_OLD = b"8f1f0e5e-6a3d-4c1b-9a55-0e6d5f1c2b3a"  # the hookInstance of bench.harness.bodies
 
 
 class FreshCall:
@@ -147,7 +147,7 @@ def _server(state: str, url: str, workers: int) -> AbstractContextManager[Server
     """A server with the ledger on or off, until the block is left."""
     settings = {"CDS_WORKERS": str(workers), "CDS_DATABASE_URL": url}
     variant = "as-is" if state == "on" else "without-ledger"
-    return running(lambda _: [sys.executable, "-m", "bench.varied_server", variant], environment=settings)
+    return running(lambda _: [sys.executable, "-m", "bench.harness.varied_server", variant], environment=settings)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Table
 
-from bench.bodies import LEDGER_CARDS, SERVICE_ID
+from bench.harness.bodies import LEDGER_CARDS, SERVICE_ID
 from cds_service.storage.database import Database
 from cds_service.storage.database_url import parse_database_url
 from cds_service.storage.schema import (

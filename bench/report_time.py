@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from bench.harness.report import machine, print_table
 from bench.ledger_rows import Plan
-from bench.report import machine, print_table
 from cds_service.report.counting.window import as_time
 
 _COMMAND = "from cds_service.report.report_command import report; report()"

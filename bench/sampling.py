@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 
-from bench.memory import process_tree, seconds_of
+from bench.harness.memory import process_tree, seconds_of
 
 _EVERY_S = 0.25
 _PAGE_BYTES = 4096

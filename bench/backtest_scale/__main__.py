@@ -19,7 +19,7 @@ import orjson
 
 from bench.backtest_scale.cluster import RunningCluster, running_cluster
 from bench.bulk_export.files import Plan, write_export
-from bench.report import machine, print_table
+from bench.harness.report import machine, print_table
 from bench.sampling import Sampler
 
 _COMMAND = "from cds_service.backtest.backtest_command import backtest; backtest()"

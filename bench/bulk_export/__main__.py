@@ -12,7 +12,7 @@ from pathlib import Path
 
 from bench.bulk_export.files import Plan, write_export
 from bench.bulk_export.resources import FHIR_VERSIONS
-from bench.report import print_table
+from bench.harness.report import print_table
 
 
 def main() -> int:

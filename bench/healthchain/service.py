@@ -1,4 +1,4 @@
-"""A CDS Hooks service on HealthChain, as its documentation builds one; `bench.against_healthchain` starts it.
+"""A CDS Hooks service on HealthChain, as its documentation builds one; started by `against_healthchain`.
 
 Its handlers do the least that could be called an answer: one walks the raw dictionaries of the prefetch for a code and
 returns one short card, the other returns no card without looking. No FHIR model, no words, no events, no CORS. Two

@@ -16,9 +16,9 @@ from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 
-from bench.figures import p99
-from bench.report import machine, print_table
-from bench.server import settle
+from bench.harness.figures import p99
+from bench.harness.report import machine, print_table
+from bench.harness.server import settle
 from bench.soak.calls import Mix
 from bench.soak.clients import CLIENTS, Answers, Client, send_together
 from bench.soak.node import Node, new_forge, recorded_cards, running_node

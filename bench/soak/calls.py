@@ -9,13 +9,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from uuid import uuid4
 
-from bench.bodies import order_with_cards, unrelated_order, work_up_order
-from bench.server import SERVICE
+from bench.harness.bodies import order_with_cards, unrelated_order, work_up_order
+from bench.harness.server import SERVICE
 from tests.token_forge import Forge
 
 NewForge = Callable[[str], Forge]  # a forge for a token for this path
 
-_SAME_INSTANCE = b"8f1f0e5e-6a3d-4c1b-9a55-0e6d5f1c2b3a"  # of all bodies of bench.bodies
+_SAME_INSTANCE = b"8f1f0e5e-6a3d-4c1b-9a55-0e6d5f1c2b3a"  # of all bodies of bench.harness.bodies
 _FEEDBACK = f"{SERVICE}/feedback"
 _LAST_CARDS = 2_000
 _ACCESS = {"access_token": "fictional", "token_type": "Bearer", "expires_in": 300, "scope": "x", "subject": "y"}

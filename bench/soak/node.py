@@ -10,7 +10,7 @@ from pathlib import Path
 
 from sqlalchemy import select
 
-from bench.server import READY, Server, our_command, running
+from bench.harness.server import READY, Server, our_command, running
 from cds_service.storage.database import Database
 from cds_service.storage.database_url import parse_database_url
 from cds_service.storage.schema import ISSUED_CARD
@@ -20,7 +20,7 @@ from tests.registered_service import ISSUER, PUBLIC_URL, client_entry, write_cli
 from tests.token_forge import Forge, jwk_of, key_for
 
 _KID = "soak"
-_PATIENT = "bench"  # of bench.bodies
+_PATIENT = "bench"  # of bench.harness.bodies
 _METRICS_TOKEN = "fictional, for the soak, and long enough"  # noqa: S105
 
 

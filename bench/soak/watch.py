@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event, Thread
 
-from bench.memory import Memory, memory_of, process_tree
+from bench.harness.memory import Memory, memory_of, process_tree
 
 _EVERY_S = 2.0
 

@@ -13,9 +13,9 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
-from bench.bodies import order_with_cards
-from bench.in_process import answer_once
-from bench.production import SignedCalls
+from bench.harness.bodies import order_with_cards
+from bench.measurements.in_process import answer_once
+from bench.measurements.production import SignedCalls
 from tests.places import ROOT
 
 PARTS = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bench.figures import Aim, fit_exponent, p99, ratios, spread
+from bench.harness.figures import Aim, fit_exponent, p99, ratios, spread
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from bench.memory import memory_of, memory_of_server, process_tree, processor_seconds
+from bench.harness.memory import memory_of, memory_of_server, process_tree, processor_seconds
 
 PARENT = """
 import subprocess, sys

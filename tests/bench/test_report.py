@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from bench.figures import Aim
-from bench.report import machine, print_aims, print_table
+from bench.harness.figures import Aim
+from bench.harness.report import machine, print_aims, print_table
 
 
 def test_a_table_is_markdown_with_its_notes_before_it(capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import pytest
 
-from bench.memory import Memory
+from bench.harness.memory import Memory
 from bench.soak.calls import Mix
 from bench.soak.clients import Answers
 from bench.soak.node import new_forge

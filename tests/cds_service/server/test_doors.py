@@ -274,7 +274,10 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Served, 
     """Two servers with the same settings: one as it is, and one whose hook calls are answered by Flask."""
     folder = tmp_path_factory.mktemp("doors")
     with ExitStack() as stack:
-        commands: list[list[Any]] = [[COMMAND, "serve"], [sys.executable, "-m", "bench.varied_server", "flask-door"]]
+        commands: list[list[Any]] = [
+            [COMMAND, "serve"],
+            [sys.executable, "-m", "bench.harness.varied_server", "flask-door"],
+        ]
         own, flask = (Served(command, folder) for command in commands)
         for server in (own, flask):
             stack.callback(server.end)

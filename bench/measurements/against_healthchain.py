@@ -14,15 +14,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from bench.bodies import CARDS, SILENT, order_with_cards, unrelated_order
-from bench.call_shares import print_shares
-from bench.client import Request, answers
-from bench.environments import NotInstalled, environment
-from bench.figures import Aim, p99, percentiles, ratios, spread
-from bench.load import NOTE, Slice, running_clients
-from bench.memory import memory_of_server
-from bench.report import print_table
-from bench.server import DISCOVERY, READY, SERVICE, Command, Server, our_command, running, settle
+from bench.harness.bodies import CARDS, SILENT, order_with_cards, unrelated_order
+from bench.harness.client import Request, answers
+from bench.harness.environments import NotInstalled, environment
+from bench.harness.figures import Aim, p99, percentiles, ratios, spread
+from bench.harness.load import NOTE, Slice, running_clients
+from bench.harness.memory import memory_of_server
+from bench.harness.report import print_table
+from bench.harness.server import DISCOVERY, READY, SERVICE, Command, Server, our_command, running, settle
+from bench.measurements.call_shares import print_shares
 
 _OURS, _FLOOR = "ours", "HealthChain"
 _WAYS = {_FLOOR: ("asyncio", "h11"), "HealthChain with uvloop and httptools": ("uvloop", "httptools")}

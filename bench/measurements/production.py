@@ -11,12 +11,12 @@ from statistics import median
 from tempfile import TemporaryDirectory
 from typing import cast
 
-from bench.bodies import CARDS, SILENT, order_with_cards, unrelated_order
-from bench.client import Request
-from bench.figures import Aim, p99, ratios, spread
-from bench.load import CLIENTS, NOTE, Clients, Slice, running_clients
-from bench.report import print_table
-from bench.server import READY, SERVICE, Server, our_command, running, settle
+from bench.harness.bodies import CARDS, SILENT, order_with_cards, unrelated_order
+from bench.harness.client import Request
+from bench.harness.figures import Aim, p99, ratios, spread
+from bench.harness.load import CLIENTS, NOTE, Clients, Slice, running_clients
+from bench.harness.report import print_table
+from bench.harness.server import READY, SERVICE, Server, our_command, running, settle
 from cds_service.storage.database import Database
 from cds_service.storage.database_url import parse_database_url
 from tests.databases import PostgresqlServer, server_programs

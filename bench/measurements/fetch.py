@@ -12,12 +12,12 @@ from statistics import median
 
 import requests
 
-from bench.bodies import CARDS, FINDINGS_CARD, order_with_cards
-from bench.client import Request
-from bench.figures import Aim, ratios, spread
-from bench.report import print_table
-from bench.server import SERVICE, Server, our_command, running
-from bench.slow_fhir_server import CONDITIONS, PAGED, PAGES, WHOLE
+from bench.harness.bodies import CARDS, FINDINGS_CARD, order_with_cards
+from bench.harness.client import Request
+from bench.harness.figures import Aim, ratios, spread
+from bench.harness.report import print_table
+from bench.harness.server import SERVICE, Server, our_command, running
+from bench.harness.slow_fhir_server import CONDITIONS, PAGED, PAGES, WHOLE
 
 _MILLISECONDS = 50
 _LIMIT = 1.2
@@ -76,7 +76,7 @@ def measure(rounds: int, seconds: float) -> tuple[list[Aim], int]:
 
 
 def _fhir_command(port: int) -> Sequence[str]:
-    return [sys.executable, "-m", "bench.slow_fhir_server", str(port), str(_MILLISECONDS)]
+    return [sys.executable, "-m", "bench.harness.slow_fhir_server", str(port), str(_MILLISECONDS)]
 
 
 def _compare(

@@ -1,4 +1,4 @@
-"""`python -m bench.varied_server as-is|without-ledger|flask-door`: the server of `cds-service serve`, or a variant.
+"""`python -m bench.harness.varied_server as-is|without-ledger|flask-door`: `cds-service serve`, or a variant of it.
 
 `without-ledger` records nothing of a call; `flask-door` answers hook calls through Flask. There are no settings for
 them: only these measurements need them.

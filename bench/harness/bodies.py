@@ -10,7 +10,7 @@ import yaml
 
 SILENT, CARDS = b'{"cards":[]}', b'{"cards":[{'  # how the answers to them begin
 
-_FIXTURE = Path(__file__).parent.parent / "fixtures" / "measured_calls.yaml"
+_FIXTURE = Path(__file__).parents[2] / "fixtures" / "measured_calls.yaml"
 _DATA = yaml.safe_load(_FIXTURE.read_text(encoding="utf-8"))
 SERVICE_ID: str = _DATA["service"]
 FINDINGS_CARD: str = _DATA["findings-card"]

@@ -12,16 +12,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from bench.bodies import SERVICE_ID
-from bench.client import Request, ask
-from bench.memory import processor_seconds
+from bench.harness.bodies import SERVICE_ID
+from bench.harness.client import Request, ask
+from bench.harness.memory import processor_seconds
 from tests.server_process import ServerProcess, free_port
 
 SERVICE = f"/cds-services/{SERVICE_ID}"
 DISCOVERY = Request.get("/cds-services", b'{"services":[{')
 READY = Request.get("/health/ready", b'{"state":"ready"')  # and with a ledger: recording is a third of a call
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 _START_SECONDS = 30.0
 _LOOK_EVERY_S = 0.005
 _SETTLE_SECONDS = 0.5

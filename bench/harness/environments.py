@@ -8,8 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-_HERE = Path(__file__).parent
-_CACHE = _HERE / ".environments"  # ignored by git
+_BENCH = Path(__file__).parents[1]
+_CACHE = _BENCH / ".environments"  # ignored by git
 _INSTALL_SECONDS = 300
 
 
@@ -22,7 +22,7 @@ def environment(name: str) -> Path:
 
     Raises NotInstalled.
     """
-    lock = _HERE / name / "requirements.lock"
+    lock = _BENCH / name / "requirements.lock"
     folder = _CACHE / name
     made_of = folder / "made-of"
     version = f"{sys.version_info[:2]} {hashlib.sha256(lock.read_bytes()).hexdigest()}"

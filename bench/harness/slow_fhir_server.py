@@ -1,7 +1,7 @@
-"""`python -m bench.slow_fhir_server PORT MILLISECONDS`: a FHIR server that takes so long for every answer.
+"""`python -m bench.harness.slow_fhir_server PORT MILLISECONDS`: a FHIR server that takes so long for every answer.
 
 One event loop, answers made beforehand: it costs almost nothing, and many requests can wait at once. The
-patient of bench.bodies has 150 Conditions here: on one page below /fhir, on three below /paged.
+patient of bench.harness.bodies has 150 Conditions here: on one page below /fhir, on three below /paged.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import json
 import sys
 from typing import Any
 
-from bench.bodies import order_with_cards
+from bench.harness.bodies import order_with_cards
 
 CONDITIONS, PAGES = 150, 3
 WHOLE, PAGED = "/fhir", "/paged"

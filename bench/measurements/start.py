@@ -6,13 +6,13 @@ import time
 from dataclasses import dataclass
 from statistics import median
 
-from bench.bodies import CARDS, order_with_cards
-from bench.client import Request, ask
-from bench.figures import Aim, ratios, spread
-from bench.memory import processor_seconds
-from bench.report import print_table
-from bench.server import SERVICE, our_command, running
-from bench.start_stages import print_stages
+from bench.harness.bodies import CARDS, order_with_cards
+from bench.harness.client import Request, ask
+from bench.harness.figures import Aim, ratios, spread
+from bench.harness.memory import processor_seconds
+from bench.harness.report import print_table
+from bench.harness.server import SERVICE, our_command, running
+from bench.measurements.start_stages import print_stages
 
 _LIMIT_SECONDS = 1.2
 _LATER_CALLS = 30

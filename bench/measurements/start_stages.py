@@ -1,6 +1,6 @@
 """Where the time of a start goes, in processor ms: the steps of `cds-service serve` one after the other in one process.
 
-`python -m bench.start_stages` is that process; it prints milliseconds by step as JSON.
+`python -m bench.measurements.start_stages` is that process; it prints milliseconds by step as JSON.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from bench.figures import spread
-from bench.report import print_table
-from bench.server import ROOT
+from bench.harness.figures import spread
+from bench.harness.report import print_table
+from bench.harness.server import ROOT
 
 _SECONDS = 60
 
@@ -33,7 +33,7 @@ def print_stages(rounds: int) -> None:
 def _in_child() -> dict[str, float]:
     with TemporaryDirectory() as folder:
         settings = {"CDS_DATABASE_URL": f"sqlite:///{Path(folder) / 'ledger.sqlite'}", "PYTHONPATH": str(ROOT)}
-        command = [sys.executable, "-m", "bench.start_stages"]
+        command = [sys.executable, "-m", "bench.measurements.start_stages"]
         done = subprocess.run(command, env=os.environ | settings, stdout=subprocess.PIPE, check=True, timeout=_SECONDS)
     milliseconds: dict[str, float] = json.loads(done.stdout)
     return milliseconds

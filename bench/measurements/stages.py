@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from statistics import median
 
-from bench.bodies import CARDS, SILENT, order_with_cards, unrelated_order, work_up_order
-from bench.figures import Aim, ratios, spread
-from bench.in_process import ORJSON, OURS, Cost, answer_once, cost_in_child
-from bench.report import print_table
+from bench.harness.bodies import CARDS, SILENT, order_with_cards, unrelated_order, work_up_order
+from bench.harness.figures import Aim, ratios, spread
+from bench.harness.report import print_table
+from bench.measurements.in_process import ORJSON, OURS, Cost, answer_once, cost_in_child
 
 _SILENT_PATH, _LARGE = "unrelated order, 1 MB of prefetch", "order with cards, 1,000 Conditions"
 _LIMITS = {_SILENT_PATH: 0.15, _LARGE: 0.5}

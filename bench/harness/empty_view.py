@@ -7,7 +7,7 @@ import sys
 
 from flask import Flask, Response, request
 
-from bench.server import SERVICE, Command
+from bench.harness.server import SERVICE, Command
 from cds_service.server.door import Door
 from cds_service.server.request_body import BodyLimits
 from cds_service.settings.settings import read_settings
@@ -29,5 +29,5 @@ def create_door() -> Door:
 def command(workers: int = 1) -> Command:
     """granian as `cds_service.server.server` runs it, with this application."""
     options = ["--interface", "rsgi", "--http", "1", "--no-ws", "--log-level", "error", "--workers", str(workers)]
-    start = [sys.executable, "-m", "granian", *options, "--factory", "bench.empty_view:create_door"]
+    start = [sys.executable, "-m", "granian", *options, "--factory", "bench.harness.empty_view:create_door"]
     return lambda port: [*start, "--port", str(port)]

@@ -6,11 +6,11 @@ import sys
 from collections.abc import Mapping
 from statistics import median
 
-from bench.client import Request
-from bench.in_process import LOGGED, OURS, Cost, cost_in_child
-from bench.load import Clients
-from bench.report import print_table
-from bench.server import READY, SERVICE, Server, running, settle
+from bench.harness.client import Request
+from bench.harness.load import Clients
+from bench.harness.report import print_table
+from bench.harness.server import READY, SERVICE, Server, running, settle
+from bench.measurements.in_process import LOGGED, OURS, Cost, cost_in_child
 
 _MOST_SECONDS = 2.5
 _WHOLE = "whole"
@@ -24,7 +24,7 @@ def print_shares(
     A second server does not write to the ledger: the difference is the writer's share.
     """
     requests = {name: Request.post(SERVICE, *body) for name, body in bodies.items()}
-    with running(lambda _: [sys.executable, "-m", "bench.varied_server", "without-ledger"], READY) as unwritten:
+    with running(lambda _: [sys.executable, "-m", "bench.harness.varied_server", "without-ledger"], READY) as unwritten:
         settle(unwritten)
         targets = {}
         for name, request in requests.items():

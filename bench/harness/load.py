@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing import get_context
 
-from bench.client import CONNECTIONS, Load, Request, load
-from bench.memory import processor_seconds
-from bench.server import Server
+from bench.harness.client import CONNECTIONS, Load, Request, load
+from bench.harness.memory import processor_seconds
+from bench.harness.server import Server
 
 CLIENTS = 2  # processes, each with CONNECTIONS connections
 NOTE = (

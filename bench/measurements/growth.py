@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from statistics import median
 
-from bench.bodies import CARDS, order_with_cards
-from bench.figures import Aim, fit_exponent, ratios, spread
-from bench.in_process import ORJSON, OURS, answer_once, cost_in_child
-from bench.report import print_table
+from bench.harness.bodies import CARDS, order_with_cards
+from bench.harness.figures import Aim, fit_exponent, ratios, spread
+from bench.harness.report import print_table
+from bench.measurements.in_process import ORJSON, OURS, answer_once, cost_in_child
 
 _SIZES = (10, 100, 1_000, 5_000, 20_000)
 _FITTED_FROM = 1_000  # below it the fixed cost of a call hides the growth

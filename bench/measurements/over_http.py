@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 from statistics import median
 
-from bench import empty_view
-from bench.bodies import CARDS, SILENT, order_with_cards, unrelated_order
-from bench.client import Request
-from bench.figures import Aim, p99, ratios, spread
-from bench.load import CLIENTS, NOTE, Slice, running_clients
-from bench.memory import Memory, memory_of_server
-from bench.report import print_table
-from bench.server import SERVICE, our_command, running, settle
+from bench.harness import empty_view
+from bench.harness.bodies import CARDS, SILENT, order_with_cards, unrelated_order
+from bench.harness.client import Request
+from bench.harness.figures import Aim, p99, ratios, spread
+from bench.harness.load import CLIENTS, NOTE, Slice, running_clients
+from bench.harness.memory import Memory, memory_of_server
+from bench.harness.report import print_table
+from bench.harness.server import SERVICE, our_command, running, settle
 
 _MEMORY_LIMIT_MB = 100.0
 

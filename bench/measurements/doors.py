@@ -7,12 +7,12 @@ import time
 from collections.abc import Sequence
 from statistics import median
 
-from bench.bodies import CARDS, SILENT, order_with_cards, unrelated_order
-from bench.client import Request, answers
-from bench.figures import Aim, percentiles, ratios, spread
-from bench.load import NOTE, Slice, running_clients
-from bench.report import print_table
-from bench.server import READY, SERVICE, our_command, running, settle
+from bench.harness.bodies import CARDS, SILENT, order_with_cards, unrelated_order
+from bench.harness.client import Request, answers
+from bench.harness.figures import Aim, percentiles, ratios, spread
+from bench.harness.load import NOTE, Slice, running_clients
+from bench.harness.report import print_table
+from bench.harness.server import READY, SERVICE, our_command, running, settle
 
 _BODIES = {
     "unrelated order, empty chart": (unrelated_order(0), SILENT),
@@ -29,7 +29,7 @@ def measure(rounds: int, seconds: float) -> tuple[list[Aim], int]:
     requests = {name: Request.post(SERVICE, *body) for name, body in _BODIES.items()}
     with (
         running(our_command(), READY) as own,
-        running(lambda _: [sys.executable, "-m", "bench.varied_server", "flask-door"], READY) as flask,
+        running(lambda _: [sys.executable, "-m", "bench.harness.varied_server", "flask-door"], READY) as flask,
         running_clients() as clients,
     ):
         targets = {}

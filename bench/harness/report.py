@@ -7,7 +7,7 @@ import platform
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.figures import Aim
+from bench.harness.figures import Aim
 
 
 def machine() -> str:

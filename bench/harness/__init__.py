@@ -1,0 +1,1 @@
+"""What the benches share: servers, clients, request bodies, figures and their tables."""

@@ -1,0 +1,1 @@
+"""What `python -m bench` measures: each module prints its tables and returns its aims."""
