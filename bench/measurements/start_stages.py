@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import subprocess
@@ -52,6 +53,7 @@ def _run_steps() -> dict[str, float]:
     assert main  # its import is what is measured
 
     lap("Python, the command and its imports")
+    gc.disable()  # as `serve` does
     settings = read_settings(os.environ)
     from cds_service.cli.doctor import examine
 

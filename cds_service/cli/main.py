@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
+from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
@@ -88,11 +90,18 @@ def serve(**flags: str | None) -> None:
 
     Every flag is also an environment variable, named in brackets; a flag wins over its variable.
     """
+    gc.disable()  # until a worker starts: what is loaded until then stays, and is shared with the workers
+    try:
+        _serve({name: text for name, text in flags.items() if text is not None})
+    finally:
+        gc.enable()
+
+
+def _serve(flags: Mapping[str, str]) -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # until the server has its own: process 1 would ignore it
-    used = {name: text for name, text in flags.items() if text is not None}
-    for name, text in used.items():
+    for name, text in flags.items():
         os.environ[PREFIX + name.upper()] = text  # the server's own processes read their settings from there
-    settings = settings_of_environment("cannot start", {PREFIX + name.upper(): flag(name) for name in used})
+    settings = settings_of_environment("cannot start", {PREFIX + name.upper(): flag(name) for name in flags})
     from cds_service.cli.doctor import examine
 
     diagnosis = examine(os.environ, ask_issuers=False)

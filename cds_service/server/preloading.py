@@ -17,9 +17,8 @@ def preload(settings: Settings) -> None:
     """Load content, libraries and FHIR models, which the workers that are forked afterwards share.
 
     One resource of each type that we author is made, because the first one imports its FHIR model. Garbage collection
-    is off until a worker starts, because it would write to the shared memory pages.
+    has to be off until a worker starts, because it would write to the shared memory pages.
     """
-    gc.disable()
     import_module("cds_service.server.door")  # the application and its imports
     served_topics(settings)
     operation_outcome("preload", "processing")
