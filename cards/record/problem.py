@@ -175,6 +175,11 @@ class Problem:
         return DateRange(event.first, max(last, event.first), recorded.text)
 
 
+def is_of_both_sides(sources: Iterable[Evidence]) -> bool:
+    """Whether words say of these sources that they are left, and right: "weak left foot, weak right leg"."""
+    return frozenset().union(*(source.modifiers for source in sources)) >= _SIDES
+
+
 def began_by_duration(days_ago: Days, seen: DateRange) -> DateRange:
     """The onset that a duration tells ("for 5 weeks"), as seen on a day."""
     first, last = _days_before(seen.first, days_ago.most), _days_before(seen.last, days_ago.least)

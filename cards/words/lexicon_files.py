@@ -21,6 +21,8 @@ from cards.words.tokens import words_of
 
 _RUNAWAY = re.compile(r"\((?:[^()\\]|\\.)*[*+](?:[^()\\]|\\.)*\)[*+]")  # a repeat within a repeat
 
+_LONG = 6  # letters; a shorter word with a slip is too often another word
+
 Language = Literal["any", "en", "es", "pt", "fr", "de", "it", "nl"]
 Case = Literal["any", "upper"]
 
@@ -108,7 +110,7 @@ class LexiconFile(_Part):
     spellings: dict[str, list[str]] = {}
 
 
-SMALL_WORDS = ("and", "or", "filler", "prepositions", "links", "labels", "answers", "abbreviations", "common")
+SMALL_WORDS = ("and", "or", "but", "filler", "prepositions", "links", "labels", "answers", "abbreviations", "common")
 CONCEPT_KINDS = ("procedures", "diagnoses", "presenting")
 
 
@@ -133,8 +135,11 @@ class LexiconContent:
 
     @property
     def spellings(self) -> dict[str, str]:
-        """The word that each misspelling stands for."""
-        return dict(self.respelled)
+        """The word that each misspelling stands for: what is listed, and slips that are no word of the lexicon."""
+        entries: list[ConceptEntry | ListEntry | ModifierEntry] = [*self.concepts, *self.lists, *self.modifiers]
+        known = {word for entry in entries for phrase in entry.phrases for word in phrase.split()}
+        slips = {slip: word for _, word in self.respelled for slip in _slips_of(word) if slip not in known}
+        return slips | {wrong: right for wrong, right in self.respelled if wrong != right}
 
     def small(self, kind: str) -> frozenset[str]:
         """The small words of one kind."""
@@ -143,6 +148,14 @@ class LexiconContent:
     def of_kind(self, kind: str) -> frozenset[str]:
         """The concepts of one kind: procedures, diagnoses."""
         return frozenset(concept for of, concept in self.concept_kinds if of == kind)
+
+
+def _slips_of(word: str) -> Iterator[str]:
+    """A long word with one letter left out, one doubled, or two swapped; its first letter stays."""
+    for at in range(1, len(word)) if len(word) >= _LONG else ():
+        yield word[:at] + word[at + 1 :]
+        yield word[:at] + word[at] + word[at:]
+        yield word[:at] + word[at + 1 : at + 2] + word[at] + word[at + 2 :]
 
 
 def load_lexicon(folders: Sequence[Path]) -> LexiconContent:
@@ -203,7 +216,7 @@ def merge_lexicon(folders: Sequence[Path]) -> LexiconContent:
         frozenset((kind, name) for file in files for kind, names in file.concept_kinds.items() for name in names),
         durations[0] if durations else None,
         tuple((name, tuple(words)) for file in files for name, words in file.beside_codes.items()),
-        tuple((wrong, right) for file in files for right, all_wrong in file.spellings.items() for wrong in all_wrong),
+        tuple((wrong, right) for file in files for right, all_ in file.spellings.items() for wrong in (right, *all_)),
     )
 
 

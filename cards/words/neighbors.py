@@ -174,6 +174,12 @@ class Neighbors:
             edge = one
         return grouped
 
+    def is_excepted(self, draft: Draft, exceptions: frozenset[str]) -> bool:
+        """Whether the place of a mention stands behind an exception: "no weakness other than the left foot"."""
+        behind = range(draft.last, draft.found.tail)
+        is_other = any(one.last > draft.found.tail - 1 >= one.first for one in self.drafts if one.last > draft.last)
+        return not is_other and any(self.words[at] in exceptions for at in behind)
+
     def ends_chunk(self, place: int) -> bool:
         """Whether a chunk, or the text, ends at a token."""
         return place >= len(self.words) or not self.words[place].isalnum()
@@ -247,10 +253,12 @@ class Neighbors:
         signs = [at for at in places if self.words[at : at + 3] in (["(", "-", ")"], ["(", "+", ")"])]
         if not any(self.words[at + 1] == "+" for at in signs):
             return "both"
-        if not any(self._is_named_until(one, signs[0]) for one in self.drafts if one.last <= signs[0]):
-            return "before"
+        is_named = any(self._is_named_until(one, signs[0]) for one in self.drafts if one.last <= signs[0])
+        is_headed = signs[0] > places.start and self.words[signs[0] - 1].isalnum()
         behind = signs[-1] + 3
-        return "" if behind < len(self.words) and self.words[behind].isalnum() else "after"
+        if (is_named or is_headed) and not (behind < places.stop and self.words[behind].isalnum()):
+            return "after"
+        return "" if is_named else "before"
 
     def said_before(self, word: Word, links: frozenset[str], *, over_commas: bool) -> list[Draft]:
         """What a word behind a mention is said of: nothing but links between them, or a comma and nothing else."""
@@ -260,7 +268,7 @@ class Neighbors:
         target = _last_of(earlier)
         if target is None:
             return []
-        start = min(max(target.last, target.found.tail), word.first)
+        start = target.found.tail if target.last <= target.found.tail <= word.first else target.last
         between = [(at, self.words[at]) for at in range(start, word.first) if at not in self._covered]
         if any(one == "," for _, one in between) and not self._is_bare(word.first):
             is_over = isinstance(word.entry, ModifierEntry) and word.entry.kind == Assertion.PAST

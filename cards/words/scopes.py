@@ -60,6 +60,7 @@ class ScopeReader:
         self._or = content.small("or")
         self._small = SmallWords(content.small("filler"), content.small("prepositions"), content.small("labels"))
         self._links = content.small("links")
+        self._but = content.small("but")
         self._procedures = content.of_kind("procedures")
         self._diagnoses = content.of_kind("diagnoses")
         self._presenting = content.of_kind("presenting")
@@ -233,6 +234,8 @@ class ScopeReader:
     def _extend(self, text: Neighbors, reach: _Reach, draft: Draft) -> bool:
         """Whether the modifier reaches this mention; if so it is said of it."""
         if reach.entry.of and draft.concept not in reach.entry.of:
+            return True
+        if reach.assertion is Assertion.DENIED and text.is_excepted(draft, self._but):
             return True
         if _overlaps(draft, reach):
             self._say(draft, reach)

@@ -10,11 +10,13 @@ from dataclasses import dataclass
 
 LONGEST_TEXT = 4_000  # characters that are read; what is longer is a letter, not the name of a problem or a reason
 
-_TOKEN = re.compile(r"[^\W_]+|\n|[^\s\w]|_")
+_TOKEN = re.compile(r"[^\W_]+|\n|[^\s\w\"]|_")  # a quotation mark says nothing
+_BOX = re.compile(r"[\[(]([ _x])[\])]")  # on a form, one ticked or not: as "(+)" and "(-)"
 _CONTRACTION = re.compile(r"t\b")  # can't, won't: one word
 _SIGNS = {
     "\u2019": "'", "\u02bc": "'", "\u2013": "-", "\u2014": " - ", "\u2192": ";", "\u2022": ";", "\u00b7": ";",
     "\u00bf": "?", "\r": "\n", "\u2028": "\n", "\u2029": "\n", "\uff0c": ",", "\uff1b": ";", "\u2212": "-",
+    "\u2610": "[ ]", "\u2611": "[x]", "\u2612": "[x]", "\u2713": "[x]", "\u2714": "[x]",
 }  # fmt: skip
 
 
@@ -70,6 +72,7 @@ def tokenize(text: str) -> Tokens:
     """The first LONGEST_TEXT characters of `text` as tokens."""
     text = text[:LONGEST_TEXT]
     folded, offsets = _fold_with_offsets(text)
+    folded = _BOX.sub(lambda box: "(+)" if box[1] == "x" else "(-)", folded)
     words: list[str] = []
     starts: list[int] = []
     ends: list[int] = []

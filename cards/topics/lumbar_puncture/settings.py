@@ -138,6 +138,7 @@ class RedFlagKind(Part):
     within_days: int | None = None
     beside: list[str] = msgspec.field(default_factory=list)
     with_order: str | None = None
+    both_sides: bool = False
     known_by: list[str] = msgspec.field(default_factory=list)
 
     @property

@@ -10,7 +10,7 @@ from enum import StrEnum
 from cards.content.service import INDICATORS
 from cards.fhir.dates import DateRange, days_from, exactly, until
 from cards.record.chart_entry import ChartEntry
-from cards.record.problem import Evidence, Problem
+from cards.record.problem import Evidence, Problem, is_of_both_sides
 from cards.topics.lumbar_puncture.content import LumbarPunctureContent as Topic
 from cards.topics.lumbar_puncture.decision.problems import Problems
 from cards.topics.lumbar_puncture.decision.punctures import Puncture, Punctures
@@ -27,6 +27,7 @@ class Ruling(StrEnum):
     REASON_OF_PUNCTURE = "it is, or is explained by, what the puncture was done to find"
     OUTSIDE_WINDOW = "its onset lies outside the window after the puncture"
     LONG_AGO = "its latest evidence is too long ago for a red flag"
+    ONE_SIDED = "of one side of the body only"
     ALONE = "only beside another problem that is new since the puncture"
 
 
@@ -103,6 +104,8 @@ class RedFlagRule:
         inside = tuple(source for source in unexplained if self._is_in_window(source, kind, puncture))
         if not inside:
             return Ruling.OUTSIDE_WINDOW, unexplained
+        if kind.both_sides and not is_of_both_sides(inside):
+            return Ruling.ONE_SIDED, inside
         if days_from(problem.latest_evidence(inside), exactly(self._today)).exceed(kind.present_days) is True:
             return Ruling.LONG_AGO, inside
         if kind.beside and not self._stands_beside(kind, puncture):
