@@ -133,7 +133,7 @@ class LexiconContent:
         """Every concept that has words."""
         return frozenset(entry.concept for entry in self.concepts)
 
-    @property
+    @cached_property
     def spellings(self) -> dict[str, str]:
         """The word that each misspelling stands for: what is listed, and slips that are no word of the lexicon."""
         entries: list[ConceptEntry | ListEntry | ModifierEntry] = [*self.concepts, *self.lists, *self.modifiers]
