@@ -63,7 +63,8 @@ class DraftOrder:
 
     `raw`: the client's own draft, byte for byte. `what`: what is ordered, under each name it has. `reasons`: those
     that stand in the order or the session; `reason_references`: the others. `selected`: it is among the selections of
-    order-select, or the hook has none. `notes`: the free text of its notes.
+    order-select, or the hook has none. `notes`: the free text of its notes and details. `beside`: words that belong to
+    what is ordered, such as its body site.
     """
 
     raw: bytes
@@ -77,6 +78,7 @@ class DraftOrder:
     selected: bool = True
     categories: tuple[CodeableConcept, ...] = ()
     notes: tuple[str, ...] = ()
+    beside: tuple[str, ...] = ()
 
     @property
     def reference(self) -> str | None:
@@ -196,6 +198,7 @@ def _draft_order(order: Order, raw: JsonBytes, conditions: Mapping[str, Codeable
         selected,
         tuple(order.category),
         order.note_texts(),
+        order.beside(),
     )
 
 

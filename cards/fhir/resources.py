@@ -254,6 +254,9 @@ class Order(Reasons):
     notes: list[Annotation] = []  # ProcedureRequest in DSTU2
     medication_codeable_concept: CodeableConcept | None = None  # MedicationRequest, MedicationOrder
     medication: CodeableReference | None = None  # MedicationRequest in R5
+    body_site: list[CodeableConcept] = []
+    order_detail: list[CodeableConcept] = []
+    description: str | None = None  # ReferralRequest
     contained: list[msgspec.Raw] = []
 
     def what(self) -> tuple[CodeableConcept, ...]:
@@ -263,9 +266,16 @@ class Order(Reasons):
         concepts.append(self.medication.resolved() if self.medication else None)
         return tuple(concept for concept in concepts if concept is not None and concept.says_something())
 
+    def beside(self) -> tuple[str, ...]:
+        """Words that belong to what is ordered: that it is a referral, and its body sites."""
+        sites = tuple(text for site in self.body_site for text in site.texts[:1])
+        return ("referral", *sites) if self.resource_type == "ReferralRequest" else sites
+
     def note_texts(self) -> tuple[str, ...]:
-        """The words of its notes."""
-        return tuple(note.text for note in (*self.note, *self.notes) if note.text)
+        """The words of its notes and details."""
+        details = [text for detail in self.order_detail for text in detail.texts[:1]]
+        notes = [note.text for note in (*self.note, *self.notes)]
+        return tuple(text for text in (*notes, *details, self.description) if text)
 
 
 class BundleLink(_Element):

@@ -148,8 +148,8 @@ class Problem:
         return max(dated, key=lambda day: (day.last, day.first))
 
     def _is_new(self, source: Evidence, event: DateRange, known: bool) -> bool:
-        if source.since_event:
-            return True
+        if source.since_event:  # "unchanged since the biopsy", of what was known before it
+            return not known or not source.is_chronic or source.is_changed
         if source.is_changed:
             return source.began is None or source.began.last >= event.first
         if source.is_order and known:

@@ -110,7 +110,8 @@ class LexiconFile(_Part):
     spellings: dict[str, list[str]] = {}
 
 
-SMALL_WORDS = ("and", "or", "but", "filler", "prepositions", "links", "labels", "answers", "abbreviations", "common")
+_BETWEEN = ("and", "or", "but", "then", "filler", "prepositions", "links")
+SMALL_WORDS = (*_BETWEEN, "labels", "answers", "abbreviations", "common")
 CONCEPT_KINDS = ("procedures", "diagnoses", "presenting")
 
 

@@ -21,12 +21,13 @@ _BEHIND = 4  # words at most between a thing and what is said behind it
 @dataclass(frozen=True, slots=True)
 class SmallWords:
     """`filler` may stand between a modifier and its mention, `prepositions` begin what is said further of it, `labels`
-    open a list that one word may answer.
+    open a list that one word may answer, `then` begins another step.
     """
 
     filler: frozenset[str]
     prepositions: frozenset[str]
     labels: frozenset[str]
+    then: frozenset[str]
 
 
 class Neighbors:
@@ -45,7 +46,7 @@ class Neighbors:
         self.words, self._glued = tokens.words, tokens.glued
         self._sentence, self._chunk = sentences.sentence, sentences.chunk
         self._connectors, self._filler, self._prepositions = sentences.connectors, small.filler, small.prepositions
-        self._labels = small.labels
+        self._labels, self._then = small.labels, small.then
         self.drafts = drafts
         self._durations = durations
         self._sign_sides: dict[int, str] = {}
@@ -201,9 +202,11 @@ class Neighbors:
         return [one for one in drafts if one.first >= place and self.same_sentence(one.first, place - 1)]
 
     def next_after(self, word: Word, drafts: Sequence[Draft], *, adjacent: bool) -> list[Draft]:
-        """The next mention behind a word, in its sentence."""
+        """The next mention behind a word, in its sentence and of the same step: not what "then" follows."""
         target = _first_of(self.all_after(word.last, drafts))
-        if target is None or (adjacent and not self.is_adjacent(word.last, target.first)):
+        if target is None or not self._then.isdisjoint(self.words[word.last : target.first]):
+            return []
+        if adjacent and not self.is_adjacent(word.last, target.first):
             return []
         return self.group(target, drafts, forward=True)
 

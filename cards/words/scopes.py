@@ -58,7 +58,9 @@ class ScopeReader:
                 for phrase in entry.phrases:
                     self._words.add(phrase, entry)
         self._or = content.small("or")
-        self._small = SmallWords(content.small("filler"), content.small("prepositions"), content.small("labels"))
+        self._small = SmallWords(
+            content.small("filler"), content.small("prepositions"), content.small("labels"), content.small("then")
+        )
         self._links = content.small("links")
         self._but = content.small("but")
         self._procedures = content.of_kind("procedures")

@@ -38,6 +38,7 @@ class OrderSettings(Part):
     device_words: list[str]
     near_miss: str
     task_categories: list[str]
+    observation_words: list[str]
     attempted: str
     reaction: str
     urgent_priorities: list[str]

@@ -272,6 +272,25 @@ def test_what_is_ordered_is_told_under_each_name_it_has(draft: Any, what: list[s
     assert [concept.text for concept in found.what] == what
 
 
+@pytest.mark.parametrize(
+    ("draft", "notes", "beside"),
+    [
+        pytest.param(order(orderDetail=[{"text": "numb"}]), ["numb"], [], id="details"),
+        pytest.param(order(orderDetail=[{"coding": [{"display": "numb"}]}]), ["numb"], [], id="a coded detail"),
+        pytest.param(order(orderDetail=[{"parameter": [{"valueString": "x"}]}]), [], [], id="details as R5 has them"),
+        pytest.param(order(bodySite=[{"text": "Arm"}, {}]), [], ["Arm"], id="a body site"),
+        pytest.param(order(bodySite={"text": "Arm"}), [], ["Arm"], id="a body site without its list"),
+        pytest.param(referral(description="numb"), ["numb"], ["referral"], id="the description of a referral"),
+        pytest.param(referral(description=["numb", 7]), [], ["referral"], id="a description that is none"),
+    ],
+)
+def test_details_are_notes_and_a_body_site_belongs_to_what_is_ordered(
+    draft: Any, notes: list[str], beside: list[str]
+) -> None:
+    (found,) = read(draft)
+    assert ([*found.notes], [*found.beside]) == (notes, beside)
+
+
 LUMBAGO = {"text": "Lumbago"}
 HELD = {"resourceType": "Condition", "id": "c1", "code": LUMBAGO}
 

@@ -8,8 +8,10 @@ from dataclasses import dataclass, replace
 from cards.fhir.draft_orders import DraftOrder
 from cards.fhir.resources import CodeableConcept
 from cards.record.chart_entry import ChartEntry, Standing
+from cards.record.problem import Change
 from cards.terminology.match import Match
 from cards.topics.lumbar_puncture.content import LumbarPunctureContent as Topic
+from cards.words.tokens import fold
 
 LookedUp = Mapping[str, CodeableConcept]
 
@@ -24,7 +26,10 @@ class OrderReading:
     @classmethod
     def of(cls, order: DraftOrder, topic: Topic) -> OrderReading:
         """Compare what is ordered with the value sets."""
-        return cls(order, tuple(topic.orders.match_all(order.what)))
+        what = order.what
+        if order.beside:  # "MRI", and as its body site the lumbar spine
+            what = tuple(CodeableConcept(one.coding, " ".join((*one.texts[:1], *order.beside))) for one in what)
+        return cls(order, tuple(topic.orders.match_all(what)))
 
     @property
     def matches(self) -> list[Match]:
@@ -53,7 +58,8 @@ def states_all_reasons(order: DraftOrder, looked_up: LookedUp, topic: Topic) -> 
 def read_words(reading: OrderReading, looked_up: LookedUp, topic: Topic) -> Iterator[ChartEntry]:
     """What an order says of the patient, as if the chart said it today, one entry for each concept it uses."""
     order = reading.order
-    others = [*stated_reasons(order, looked_up), *(CodeableConcept(text=text) for text in order.notes)]
+    reasons = list(stated_reasons(order, looked_up))
+    others = [*reasons, *(CodeableConcept(text=text) for text in order.notes)]
     matches_of_others = topic.orders.match_all(others) if others else []
     ordered = {match.value_set for match in reading.certain}
     meanings = {
@@ -61,11 +67,25 @@ def read_words(reading: OrderReading, looked_up: LookedUp, topic: Topic) -> Iter
         for problem in topic.service.orders.placed_by_order
         if problem.ordered in ordered
     }
-    for concept, matches in zip((*others, *order.what), (*matches_of_others, *reading.by_concept), strict=True):
+    concepts = zip((*others, *order.what), (*matches_of_others, *reading.by_concept), strict=True)
+    for place, (concept, matches) in enumerate(concepts):
+        if matches and place >= len(reasons) and _is_observation(order, topic):
+            matches = tuple(match for match in matches if _is_observed(match))
         if matches:
             placed = tuple(_placed(match, meanings) for match in matches)
             certain = all(match.certain for match in placed if not match.is_past)
             yield ChartEntry(order.resource_type, order.id, concept, placed, Standing.CURRENT, certain, None, None)
+
+
+def _is_observation(order: DraftOrder, topic: Topic) -> bool:
+    """Whether it orders to watch the patient: its words, but for its reasons, say what to watch for."""
+    words = tuple(topic.service.orders.observation_words)
+    return any(fold(text).startswith(words) for concept in order.what for text in concept.texts)
+
+
+def _is_observed(match: Match) -> bool:
+    """Whether such words say that something is there already: by a code, or as new, acute or worse."""
+    return match.mention is None or match.is_past or not match.mention.modifiers.isdisjoint(Change)
 
 
 def _placed(match: Match, meanings: Mapping[str, str]) -> Match:

@@ -47,9 +47,10 @@ class WorkUp:
 class Triage:
     """The orders we speak about.
 
-    `words`: what these orders say of the patient; `work_up_words`: those of the work-ups alone. `medications`: what the
-    session orders. `ordered`: value sets of everything the session orders, selected or not. `needs`: keys of the
-    service's prefetch. `urgent`: among the punctures is an urgent one, so that nothing is fetched.
+    `words`: what these orders, and work-ups of the session that are not selected, say of the patient; `work_up_words`:
+    those of the selected work-ups alone. `medications`: what the session orders. `ordered`: value sets of everything
+    the session orders, selected or not. `needs`: keys of the service's prefetch. `urgent`: among the punctures is an
+    urgent one, so that nothing is fetched.
     """
 
     lumbar_punctures: tuple[DraftOrder, ...]
@@ -86,11 +87,14 @@ def triage(orders: Sequence[DraftOrder], topic: Topic, looked_up: LookedUp) -> T
     puncture_orders = tuple(reading.order for reading in punctures)
     puncture_words = [entry for reading in punctures for entry in read_words(reading, looked_up, topic)]
     work_up_words = tuple(entry for work_up in work_ups for entry in work_up.words)
+    beside = (reading for reading in services if not reading.order.selected and not is_lumbar_puncture(reading, topic))
+    other_work_ups = (find_work_up(reading, topic, looked_up) for reading in beside)
+    other_words = (entry for work_up in other_work_ups if work_up for entry in work_up.words)
     medications = (OrderReading.of(order, topic) for order in orders if order.is_medication)
     return Triage(
         puncture_orders,
         work_ups,
-        words=(*puncture_words, *work_up_words),
+        words=(*puncture_words, *work_up_words, *other_words),
         work_up_words=work_up_words,
         medications=tuple(entry for reading in medications for entry in read_words(reading, {}, topic)),
         ordered=frozenset(match.value_set for reading in services for match in reading.certain),

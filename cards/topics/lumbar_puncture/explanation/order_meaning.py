@@ -21,7 +21,7 @@ from cards.topics.lumbar_puncture.decision.triage import (
 
 
 def order_meaning(order: DraftOrder, topic: Topic, looked_up: Mapping[str, CodeableConcept]) -> str:
-    """What an order is, and whether it is among the selected ones, which alone count."""
+    """What an order is, and whether it is among the selected ones, which alone get cards."""
     if order.is_medication:
         return _medication(order, topic)
     settings = topic.service.orders
@@ -45,7 +45,7 @@ def _why(order: DraftOrder, basis: Basis, topic: Topic, looked_up: Mapping[str, 
     settings = topic.service.orders
     if basis in (Basis.ITSELF, Basis.REFERRAL):
         names = {*settings.work_up, *settings.referrals_since}
-        matches = [match for found in topic.orders.match_all(order.what) for match in found]
+        matches = OrderReading.of(order, topic).matches
     else:
         names = {*topic.service.complaints.value_sets, *(flag.value_set for flag in topic.service.red_flags)}
         matches = [
