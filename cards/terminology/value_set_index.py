@@ -53,7 +53,7 @@ _OTHER = _Reading((), True)  # nearly every concept of a chart
 _Concept = tuple[bytes, str | None]  # its codings as JSON, and its text
 _NO_CONCEPT: _Concept = (b"", None)
 _LONGEST_TEXT = 1_000  # characters of what stands beside a code
-_MOST_KEPT = 4_096  # concepts whose reading is kept, and lists of codings: 3 MB of each index at most
+_MOST_KEPT = 8_192  # concepts whose reading is kept, and as many lists of codings
 # Longer ones are rare, and would make what is kept as large as whoever sends them.
 _LONGEST_CODINGS_KEPT = 1_000  # bytes
 _LONGEST_TEXT_KEPT = 100  # characters
