@@ -55,11 +55,9 @@ class Neighbors:
 
     def is_inside(self, word: Word) -> bool:
         """Whether the words are part of a longer name or of a duration: "no perianal sensation", "2 day history of"."""
-        if any(one.first < word.first and word.last <= one.last for one in self._durations):
-            return True
+        names = [one.found.span for one in self.drafts] + [(one.first, one.last) for one in self._durations]
         return any(
-            one.first <= word.first and word.last <= one.last and word.last - word.first < one.last - one.first
-            for one in self.drafts
+            first <= word.first and word.last <= last and word.last - word.first < last - first for first, last in names
         )
 
     def in_order(self, words: Sequence[Word]) -> Iterator[Word | Draft]:
@@ -180,6 +178,12 @@ class Neighbors:
         behind = range(draft.last, draft.found.tail)
         is_other = any(one.last > draft.found.tail - 1 >= one.first for one in self.drafts if one.last > draft.last)
         return not is_other and any(self.words[at] in exceptions for at in behind)
+
+    def is_denied_apart(self, word: Word, denials: Iterable[int]) -> bool:
+        """Whether the chunk of a word holds a denial and no mention: "left leg weak, right normal"."""
+        chunk = self._chunk[word.first]
+        is_apart = all(self._chunk[one.first] != chunk for one in self.drafts)
+        return is_apart and any(self._chunk[at] == chunk for at in denials)
 
     def ends_chunk(self, place: int) -> bool:
         """Whether a chunk, or the text, ends at a token."""

@@ -157,9 +157,7 @@ class ScopeReader:
     def _attach_before(self, text: Neighbors, word: Word, event: Draft, words: Sequence[Word]) -> None:
         """ "swelling before biopsy": known then; not "not there before biopsy", nor "before biopsy and again"."""
         others = [one for one in text.drafts if not one.is_procedure]
-        denials = [
-            one.first for one in words if isinstance(one.entry, ModifierEntry) and one.entry.kind == Assertion.DENIED
-        ]
+        denials = _denials(words)
         for one in text.before(word.first, others) if text.ends_chunk(event.last) else ():
             if not any(one.last <= place < word.first for place in denials):
                 one.modifiers.add(_KNOWN)
@@ -172,9 +170,12 @@ class ScopeReader:
 
     def _attach_tags(self, text: Neighbors, words: Sequence[Word]) -> None:
         """How bad, how it changes, which side: to the nearest mention of its chunk."""
+        denials = _denials(words)
         for word in words:
             entry = word.entry
             if not isinstance(entry, ModifierEntry) or entry.kind in _NO_TAGS:
+                continue
+            if entry.kind in _SIDES and text.is_denied_apart(word, denials):
                 continue
             fitting = [one for one in text.drafts if self._fits(one, entry)]
             for one in self._tagged(text, word, entry, fitting):
@@ -313,6 +314,11 @@ class ScopeReader:
                 if is_denied and one.is_procedure and not text.is_adjacent(one.last, word.first):
                     continue  # "biopsy if CT negative" is no biopsy that was not done
                 _assert(one, _ASSERTIONS[entry.kind], word)
+
+
+def _denials(words: Iterable[Word]) -> list[int]:
+    """Where denials begin."""
+    return [one.first for one in words if isinstance(one.entry, ModifierEntry) and one.entry.kind == Assertion.DENIED]
 
 
 def _assert(draft: Draft, assertion: Assertion, word: Word) -> None:
