@@ -215,12 +215,12 @@ class Neighbors:
         return self.group(target, drafts, forward=True)
 
     def next_before(self, word: Word, drafts: Sequence[Draft], *, adjacent: bool) -> list[Draft]:
-        """The last mention shortly before a word, no comma between."""
+        """The last mention shortly before a word, no comma and no "then" between."""
         target = _last_of(self._all_before(word.first, drafts))
         if target is None or word.first - target.last > _BEHIND:
             return []
         between = self.words[target.last : word.first]
-        if "," in between or "(" in between or not self._connectors.isdisjoint(between):
+        if "," in between or "(" in between or not (self._connectors | self._then).isdisjoint(between):
             return []
         if adjacent and not self.is_adjacent(target.last, word.first):
             return []
@@ -230,7 +230,7 @@ class Neighbors:
         """Whether an assertion is said of what follows it, and not of what stands before it."""
         side = word.entry.side if isinstance(word.entry, ModifierEntry) else "before"
         if side == "answer":
-            return not (self._is_answer(word) or (self._is_last(word) and self._label_before(word) is not None))
+            return not (self._is_answer(word) or (self.is_last(word) and self._label_before(word) is not None))
         if side != "any":
             return side == "before"
         follows = bool(self.all_after(word.last, self.drafts))
@@ -309,7 +309,7 @@ class Neighbors:
         )
         return next((at for at in signs if self.same_sentence(at, word.first)), None)
 
-    def _is_last(self, word: Word) -> bool:
+    def is_last(self, word: Word) -> bool:
         """Whether nothing is said behind a word that it could be said of."""
         is_last = word.last >= len(self.words) or not self.same_sentence(word.first, word.last)
         return is_last or self.words[word.last] in ",;.)|!\n"
@@ -325,7 +325,7 @@ class Neighbors:
             return False
         if not any(self._is_named_until(one, word.first - 1) for one in self.drafts if one.last < word.first):
             return False
-        if self._is_last(word):
+        if self.is_last(word):
             return True
         if self.words[word.first - 1] == "-":
             return False

@@ -313,6 +313,8 @@ class ScopeReader:
                     continue  # "tremor (+) fever (-)"
                 if is_denied and one.is_procedure and not text.is_adjacent(one.last, word.first):
                     continue  # "biopsy if CT negative" is no biopsy that was not done
+                if one.is_procedure and entry.kind == Assertion.SUSPECTED and not text.is_last(word):
+                    continue  # "biopsy probable lymphoma"
                 _assert(one, _ASSERTIONS[entry.kind], word)
 
 

@@ -37,6 +37,7 @@ class OrderSettings(Part):
     unless_into_a_device: str
     device_words: list[str]
     near_miss: str
+    near_miss_treats: list[str]
     task_categories: list[str]
     observation_words: list[str]
     attempted: str

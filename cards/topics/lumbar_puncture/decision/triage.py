@@ -13,6 +13,7 @@ from cards.topics.lumbar_puncture.content import LumbarPunctureContent as Topic
 from cards.topics.lumbar_puncture.decision.order_words import (
     LookedUp,
     OrderReading,
+    is_new,
     read_words,
     states_all_reasons,
 )
@@ -172,10 +173,13 @@ def find_work_up(reading: OrderReading, topic: Topic, looked_up: LookedUp) -> Wo
     """Why an order may work up the back or the legs; None: it does not."""
     settings, order = topic.service.orders, reading.order
     ordered = {match.value_set for match in reading.certain}
-    if settings.near_miss in ordered:
-        return None
     words = tuple(read_words(reading, looked_up, topic))
     kinds = _stated_kinds(words, topic)
+    if settings.near_miss in ordered and ordered.isdisjoint(settings.work_up):
+        new = {match.value_set for entry in words for match in entry.matches if is_new(match)}
+        kinds = kinds.intersection(new).difference(topic.service.complaints.value_sets, settings.near_miss_treats)
+        if not kinds:
+            return None
     if not ordered.isdisjoint(settings.work_up):
         states_other_reasons = not kinds and states_all_reasons(order, looked_up, topic)
         return WorkUp(order, Basis.ITSELF, states_other_reasons, words)
