@@ -71,6 +71,8 @@ class ChartExplainer:
         concept, today = resource.concept(), self._today
         matches = self._topic.chart.match(concept)
         entry = read_chart_entry(resource, matches, today)
+        if entry is not None and self._record.birth_date is not None:
+            entry = entry.in_life(self._record.birth_date)
         if entry is None:
             roles = [f"none: {_why_left_out(resource)}"]
         elif matches:

@@ -17,11 +17,18 @@ class _Element(msgspec.Struct, rename="camel", gc=False):
     """gc=False: these trees have no cycles, so the garbage collector need not visit them."""
 
 
+class Extension(_Element):
+    url: str | None = None
+    value_date_time: str | None = None
+    value_coding: Coding | None = None
+
+
 class Coding(_Element):
     system: str | None = None
     code: str | None = None
     display: str | None = None
     user_selected: bool | None = None
+    extension: list[Extension] = []
 
 
 class CodeableConcept(_Element):
@@ -32,6 +39,11 @@ class CodeableConcept(_Element):
     def texts(self) -> tuple[str, ...]:
         """All its words: the text and the displays, as far as there are any."""
         return tuple(text for text in (self.text, *(coding.display for coding in self.coding)) if text)
+
+    def certainties(self) -> frozenset[str | None]:
+        """How certain a diagnosis is, as German charts say by a letter (ICD-10-GM, Diagnosesicherheit)."""
+        stated = [one for coding in self.coding for one in coding.extension if "diagnosesicherheit" in (one.url or "")]
+        return frozenset(one.value_coding.code for one in stated if one.value_coding)
 
     def says_something(self) -> bool:
         """Whether there is a code or a word to judge by."""
@@ -61,6 +73,11 @@ class Reason(CodeableConcept):
 class Period(_Element):
     start: str | None = None
     end: str | None = None
+
+
+class Age(_Element):
+    value: int | float | None = None
+    code: str | None = None  # of UCUM: "a" for years
 
 
 class ResourceCode(_Element):
@@ -100,6 +117,8 @@ class ChartResource(_Element):
     # in the order in which servers write them, which is the order in which msgspec looks for them
     resource_type: str = ""
     id: str | None = None
+    extension: msgspec.Raw = ABSENT
+    modifier_extension: msgspec.Raw = ABSENT
     status: msgspec.Raw = ABSENT
     clinical_status: msgspec.Raw = ABSENT
     verification_status: msgspec.Raw = ABSENT
@@ -109,6 +128,8 @@ class ChartResource(_Element):
     patient: Reference | None = None  # Condition in DSTU2
     onset_date_time: msgspec.Raw = ABSENT
     onset_period: msgspec.Raw = ABSENT
+    onset_age: msgspec.Raw = ABSENT
+    onset_string: msgspec.Raw = ABSENT
     abatement_date_time: msgspec.Raw = ABSENT
     recorded_date: msgspec.Raw = ABSENT
     performed_date_time: msgspec.Raw = ABSENT
@@ -142,10 +163,6 @@ class ChartResource(_Element):
         return self.code.resolved() if self.code else CodeableConcept()
 
 
-class Present(_Element):
-    """An element of which it matters only that it is there."""
-
-
 Status = CodeableConcept | str  # a code up to STU3, a CodeableConcept since R4
 
 
@@ -156,15 +173,23 @@ class Condition(_Element):
     verification_status: Status | None = None
     onset_date_time: str | None = None
     onset_period: Period | None = None
+    onset_age: Age | None = None
+    onset_string: str | None = None
     abatement_date_time: str | None = None
     abatement_period: Period | None = None
     abatement_boolean: bool | None = None  # up to STU3
     abatement_string: str | None = None
-    abatement_age: Present | None = None
-    abatement_range: Present | None = None
+    abatement_age: Age | None = None
+    abatement_range: Period | None = None  # it matters only that it is there
     recorded_date: str | None = None
     asserted_date: str | None = None  # STU3
     date_recorded: str | None = None  # DSTU2
+    extension: list[Extension] = []
+
+    def entered(self) -> tuple[str, ...]:
+        """When it was entered or asserted; an assertion is an extension since R4 (US Core)."""
+        dates = [one.value_date_time for one in self.extension if (one.url or "").endswith("condition-assertedDate")]
+        return tuple(day for day in (self.recorded_date, self.asserted_date, self.date_recorded, *dates) if day)
 
 
 class Procedure(_Element):

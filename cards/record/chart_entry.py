@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
 
-from cards.fhir.dates import DateRange, read_date, read_period
+from cards.fhir.dates import DateRange, earliest, read_date, read_period
 from cards.fhir.resources import ChartResource, CodeableConcept, Condition, Period, Procedure, Reasons, Status
-from cards.fhir.tolerant_reading import read_elements
+from cards.fhir.tolerant_reading import ABSENT, read_elements
 from cards.terminology.match import Match
 
-_NEVER = frozenset({"refuted", "entered-in-error"})
+_NEVER = frozenset({"refuted", "entered-in-error", "ruled-out"})
 _UNCONFIRMED = frozenset({"unconfirmed", "provisional", "differential"})
 _CURRENT = frozenset({"active", "recurrence", "relapse"})
-_PAST = frozenset({"inactive", "remission", "resolved"})
+# FHIR's codes, and those of SNOMED CT's "inactive" and "problem resolved", which C-CDA has
+_PAST = frozenset({"inactive", "remission", "resolved", "problem-resolved", "73425007", "413322009"})
+_STATUSES = _NEVER | _UNCONFIRMED | _CURRENT | _PAST | {"confirmed"}
+_CERTAINTIES = {"A": "refuted", "V": "provisional", "Z": "resolved"}  # of ICD-10-GM, as FHIR's codes
 _NOT_DONE = frozenset({"not-done"})
 _DONE = frozenset({"completed", ""})
 # Begun and not finished, or not known: in R4 and R5, and under the names of DSTU2 and STU3.
@@ -41,7 +44,8 @@ class ChartEntry:
 
     `began`: the onset, or when a Procedure was performed. `recorded`: when it was entered. `reasons` and
     `reason_references`: why a Procedure was done, or was not. `ended`: the abatement, where it is a date.
-    `confirmed` False: the chart or its words express doubt.
+    `onset_age`: the age at which it began, in years.
+    `confirmed` False: the chart or its words express doubt, or an extension that we do not know may change its meaning.
     """
 
     resource_type: str
@@ -55,6 +59,14 @@ class ChartEntry:
     reasons: tuple[CodeableConcept, ...] = ()
     reason_references: tuple[str, ...] = ()
     ended: DateRange | None = None
+    onset_age: int | None = None
+
+    def in_life(self, born: DateRange) -> ChartEntry:
+        """The same with its age at onset as a date, and without dates before birth, which stand for no date at all."""
+        began, recorded = (day if day and day.last >= born.first else None for day in (self.began, self.recorded))
+        if began is None and self.onset_age is not None:
+            began = read_period(str(born.first.year + self.onset_age), str(born.last.year + self.onset_age + 1))
+        return replace(self, began=began, recorded=recorded)
 
     @property
     def is_active(self) -> bool:
@@ -103,31 +115,34 @@ def read_chart_entry(resource: ChartResource, matches: tuple[Match, ...], today:
 def _condition(resource: ChartResource, matches: tuple[Match, ...], today: date) -> ChartEntry | None:
     """clinical.md 6, rules 1 to 3: what is refuted or entered in error is left out, what is unconfirmed labeled."""
     condition = read_elements(resource, Condition)
-    verification = _codes(condition.verification_status)
+    letters = resource.concept().certainties()
+    certainty = frozenset(name for letter, name in _CERTAINTIES.items() if letters == {letter})
+    verification = _codes(condition.verification_status) | certainty
     if verification & _NEVER:
         return None
-    period = condition.abatement_period
+    period, age = condition.abatement_period, condition.onset_age
     return ChartEntry(
         resource.resource_type,
         resource.id,
         resource.concept(),
         matches,
-        _standing(condition, today),
-        not verification & _UNCONFIRMED and _are_certain(matches),
-        read_date(condition.onset_date_time or "") or _read_period(condition.onset_period),
-        read_date(condition.recorded_date or condition.asserted_date or condition.date_recorded or ""),
+        _standing(condition, _codes(condition.clinical_status) | certainty, today),
+        not verification & _UNCONFIRMED and _are_certain(resource, matches),
+        read_date(condition.onset_date_time or condition.onset_string or "") or _read_period(condition.onset_period),
+        earliest(day for day in map(read_date, condition.entered()) if day),
         ended=read_date(condition.abatement_date_time or (period.end if period else None) or ""),
+        onset_age=int(age.value) if age and age.value is not None and age.code == "a" else None,
     )
 
 
 def _procedure(resource: ChartResource, matches: tuple[Match, ...]) -> ChartEntry | None:
     """clinical.md 6, rule 4: what was begun; a Procedure without a status counts as done, as DSTU2 has them.
 
-    One that was not done is kept where its reason is stated: the reason may be that it failed.
+    One that was not done is kept where its reason or its name says something: it may say that it failed.
     """
     procedure = read_elements(resource, Procedure)
     status = (procedure.status or "").strip().lower()
-    why_not = [procedure.status_reason, procedure.not_done_reason, *procedure.reason_not_performed]
+    why_not = [procedure.status_reason, procedure.not_done_reason, *procedure.reason_not_performed, resource.concept()]
     not_done = bool(procedure.not_done or procedure.not_performed) or status in _NOT_DONE
     reasons = tuple(why for why in why_not if why is not None and why.says_something()) if not_done else ()
     if (not_done and not reasons) or (not not_done and status not in _DONE | _UNFINISHED):
@@ -142,7 +157,7 @@ def _procedure(resource: ChartResource, matches: tuple[Match, ...]) -> ChartEntr
         resource.concept(),
         matches,
         Standing.NOT_DONE if not_done else Standing.DONE if status in _DONE else Standing.UNFINISHED,
-        _are_certain(matches),
+        _are_certain(resource, matches),
         read_date(moment or words or "") or _read_period(period),
         None,
         reasons or stated.concepts(),
@@ -150,27 +165,21 @@ def _procedure(resource: ChartResource, matches: tuple[Match, ...]) -> ChartEntr
     )
 
 
-def _are_certain(matches: tuple[Match, ...]) -> bool:
-    return all(match.certain for match in matches)
+def _are_certain(resource: ChartResource, matches: tuple[Match, ...]) -> bool:
+    return resource.modifier_extension is ABSENT and all(match.certain for match in matches)
 
 
-def _standing(condition: Condition, today: date) -> Standing:
+def _standing(condition: Condition, clinical: frozenset[str], today: date) -> Standing:
     """The abatement wins over the status: STU3 and DSTU2 charts say `active` beside an abatement years back."""
-    if _has_abated(condition, today):
-        return Standing.RESOLVED
-    clinical = _codes(condition.clinical_status)
-    if clinical & _PAST:
+    if clinical & _PAST or _has_abated(condition, today):
         return Standing.RESOLVED
     return Standing.CURRENT if clinical & _CURRENT else Standing.NOT_RECORDED
 
 
 def _has_abated(condition: Condition, today: date) -> bool:
-    if (
-        condition.abatement_boolean
-        or condition.abatement_string
-        or condition.abatement_age
-        or condition.abatement_range
-    ):
+    if condition.abatement_boolean or condition.abatement_string:
+        return True
+    if condition.abatement_age or condition.abatement_range:
         return True
     if condition.abatement_date_time:
         abated = read_date(condition.abatement_date_time)
@@ -185,10 +194,9 @@ def _read_period(period: Period | None) -> DateRange | None:
 
 
 def _codes(status: Status | None) -> frozenset[str]:
-    """The codes of a status, which is a plain code up to STU3 and a CodeableConcept since R4."""
+    """The codes of a status that we know; without any, its words: "Entered in Error" is entered-in-error."""
     if status is None:
         return frozenset()
-    if isinstance(status, str):
-        return frozenset({status.strip().lower()})
-    codes = [coding.code for coding in status.coding if coding.code] or [status.text or ""]
-    return frozenset(code.strip().lower() for code in codes)
+    told = [[status]] if isinstance(status, str) else [[coding.code or "" for coding in status.coding], status.texts]
+    known = (_STATUSES.intersection("-".join(word.lower().split()) for word in words) for words in told)
+    return next(filter(None, known), frozenset())

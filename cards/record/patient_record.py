@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 
 from cards.fhir.bundle import Entries
@@ -66,6 +66,12 @@ class PatientRecord:
     sections: Mapping[str, SectionRead]
     language: str | None = None
     birth_date: DateRange | None = None
+
+    def __post_init__(self) -> None:
+        if born := self.birth_date:
+            lived = ((name, [entry.in_life(born) for entry in read.matched]) for name, read in self.sections.items())
+            sections = {name: replace(self.sections[name], matched=tuple(matched)) for name, matched in lived}
+            object.__setattr__(self, "sections", sections)
 
     def section(self, resource_type: str) -> SectionRead:
         """The section of this type; not obtained where the call has none."""

@@ -105,11 +105,11 @@ class Problem:
     def new_since(self, event: DateRange | None) -> tuple[Evidence, ...]:
         """The present evidence that the problem began at the event or later; empty: none is certain to say so.
 
-        A recorded date alone counts only where the problem was not known before.
+        A recorded date alone counts only where the problem was not known before, on the same side of the body.
         """
         if event is None:
             return ()
-        known = bool(self.known_before(event))
+        known = self.known_before(event)
         return tuple(source for source in self.present if self._is_new(source, event, known))
 
     def may_be_new_since(self, event: DateRange | None) -> tuple[Evidence, ...]:
@@ -147,7 +147,8 @@ class Problem:
             return exactly(self.today)
         return max(dated, key=lambda day: (day.last, day.first))
 
-    def _is_new(self, source: Evidence, event: DateRange, known: bool) -> bool:
+    def _is_new(self, source: Evidence, event: DateRange, known_before: Iterable[Evidence]) -> bool:
+        known = not all(source.is_on_other_side(old) for old in known_before)
         if source.since_event:  # "unchanged since the biopsy", of what was known before it
             return not known or not source.is_chronic or source.is_changed
         if source.is_changed:

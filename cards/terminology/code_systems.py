@@ -19,7 +19,7 @@ from cards.terminology.icd_10 import ICD_10_FAMILY
 SNOMED_CT = CodeSystem(
     "SNOMED CT",
     "http://snomed.info/sct",
-    ("http://snomed.info", "2.16.840.1.113883.6.96"),
+    ("http://snomed.info", "2.16.840.1.113883.6.96", "SNOMED-CT", "SCT"),
     re.compile(r"[1-9]\d{5,17}"),
     split=focus_concepts,
     has_valid_check_digit=has_verhoeff_digit,
@@ -95,7 +95,7 @@ def fold_uri(uri: str) -> str:
 
 
 _BY_URI = {system.uri: system for system in CODE_SYSTEMS}
-_BY_FOLDED = {fold_uri(uri): system for system in CODE_SYSTEMS for uri in (system.uri, *system.aliases)}
+_BY_FOLDED = {fold_uri(uri): system for system in CODE_SYSTEMS for uri in (system.uri, system.name, *system.aliases)}
 
 
 _LOCAL: dict[str, CodeSystem] = {}  # one object for each, because value sets are keyed by it

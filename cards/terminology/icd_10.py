@@ -16,7 +16,7 @@ _PATTERN = re.compile(r"[A-TV-Z]\d[0-9A-Z](\.[0-9A-Z]{1,4})?")
 ICD_10_CM = CodeSystem(
     "ICD-10-CM",
     "http://hl7.org/fhir/sid/icd-10-cm",
-    ("http://hl7.org/fhir/sid/icd-10-us", "2.16.840.1.113883.6.90"),
+    ("http://hl7.org/fhir/sid/icd-10-us", "2.16.840.1.113883.6.90", "I10C"),
     _PATTERN,
     dotted=True,
     by_prefix=True,
@@ -24,7 +24,7 @@ ICD_10_CM = CodeSystem(
 ICD_10 = CodeSystem(
     "ICD-10",
     "http://hl7.org/fhir/sid/icd-10",
-    ("2.16.840.1.113883.6.3",),
+    ("2.16.840.1.113883.6.3", "I10"),
     _PATTERN,
     dotted=True,
     by_prefix=True,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
@@ -13,11 +14,11 @@ from cards.fhir.resources import CodeableConcept, Coding, ResourceCode, read_cod
 from cards.fhir.tolerant_reading import ABSENT
 from cards.terminology.code_system import CodeSystem
 from cards.terminology.code_systems import CODE_SYSTEMS, ICD_10_PCS, SNOMED_CT, find_code_system, fold_uri
-from cards.terminology.icd_10 import ICD_10_CM
+from cards.terminology.icd_10 import ICD_10_CM, ICD_10_FAMILY
 from cards.terminology.match import Match, matches_of, without_denied
 from cards.terminology.value_set import Codes, ValueSet
 from cards.words.lexicon import Lexicon
-from cards.words.tokens import LONGEST_TEXT, fold
+from cards.words.tokens import LONGEST_TEXT, fold, says_something
 from cards.words.word_rules import WordRule
 
 
@@ -53,6 +54,7 @@ _OTHER = _Reading((), True)  # nearly every concept of a chart
 _Concept = tuple[bytes, str | None]  # its codings as JSON, and its text
 _NO_CONCEPT: _Concept = (b"", None)
 _LONGEST_TEXT = 1_000  # characters of what stands beside a code
+_LIKE_ICD_10 = re.compile(r"[A-Za-z]\d|\d\w{6}$")  # or a procedure code of ICD-10-PCS under the same name
 _MOST_KEPT = 8_192  # concepts whose reading is kept, and as many lists of codings
 # Longer ones are rare, and would make what is kept as large as whoever sends them.
 _LONGEST_CODINGS_KEPT = 1_000  # bytes
@@ -155,7 +157,7 @@ class Terminology:
                 by_words = tuple(match for match in by_words if match.value_set not in refused[place])
             if text and text not in judgment.displays:
                 texts[place] = text
-            was_read = len(text or "") <= LONGEST_TEXT and (bool(text) or judgment.was_read)
+            was_read = len(text or "") <= LONGEST_TEXT and (says_something(text) or judgment.was_read)
             readings.append(_Reading(matches + by_words, was_read) if matches or by_words or not was_read else _OTHER)
         places = list(texts)
         for number, reading in self._lexicon.read_each(list(texts.values())):
@@ -191,7 +193,7 @@ class Terminology:
                 pending += ((match, rule) for match, rule in by_code if rule is not None)
             if coding.display:
                 displays[coding.display] = None
-            was_read = was_read or bool(coding.display) or _was_read(coding, by_code)
+            was_read = was_read or says_something(coding.display) or _was_read(coding, by_code)
         of_displays = [reading for _, reading in self._lexicon.read_each(tuple(displays))]
         mentions = [mention for reading in of_displays for mention in reading.mentions]
         was_read = was_read and all(reading.is_whole for reading in of_displays)
@@ -257,7 +259,11 @@ def _code_as_bytes(code: ResourceCode | None) -> _Concept:
 
 
 def _was_read(coding: Coding, by_code: Sequence[object] | None) -> bool:
-    """Whether a code says enough: one of SNOMED CT that we do not hold may be anything below a concept of ours."""
+    """Whether a code says enough: one of SNOMED CT that we do not hold may be anything below a concept of ours, and
+    what is not written like a code of ICD-10 ("IMO0001") stands for no code.
+    """
     if not coding.code or by_code is None:
         return False
-    return bool(by_code) or find_code_system(coding.system) is not SNOMED_CT
+    system = find_code_system(coding.system)
+    is_written = system not in ICD_10_FAMILY or _LIKE_ICD_10.match(coding.code.strip()) is not None
+    return bool(by_code) or (system is not SNOMED_CT and is_written)

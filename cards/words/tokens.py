@@ -29,6 +29,19 @@ def fold(text: str) -> str:
     return "".join(char if char.isascii() or char.isalnum() else " " for char in plain)
 
 
+# words that EHRs write where a name is not known or withheld
+_PLACEHOLDERS = re.compile(
+    "unknown|unspecified|masked|restricted|confidential|redacted|withheld|not available|n/a|na|null|undefined|other"
+    "|not recorded|see (note|comment)s?|free text|uncoded|unbekannt|inconnu|desconocido|onbekend|sconosciuto"
+)
+
+
+def says_something(text: str | None) -> bool:
+    """Whether a text names anything: not signs alone, and not a word for what is not known or withheld."""
+    bare = fold((text or "")[:40]).strip(" \t\n.,:;*-_?#[](){}")
+    return bool(bare) and _PLACEHOLDERS.fullmatch(bare) is None
+
+
 @dataclass(frozen=True, slots=True)
 class Tokens:
     """`words`: folded words and signs; hyphens between words are left out. `starts`, `ends`: characters of the text.

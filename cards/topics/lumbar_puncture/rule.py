@@ -71,7 +71,7 @@ def needs_procedures(assessment: Assessment, topic: Topic) -> bool:
     """Whether a puncture in what was not read of the procedures could still call for a card on a work-up."""
     procedures, conditions = assessment.record.section("Procedure"), assessment.record.section("Condition")
     if (
-        (procedures.obtained and procedures.complete)
+        (procedures.obtained and procedures.complete and procedures.unread_count < max(procedures.seen_count, 1))
         or assessment.punctures.completed
         or not assessment.triage.work_ups
     ):

@@ -100,8 +100,9 @@ def answers_of_the_service(client: FlaskClient, cases: list[Case]) -> list[tuple
             "procedures": searchset(*case.procedures),
         }
         response = client.post(SERVICE, json=hook_call(case.order, prefetch=chart))
-        assert response.status_code == 200, response.get_data(as_text=True)
-        cards = response.get_json()["cards"]
+        # 412: what was spoiled was the only procedure, so that none could be read
+        assert response.status_code in (200, 412), response.get_data(as_text=True)
+        cards = response.get_json().get("cards", [])
         extensions = [card["extension"]["lumbar-puncture-back-pain"] for card in cards]
         answers.append(
             tuple(

@@ -11,6 +11,7 @@ from flask.testing import FlaskClient
 from tests.charts import (
     ASTHMA,
     CPT,
+    ICD_10_CM,
     PATIENT,
     Json,
     cards_of,
@@ -32,6 +33,7 @@ LAMINECTOMY = procedure(coded(CPT, "63047", "Laminectomy, lumbar"))
 BEARER = {"access_token": "made-up-token", "token_type": "Bearer", "expires_in": 300, "scope": "x", "subject": "y"}
 NOT_CHECKED = "{} (not available)"
 ONLY_A_PART = "some {}"
+ABSENT_REASON = "http://terminology.hl7.org/CodeSystem/data-absent-reason"
 UNREAD = "conditions ({} unreadable)"
 EVERYTHING = {
     "Patient/pat-1": patient("es"),
@@ -244,6 +246,13 @@ ODD_ENTRIES = [
     pytest.param({"fullUrl": "urn:uuid:1c"}, id="an entry without resource"),
     pytest.param({"resource": condition({"coding": [{}]})}, id="a condition without a code or a word"),
     pytest.param({"resource": condition("x")}, id="a code that is a string"),
+    pytest.param({"resource": condition({"text": "***"})}, id="words that are signs only"),
+    pytest.param({"resource": condition({"text": "Unknown"})}, id="words that stand for what is not known"),
+    pytest.param(
+        {"resource": condition(coded(ABSENT_REASON, "masked", "Masked"))}, id="a reason why the code is absent"
+    ),
+    pytest.param({"resource": condition(coded(ICD_10_CM, "IMO0001"))}, id="a placeholder instead of a code of ICD-10"),
+    pytest.param({"resource": condition(coded(ICD_10_CM, "724.2"))}, id="a number of ICD-9 under the name of ICD-10"),
     pytest.param({}, id="an empty object"),
     pytest.param(None, id="null"),
     pytest.param("Condition/1", id="a string"),

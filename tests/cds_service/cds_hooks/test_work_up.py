@@ -210,6 +210,12 @@ LOST = [
     pytest.param(searchset(OTHER_PROCEDURE, link=NEXT_PAGE), BASE, id="the first page, and the next is lost"),
     pytest.param(searchset(OTHER_PROCEDURE, total=2), None, id="fewer than the server counted"),
     pytest.param(searchset(FAILED, OTHER_PROCEDURE), None, id="an error among the entries"),
+    pytest.param(searchset(procedure({"text": "N/A"})), None, id="one procedure, which cannot be read"),
+    pytest.param(
+        {"resourceType": "Bundle", "type": "batch-response", "entry": [{"response": {"status": "403"}}]},
+        None,
+        id="a batch whose only answer is a refusal",
+    ),
 ]
 
 

@@ -100,7 +100,11 @@ def roles_of(topic: Topic, *chart: Any, drafts: Any = None) -> list[str]:
             [f"lumbar puncture, not completed: counts for red flags only; on {ago(3)}, 3 days ago"],
             id="stopped",
         ),
-        pytest.param([puncture(3, status="not-done")], ["none: not performed (status not-done)"], id="not done"),
+        pytest.param(
+            [puncture(3, status="not-done")],
+            ["a lumbar puncture that was not done, and no words say that it was tried"],
+            id="not done",
+        ),
         pytest.param(
             [puncture(3, {"text": "Possible lumbar puncture"})],
             ["not a lumbar puncture: its words doubt it"],
