@@ -147,7 +147,8 @@ class Lexicon:
         """The words; a question that a word answers is a field: "Fever? No." is "Fever: No."."""
         for place, word in enumerate(words):
             answer, behind = words[place + 1 : place + 2], words[place + 2 : place + 3]
-            is_answered = word == "?" and not self._answers.isdisjoint(answer) and not "".join(behind).isalnum()
+            is_last = not "".join(behind).isalnum() or len("".join(answer)) == 1  # "Fever? N Rash? N"
+            is_answered = word == "?" and not self._answers.isdisjoint(answer) and is_last
             yield ":" if is_answered else word
 
     def _found_by_phrase(self, tokens: Tokens) -> Iterator[_Candidate]:
