@@ -152,7 +152,8 @@ def _trace_punctures(assessment: Assessment, topic: Topic) -> tuple[Provenance, 
 
 def _complaint_of(entry: ChartEntry, topic: Topic) -> str:
     """The first value set of complaints that an entry belongs to."""
-    return next(name for name in topic.service.complaints.value_sets if name in entry.value_sets)
+    complaints = topic.service.complaints
+    return next(name for name in (*complaints.value_sets, *complaints.pain_after) if name in entry.value_sets)
 
 
 def _provenance(assessment: Assessment, findings: Sequence[Finding], topic: Topic) -> tuple[Provenance, ...]:

@@ -181,7 +181,8 @@ def find_work_up(reading: OrderReading, topic: Topic, looked_up: LookedUp) -> Wo
         if not kinds:
             return None
     if not ordered.isdisjoint(settings.work_up):
-        states_other_reasons = not kinds and states_all_reasons(order, looked_up, topic)
+        is_pain_after = any(not entry.value_sets.isdisjoint(topic.service.complaints.pain_after) for entry in words)
+        states_other_reasons = not kinds and not is_pain_after and states_all_reasons(order, looked_up, topic)
         return WorkUp(order, Basis.ITSELF, states_other_reasons, words)
     if not kinds.isdisjoint(topic.service.complaints.value_sets):
         return WorkUp(order, Basis.COMPLAINT, False, words)

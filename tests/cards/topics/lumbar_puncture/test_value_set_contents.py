@@ -154,7 +154,7 @@ def test_near_misses_belong_to_no_set(terminology: Terminology, system: str, cod
         ("cauda-equina-syndrome", "Cauda equina syndrome"),
         ("cauda-equina-syndrome", "Síndrome de cola de caballo"),
         ("spinal-cord-compression", "Spinal cord compression"),
-        ("spinal-cord-compression", "Spastic paraparesis"),
+        ("bilateral-leg-deficit", "Spastic paraparesis"),
         ("spinal-cord-compression", "Compresión medular"),
         ("spinal-hematoma", "Spinal epidural hematoma"),
         ("spinal-hematoma", "Spinal subdural haematoma"),

@@ -207,7 +207,7 @@ WEAK_LEG = problem("Left leg weakness", recorded=3)
                 ("bilateral-leg-deficit", "Weakness of both legs"),
                 ("cauda-equina-syndrome", "Cauda equina syndrome"),
                 ("saddle-numbness", "Saddle anesthesia"),
-                ("spinal-cord-compression", "Paraparesis"),
+                ("spinal-cord-compression", "Spinal cord compression"),
                 ("bladder-bowel-dysfunction", "Urinary retention"),
             )
         ),
