@@ -154,7 +154,6 @@ def test_near_misses_belong_to_no_set(terminology: Terminology, system: str, cod
         ("cauda-equina-syndrome", "Cauda equina syndrome"),
         ("cauda-equina-syndrome", "Síndrome de cola de caballo"),
         ("spinal-cord-compression", "Spinal cord compression"),
-        ("bilateral-leg-deficit", "Spastic paraparesis"),
         ("spinal-cord-compression", "Compresión medular"),
         ("spinal-hematoma", "Spinal epidural hematoma"),
         ("spinal-hematoma", "Spinal subdural haematoma"),
