@@ -11,7 +11,6 @@ from cards.record.chart_entry import ChartEntry, Standing
 from cards.record.problem import Change
 from cards.terminology.match import Match
 from cards.topics.lumbar_puncture.content import LumbarPunctureContent as Topic
-from cards.words.mention import Mention
 from cards.words.tokens import fold
 
 LookedUp = Mapping[str, CodeableConcept]
@@ -86,16 +85,13 @@ def _is_observation(order: DraftOrder, topic: Topic) -> bool:
 
 def _is_observed(match: Match) -> bool:
     """Whether such words say that something is there already: by a code, or as new, acute or worse."""
-    return match.mention is None or match.is_past or _is_changed(match.mention)
+    return match.mention is None or match.is_past or not match.mention.modifiers.isdisjoint(Change)
 
 
 def is_new(match: Match) -> bool:
     """Whether words say since when it is there: since a puncture, or that it is new, acute or worse."""
-    return match.mention is not None and (match.mention.since is not None or _is_changed(match.mention))
-
-
-def _is_changed(mention: Mention) -> bool:
-    return not mention.modifiers.isdisjoint(Change)
+    said = match.mention
+    return said is not None and (said.since is not None or not said.modifiers.isdisjoint(Change))
 
 
 def _placed(match: Match, meanings: Mapping[str, str]) -> Match:

@@ -89,13 +89,12 @@ def triage(orders: Sequence[DraftOrder], topic: Topic, looked_up: LookedUp) -> T
     puncture_words = [entry for reading in punctures for entry in read_words(reading, looked_up, topic)]
     work_up_words = tuple(entry for work_up in work_ups for entry in work_up.words)
     beside = (reading for reading in services if not reading.order.selected and not is_lumbar_puncture(reading, topic))
-    other_work_ups = (find_work_up(reading, topic, looked_up) for reading in beside)
-    other_words = (entry for work_up in other_work_ups if work_up for entry in work_up.words)
+    not_selected = (work_up for reading in beside if (work_up := find_work_up(reading, topic, looked_up)))
     medications = (OrderReading.of(order, topic) for order in orders if order.is_medication)
     return Triage(
         puncture_orders,
         work_ups,
-        words=(*puncture_words, *work_up_words, *other_words),
+        words=(*puncture_words, *work_up_words, *(entry for work_up in not_selected for entry in work_up.words)),
         work_up_words=work_up_words,
         medications=tuple(entry for reading in medications for entry in read_words(reading, {}, topic)),
         ordered=frozenset(match.value_set for reading in services for match in reading.certain),
