@@ -258,10 +258,10 @@ class Neighbors:
     def _side_of_signs(self, sentence: int) -> str:
         places = range(bisect_left(self._sentence, sentence), bisect_right(self._sentence, sentence))
         signs = [at for at in places if self.words[at : at + 3] in (["(", "-", ")"], ["(", "+", ")"])]
-        if not any(self.words[at + 1] == "+" for at in signs):
-            return "both"
         is_named = any(self._is_named_until(one, signs[0]) for one in self.drafts if one.last <= signs[0])
         is_headed = signs[0] > places.start and self.words[signs[0] - 1].isalnum()
+        if not any(self.words[at + 1] == "+" for at in signs):
+            return "both" if is_named or is_headed else "before"
         behind = signs[-1] + 3
         if (is_named or is_headed) and not (behind < places.stop and self.words[behind].isalnum()):
             return "after"
