@@ -44,8 +44,7 @@ class ChartEntry:
 
     `began`: the onset, or when a Procedure was performed. `recorded`: when it was entered. `reasons` and
     `reason_references`: why a Procedure was done, or was not. `ended`: the abatement, where it is a date.
-    `onset_age`: the age at which it began, in years.
-    `confirmed` False: the chart or its words express doubt, or an extension that we do not know may change its meaning.
+    `onset_age`: in years. `confirmed` False: the chart or its words express doubt, or an unknown extension may.
     """
 
     resource_type: str
