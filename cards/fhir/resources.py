@@ -117,8 +117,6 @@ class ChartResource(_Element):
     # in the order in which servers write them, which is the order in which msgspec looks for them
     resource_type: str = ""
     id: str | None = None
-    extension: msgspec.Raw = ABSENT
-    modifier_extension: msgspec.Raw = ABSENT
     status: msgspec.Raw = ABSENT
     clinical_status: msgspec.Raw = ABSENT
     verification_status: msgspec.Raw = ABSENT
@@ -128,8 +126,6 @@ class ChartResource(_Element):
     patient: Reference | None = None  # Condition in DSTU2
     onset_date_time: msgspec.Raw = ABSENT
     onset_period: msgspec.Raw = ABSENT
-    onset_age: msgspec.Raw = ABSENT
-    onset_string: msgspec.Raw = ABSENT
     abatement_date_time: msgspec.Raw = ABSENT
     recorded_date: msgspec.Raw = ABSENT
     performed_date_time: msgspec.Raw = ABSENT
@@ -157,6 +153,10 @@ class ChartResource(_Element):
     birth_date: msgspec.Raw = ABSENT  # Patient
     communication: msgspec.Raw = ABSENT  # Patient
     issue: msgspec.Raw = ABSENT  # OperationOutcome
+    onset_age: msgspec.Raw = ABSENT
+    onset_string: msgspec.Raw = ABSENT
+    extension: msgspec.Raw = ABSENT
+    modifier_extension: msgspec.Raw = ABSENT
 
     def concept(self) -> CodeableConcept:
         """What the resource is about; a concept that says nothing where it has no code."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
@@ -65,7 +66,8 @@ class ChartEntry:
         began, recorded = (day if day and day.last >= born.first else None for day in (self.began, self.recorded))
         if began is None and self.onset_age is not None:
             began = read_period(str(born.first.year + self.onset_age), str(born.last.year + self.onset_age + 1))
-        return replace(self, began=began, recorded=recorded)
+        is_changed = began is not self.began or recorded is not self.recorded
+        return replace(self, began=began, recorded=recorded) if is_changed else self
 
     @property
     def is_active(self) -> bool:
@@ -114,8 +116,11 @@ def read_chart_entry(resource: ChartResource, matches: tuple[Match, ...], today:
 def _condition(resource: ChartResource, matches: tuple[Match, ...], today: date) -> ChartEntry | None:
     """clinical.md 6, rules 1 to 3: what is refuted or entered in error is left out, what is unconfirmed labeled."""
     condition = read_elements(resource, Condition)
-    letters = resource.concept().certainties()
-    certainty = frozenset(name for letter, name in _CERTAINTIES.items() if letters == {letter})
+    concept = resource.concept()
+    letters = concept.certainties()
+    certainty = (
+        frozenset(_CERTAINTIES.get(letter or "", "") for letter in letters) if len(letters) == 1 else frozenset()
+    )
     verification = _codes(condition.verification_status) | certainty
     if verification & _NEVER:
         return None
@@ -123,7 +128,7 @@ def _condition(resource: ChartResource, matches: tuple[Match, ...], today: date)
     return ChartEntry(
         resource.resource_type,
         resource.id,
-        resource.concept(),
+        concept,
         matches,
         _standing(condition, _codes(condition.clinical_status) | certainty, today),
         not verification & _UNCONFIRMED and _are_certain(resource, matches),
@@ -139,9 +144,9 @@ def _procedure(resource: ChartResource, matches: tuple[Match, ...]) -> ChartEntr
 
     One that was not done is kept where its reason or its name says something: it may say that it failed.
     """
-    procedure = read_elements(resource, Procedure)
+    procedure, concept = read_elements(resource, Procedure), resource.concept()
     status = (procedure.status or "").strip().lower()
-    why_not = [procedure.status_reason, procedure.not_done_reason, *procedure.reason_not_performed, resource.concept()]
+    why_not = [procedure.status_reason, procedure.not_done_reason, *procedure.reason_not_performed, concept]
     not_done = bool(procedure.not_done or procedure.not_performed) or status in _NOT_DONE
     reasons = tuple(why for why in why_not if why is not None and why.says_something()) if not_done else ()
     if (not_done and not reasons) or (not not_done and status not in _DONE | _UNFINISHED):
@@ -153,7 +158,7 @@ def _procedure(resource: ChartResource, matches: tuple[Match, ...]) -> ChartEntr
     return ChartEntry(
         resource.resource_type,
         resource.id,
-        resource.concept(),
+        concept,
         matches,
         Standing.NOT_DONE if not_done else Standing.DONE if status in _DONE else Standing.UNFINISHED,
         _are_certain(resource, matches),
@@ -196,6 +201,10 @@ def _codes(status: Status | None) -> frozenset[str]:
     """The codes of a status that we know; without any, its words: "Entered in Error" is entered-in-error."""
     if status is None:
         return frozenset()
-    told = [[status]] if isinstance(status, str) else [[coding.code or "" for coding in status.coding], status.texts]
-    known = (_STATUSES.intersection("-".join(word.lower().split()) for word in words) for words in told)
-    return next(filter(None, known), frozenset())
+    if isinstance(status, str):
+        return _known([status])
+    return _known([coding.code or "" for coding in status.coding]) or _known(status.texts)
+
+
+def _known(words: Iterable[str]) -> frozenset[str]:
+    return _STATUSES.intersection(["-".join(word.lower().split()) for word in words])

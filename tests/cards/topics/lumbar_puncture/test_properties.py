@@ -8,6 +8,7 @@ from datetime import date, timedelta
 from functools import cache
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -19,9 +20,12 @@ from cards.fhir.bundle import read_entry
 from cards.fhir.draft_orders import read_draft_orders
 from cards.record.patient_record import PatientRecord, Section, read_section
 from cards.topic import Topic
+from cards.words.lexicon_files import load_lexicon
 from tests.charts import CPT, LUMBAR_PUNCTURE, PATIENT, coded, condition, order, procedure, searchset
+from tests.content import FILES, loaded
 
 TODAY = date(2026, 11, 22)
+WORDS = load_lexicon(FILES.lexicon)
 WORK_UP = order(coded(CPT, "72148"))
 NASTY = [
     "<script>alert(1)</script>",
@@ -93,7 +97,8 @@ ORDERS = st.sampled_from([[order()], [WORK_UP], [order(), WORK_UP], [order(prior
 def cards(orders: list[Any], chart: tuple[list[Any], list[Any]]) -> tuple[Card, ...]:
     topic = content()
     found = triage(topic, read_draft_orders(json.dumps(searchset(*orders)).encode(), None))
-    assert found is not None
+    if found is None:
+        return ()
     sections = {
         name: read_section(
             Section([read_entry(json.dumps(one).encode()) for one in resources]), name, PATIENT, topic.chart, TODAY
@@ -101,6 +106,33 @@ def cards(orders: list[Any], chart: tuple[list[Any], list[Any]]) -> tuple[Card, 
         for name, resources in zip(("Condition", "Procedure"), chart, strict=True)
     }
     return evaluate(topic, found, PatientRecord(PATIENT, sections), TODAY)
+
+
+@pytest.mark.parametrize("name", sorted(loaded().service.value_sets()))
+def test_each_code_and_phrase_that_we_know_gets_an_answer(name: str) -> None:
+    """As the only problem since a puncture, as the reason of an image and of a puncture, as the order, and as done."""
+    day = (TODAY - timedelta(days=9)).isoformat()
+    done = procedure(LUMBAR_PUNCTURE, performedDateTime=day)
+    for concept in known(name):
+        problem = condition(concept, onsetDateTime=day)
+        for orders, chart in (
+            ([WORK_UP], ([problem], [done])),
+            ([order(coded(CPT, "72148"), reasonCode=[concept])], ([], [done])),
+            ([order(reasonCode=[concept])], ([problem], [])),
+            ([order(concept)], ([], [done])),
+            ([WORK_UP], ([], [procedure(concept, id="other", performedDateTime=day), done])),
+        ):
+            cards(orders, chart)  # raises nothing
+
+
+def known(name: str) -> list[dict[str, Any]]:
+    """Every code of a value set, and every phrase of the lexicon for it."""
+    sets = [index.value_sets[name] for index in content().terminologies.values() if name in index.value_sets]
+    codes = {
+        (system.uri, code) for one in sets for of in (one.codes, one.families) for system in of for code in of[system]
+    }
+    phrases = {phrase.rstrip("*") for entry in WORDS.concepts if entry.concept == name for phrase in entry.phrases}
+    return [*(coded(*code) for code in sorted(codes)), *({"text": phrase} for phrase in sorted(phrases))]
 
 
 @given(ORDERS, CHARTS, st.randoms(use_true_random=False))
