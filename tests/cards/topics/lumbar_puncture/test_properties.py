@@ -108,6 +108,7 @@ def cards(orders: list[Any], chart: tuple[list[Any], list[Any]]) -> tuple[Card, 
     return evaluate(topic, found, PatientRecord(PATIENT, sections), TODAY)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(loaded().service.value_sets()))
 def test_each_code_and_phrase_that_we_know_gets_an_answer(name: str) -> None:
     """As the only problem since a puncture, as the reason of an image and of a puncture, as the order, and as done."""
