@@ -244,10 +244,10 @@ class Service(generic.Service):
             name for problem in orders.placed_by_order for name in (problem.value_set, problem.ordered, problem.means)
         )
         said = (*self._problems(), *self.complaints.pain_after, *(risk.value_set for risk in escalators.risks))
-        found = (disease.value_set for disease in self.lp_finds.diseases)
+        found = [disease.value_set for disease in self.lp_finds.diseases]
         contributors = (kind.value_set for kind in self.contributors if kind.enabled)
         return {
-            "orders": (*puncture, *work_ups, *referrals, *placed, *said),
+            "orders": (*puncture, *work_ups, *referrals, *placed, *said, *found),
             "chart": (
                 *puncture,
                 orders.abbreviation,

@@ -163,6 +163,10 @@ class RedFlagRule:
             self._was_found_by(disease, source, puncture)
             for disease in settings.diseases
             if kind.value_set in disease.explains or self._is_named_as(disease, source, kind)
+        ) or any(
+            self._is_sought_now(disease, source, puncture)
+            for disease in settings.diseases
+            if kind.value_set in (disease.value_set, *disease.explains)
         )
 
     def _is_named_as(self, disease: FoundDisease, source: Evidence, kind: RedFlagKind) -> bool:
@@ -186,6 +190,14 @@ class RedFlagRule:
         is_episode = source.began is not None and disease.value_set in source.entry.value_sets
         evidence = (source,) if is_episode else self._problems.of(disease.value_set).evidence
         return any(self._is_seen_by(one, puncture, settings.within_days, disease.lead_days) for one in evidence)
+
+    def _is_sought_now(self, disease: FoundDisease, source: Evidence, puncture: Puncture) -> bool:
+        """Whether an order tells of this, and another puncture, long after this one, is ordered to find the disease."""
+        punctures = self._topic.service.orders.ordered_punctures
+        if not source.is_order or source.since_event or puncture.on is None or self._ordered.isdisjoint(punctures):
+            return False
+        is_named = any(one.is_order for one in self._problems.of(disease.value_set).evidence)
+        return is_named and days_from(puncture.on, exactly(self._today)).exceed(disease.lead_days) is True
 
     def _is_seen_by(self, source: Evidence, puncture: Puncture, days: int, lead_days: int | None) -> bool:
         """Whether this was there, by its onset or record, so many days after the puncture, and no longer than
