@@ -168,7 +168,10 @@ class FoundDisease(Part):
 
 
 class PunctureFinds(Part):
+    """`imaging_first`: flags that need an image before another puncture, whatever that is ordered to find."""
+
     within_days: int
+    imaging_first: list[str]
     diseases: list[FoundDisease]
 
 

@@ -166,7 +166,7 @@ class RedFlagRule:
         ) or any(
             self._is_sought_now(disease, source, puncture)
             for disease in settings.diseases
-            if kind.value_set in (disease.value_set, *disease.explains)
+            if kind.value_set in (disease.value_set, *disease.explains) and kind.value_set not in settings.imaging_first
         )
 
     def _is_named_as(self, disease: FoundDisease, source: Evidence, kind: RedFlagKind) -> bool:
@@ -176,7 +176,8 @@ class RedFlagRule:
         service = self._topic.service
         sought = {found.value_set for found in service.lp_finds.diseases}
         is_flag = any(flag.value_set == disease.value_set for flag in service.red_flags)
-        return disease.value_set in source.entry.value_sets and (kind.value_set in sought or not is_flag)
+        is_other = is_flag or source.is_order  # an order names several things in one text
+        return disease.value_set in source.entry.value_sets and (kind.value_set in sought or not is_other)
 
     def _was_found_by(self, disease: FoundDisease, source: Evidence, puncture: Puncture) -> bool:
         """Whether the disease began or was recorded around the puncture, which does not state another as its reason.
