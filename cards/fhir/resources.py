@@ -163,6 +163,10 @@ class ChartResource(_Element):
         return self.code.resolved() if self.code else CodeableConcept()
 
 
+class Present(_Element):
+    """An element of which it matters only that it is there."""
+
+
 Status = CodeableConcept | str  # a code up to STU3, a CodeableConcept since R4
 
 
@@ -179,8 +183,8 @@ class Condition(_Element):
     abatement_period: Period | None = None
     abatement_boolean: bool | None = None  # up to STU3
     abatement_string: str | None = None
-    abatement_age: Age | None = None
-    abatement_range: Period | None = None  # it matters only that it is there
+    abatement_age: Present | None = None
+    abatement_range: Present | None = None
     recorded_date: str | None = None
     asserted_date: str | None = None  # STU3
     date_recorded: str | None = None  # DSTU2

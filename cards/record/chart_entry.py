@@ -117,10 +117,7 @@ def _condition(resource: ChartResource, matches: tuple[Match, ...], today: date)
     """clinical.md 6, rules 1 to 3: what is refuted or entered in error is left out, what is unconfirmed labeled."""
     condition = read_elements(resource, Condition)
     concept = resource.concept()
-    letters = concept.certainties()
-    certainty = (
-        frozenset(_CERTAINTIES.get(letter or "", "") for letter in letters) if len(letters) == 1 else frozenset()
-    )
+    certainty = _certainty(concept)
     verification = _codes(condition.verification_status) | certainty
     if verification & _NEVER:
         return None
@@ -167,6 +164,12 @@ def _procedure(resource: ChartResource, matches: tuple[Match, ...]) -> ChartEntr
         reasons or stated.concepts(),
         () if not_done else stated.references(),
     )
+
+
+def _certainty(concept: CodeableConcept) -> frozenset[str]:
+    """The status that a German chart states by a letter, as FHIR's code; none where its codings state several."""
+    letters = concept.certainties()
+    return frozenset(_CERTAINTIES[one] for one in letters if one in _CERTAINTIES) if len(letters) == 1 else frozenset()
 
 
 def _are_certain(resource: ChartResource, matches: tuple[Match, ...]) -> bool:

@@ -220,7 +220,9 @@ class Neighbors:
         if target is None or word.first - target.last > _BEHIND:
             return []
         between = self.words[target.last : word.first]
-        if "," in between or "(" in between or not (self._connectors | self._then).isdisjoint(between):
+        if "," in between or "(" in between or not self._connectors.isdisjoint(between):
+            return []
+        if not self._then.isdisjoint(between):
             return []
         if adjacent and not self.is_adjacent(target.last, word.first):
             return []
